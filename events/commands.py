@@ -1,0 +1,49 @@
+"""What somebody may want of a model. The data of a command event, and the body of the same REST request."""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from events.duration import Duration
+from events.model import Frozen
+
+MAX_GRACE_SECONDS = 3600.0
+Grace = Annotated[Duration, Field(ge=1, le=MAX_GRACE_SECONDS)]
+
+
+class Command(Frozen):
+    """`actor` and `reason` are what the sender says of itself: shown and audited, never trusted for permission."""
+
+    type: ClassVar[str]
+
+    actor: str | None = Field(default=None, max_length=253, description="Who asks, for the audit.")
+    reason: str | None = Field(default=None, max_length=1024, description="Why, for whoever finds the model stopped.")
+
+
+class StopRequested(Command):
+    """Stop the model: no pod left, no request wakes it, configuration and generation untouched."""
+
+    type: ClassVar[str] = "dev.modelswitch.model.stop-requested.v1"
+
+    graceful: bool = Field(default=True, description="false: end at once, cutting requests under way.")
+    timeout: Grace | None = Field(
+        default=None,
+        description="How long requests under way may take: each pod's grace, 1s to 1h. Default: at most 30s.",
+    )
+    promote_canary: bool = Field(
+        default=False, description="Accept that the next start sends all traffic to the canary (Knative mode)."
+    )
+
+
+class StartRequested(Command):
+    """Start the model as it was."""
+
+    type: ClassVar[str] = "dev.modelswitch.model.start-requested.v1"
+
+    restore_autoscaling: bool = Field(
+        default=True, description="false: start without the autoscaler, where KServe can do that without a new spec."
+    )
+
+
+ModelCommand = StopRequested | StartRequested
+Verb = Literal["stop", "start"]

@@ -1,0 +1,29 @@
+"""Durations as people write them in Kubernetes and Go: `30s`, `1m30s`, `2h`."""
+
+import re
+from typing import Annotated
+
+from pydantic import BeforeValidator, PlainSerializer
+
+_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
+_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600}
+
+
+def parse_duration(text: object) -> float:
+    """Seconds of a duration; a bare number is seconds. ValueError names the forms that are understood."""
+    if isinstance(text, (int, float)) and not isinstance(text, bool):
+        return float(text)
+    if isinstance(text, str):
+        if re.fullmatch(r"\d+(\.\d+)?", text):
+            return float(text)
+        parts = _PART.findall(text)
+        if parts and "".join(number + unit for number, unit in parts) == text:
+            return float(sum(float(number) * _SECONDS[unit] for number, unit in parts))
+    raise ValueError(f"{text!r} is no duration; write it like 30s, 1m30s or 2h")
+
+
+def format_duration(seconds: float) -> str:
+    return f"{seconds:g}s"
+
+
+Duration = Annotated[float, BeforeValidator(parse_duration), PlainSerializer(format_duration, return_type=str)]

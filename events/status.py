@@ -1,0 +1,86 @@
+"""What is true of a model now, in the words that REST, events, command line and dashboard share."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import Field
+
+from events.model import Frozen, Kind
+
+
+class State(StrEnum):
+    RUNNING = "running"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+    STARTING = "starting"
+    ERROR = "error"
+
+
+class HoldKind(StrEnum):
+    """Why a model stays stopped. `external`: somebody set KServe's annotation without us."""
+
+    USER = "user"
+    EXTERNAL = "external"
+
+
+class Hold(Frozen):
+    """A reason to stay stopped. A model runs when nothing holds it."""
+
+    kind: HoldKind
+    actor: str
+    reason: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+class PodGrace(Frozen):
+    """What one pod held, and the grace that it really got; `None` where the pod was gone before anybody looked."""
+
+    name: str
+    gpus: int
+    memory: str
+    grace_seconds: int | None = None
+
+
+class Receipt(Frozen):
+    """What a stop really freed. Memory in bytes as a Kubernetes quantity; seconds from acceptance to the last pod."""
+
+    pods: int
+    gpus: int
+    memory: str
+    seconds: float | None = Field(description="None where the stop was not ours, or its start was not seen.")
+    grace: tuple[PodGrace, ...] = ()
+    stopped_at: datetime
+    actor: str
+    complete: bool = Field(default=True, description="false: pods may have been freed that nobody had seen.")
+
+
+class Resources(Frozen):
+    gpus: int = 0
+    memory: str = "0Gi"
+
+
+class Endpoints(Frozen):
+    """`inference` of a stopped model is the one that it had."""
+
+    inference: str | None = None
+    available: bool = False
+
+
+class ModelStatus(Frozen):
+    name: str
+    namespace: str
+    kind: Kind
+    state: State
+    reason: str | None = Field(default=None, description="One CamelCase word, stable.")
+    message: str | None = Field(default=None, description="For a person, with the next action.")
+    desired: Literal["running", "stopped"]
+    last_transition: datetime | None = None
+    resource_allocation: Resources
+    endpoints: Endpoints
+    holds: tuple[Hold, ...] = ()
+    queued: bool = Field(default=False, description="A start is waiting for the last pod to go.")
+    receipt: Receipt | None = None
+    labels: dict[str, str] = Field(default_factory=dict)
+    observed_at: datetime
