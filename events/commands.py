@@ -2,13 +2,13 @@
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, WithJsonSchema
 
-from events.duration import Duration
+from events.duration import DURATION_SCHEMA, Duration
 from events.model import Frozen
 
 MAX_GRACE_SECONDS = 3600.0
-Grace = Annotated[Duration, Field(ge=1, le=MAX_GRACE_SECONDS)]
+Grace = Annotated[Duration, Field(ge=1, le=MAX_GRACE_SECONDS), WithJsonSchema(DURATION_SCHEMA)]
 
 
 class Command(Frozen):

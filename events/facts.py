@@ -12,7 +12,7 @@ class Fact(Frozen):
     type: ClassVar[str]
 
     actor: str = Field(description="Who asked; `external:NAME` where it was done without us.")
-    reason: str | None = None
+    reason: str | None = Field(default=None, description="Why, in the words of who asked.")
 
 
 class ModelStopping(Fact):
@@ -20,8 +20,8 @@ class ModelStopping(Fact):
 
     type: ClassVar[str] = "dev.modelswitch.model.stopping.v1"
 
-    pods: int
-    grace: str | None = Field(default=None, description="The grace wanted for each pod; None: each pod's own.")
+    pods: int = Field(description="Pods that were there when the stop was accepted.")
+    grace: str | None = Field(default=None, description="The grace wanted for each pod; null: each pod's own.")
 
 
 class ModelStopped(Fact):
@@ -29,7 +29,7 @@ class ModelStopped(Fact):
 
     type: ClassVar[str] = "dev.modelswitch.model.stopped.v1"
 
-    receipt: Receipt
+    receipt: Receipt = Field(description="What was freed.")
 
 
 class ModelStarting(Fact):
@@ -43,7 +43,7 @@ class ModelStarted(Fact):
 
     type: ClassVar[str] = "dev.modelswitch.model.started.v1"
 
-    seconds: float | None = Field(default=None, description="From the accepted start; None where that was not seen.")
+    seconds: float | None = Field(default=None, description="From the accepted start; null where that was not seen.")
 
 
 class ModelFailed(Fact):
@@ -51,10 +51,10 @@ class ModelFailed(Fact):
 
     type: ClassVar[str] = "dev.modelswitch.model.failed.v1"
 
-    code: str
-    message: str
-    next_action: str
-    during: Literal["stop", "start", "run"]
+    code: str = Field(description="One CamelCase word, stable.")
+    message: str = Field(description="What happened, for a person.")
+    next_action: str = Field(description="What to do about it.")
+    during: Literal["stop", "start", "run"] = Field(description="run: the model was not being stopped or started.")
 
 
 ModelFact = ModelStopping | ModelStopped | ModelStarting | ModelStarted | ModelFailed

@@ -39,7 +39,7 @@ class PodGrace(Frozen):
 
     name: str
     gpus: int
-    memory: str
+    memory: str = Field(description="A Kubernetes quantity.")
     grace_seconds: int | None = None
 
 
@@ -48,11 +48,11 @@ class Receipt(Frozen):
 
     pods: int
     gpus: int
-    memory: str
-    seconds: float | None = Field(description="None where the stop was not ours, or its start was not seen.")
-    grace: tuple[PodGrace, ...] = ()
-    stopped_at: datetime
-    actor: str
+    memory: str = Field(description="A Kubernetes quantity.")
+    seconds: float | None = Field(description="null where the stop was not ours, or its start was not seen.")
+    grace: tuple[PodGrace, ...] = Field(default=(), description="What each pod held, and the grace that it really got.")
+    stopped_at: datetime = Field(description="When the last pod was gone.")
+    actor: str = Field(description="Who asked for the stop.")
     complete: bool = Field(default=True, description="false: pods may have been freed that nobody had seen.")
 
 

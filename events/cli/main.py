@@ -1,0 +1,203 @@
+"""Stop, start and watch the models that KServe serves.
+
+Exit codes: 0 done · 1 the model is in error, or the request was refused · 2 usage · 3 not reachable ·
+4 not authorised · 5 timed out waiting · 130 interrupted (what was asked for goes on).
+"""
+
+# ruff: noqa: PLC0415 - commands import what they need when they run, so that --help and completion are quick
+import os
+import signal
+import sys
+from enum import StrEnum
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from events.cli import options as opt
+from events.cli.exits import CliError, Exit
+
+app = typer.Typer(
+    name="modelswitch",
+    help=__doc__,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+class Via(StrEnum):
+    REST = "rest"
+    BROKER = "broker"
+
+
+_Way = Annotated[Via, typer.Option("--via", help="rest: ask the API and get an answer. broker: publish the command.")]
+
+
+@app.command()
+def stop(
+    names: opt.Names,
+    *,
+    namespace: opt.Namespace = None,
+    kind: opt.KindName = None,
+    timeout: Annotated[
+        str | None, typer.Option("--timeout", help="How long requests under way may take: 1s to 1h. Default: 30s.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="End at once, cutting requests under way.")] = False,
+    reason: opt.Reason = None,
+    promote_canary: Annotated[
+        bool, typer.Option("--promote-canary", help="Accept that the next start sends all traffic to the canary.")
+    ] = False,
+    wait: opt.Wait = None,
+    wait_timeout: opt.WaitTimeout = "15m",
+    via: _Way = Via.REST,
+    server: opt.Server = opt.DEFAULT_SERVER,
+    token_file: opt.TokenFile = None,
+    sink: opt.Sink = opt.DEFAULT_SINK,
+    json: opt.Json = False,
+) -> None:
+    """Stop models: no pod is left, no request wakes them, their configuration stays."""
+    from events.cli import steering
+
+    fields: dict[str, Any] = {"graceful": not force, "reason": reason, "promote_canary": promote_canary}
+    if timeout is not None:
+        fields["timeout"] = timeout
+    steering.stop(
+        fields,
+        opt.Selection(tuple(names), namespace, kind),
+        opt.Manner(via is Via.BROKER, sink, wait, wait_timeout, json),
+        opt.Connection(server, token_file),
+    )
+
+
+@app.command()
+def start(
+    names: opt.Names,
+    *,
+    namespace: opt.Namespace = None,
+    kind: opt.KindName = None,
+    queue: Annotated[
+        bool, typer.Option("--queue", help="Where the model is still stopping: start it when the last pod is gone.")
+    ] = False,
+    no_autoscaling: Annotated[
+        bool, typer.Option("--no-autoscaling", help="Start without the autoscaler, where KServe allows that.")
+    ] = False,
+    reason: opt.Reason = None,
+    wait: opt.Wait = None,
+    wait_timeout: opt.WaitTimeout = "15m",
+    via: _Way = Via.REST,
+    server: opt.Server = opt.DEFAULT_SERVER,
+    token_file: opt.TokenFile = None,
+    sink: opt.Sink = opt.DEFAULT_SINK,
+    json: opt.Json = False,
+) -> None:
+    """Start models as they were."""
+    from events.cli import steering
+
+    steering.start(
+        {"restore_autoscaling": not no_autoscaling, "reason": reason},
+        queue,
+        opt.Selection(tuple(names), namespace, kind),
+        opt.Manner(via is Via.BROKER, sink, wait, wait_timeout, json),
+        opt.Connection(server, token_file),
+    )
+
+
+@app.command()
+def status(
+    name: opt.Name,
+    *,
+    namespace: opt.Namespace = None,
+    kind: opt.KindName = None,
+    server: opt.Server = opt.DEFAULT_SERVER,
+    token_file: opt.TokenFile = None,
+    json: opt.Json = False,
+) -> None:
+    """Show what is true of a model now."""
+    from events.cli import reading
+
+    reading.status(opt.Selection((name,), namespace, kind), opt.Connection(server, token_file), as_json=json)
+
+
+@app.command("list")
+def list_(
+    *,
+    namespace: opt.Namespace = None,
+    all_namespaces: Annotated[
+        bool, typer.Option("--all-namespaces", "-A", help="Every namespace, whatever MODELSWITCH_NAMESPACE says.")
+    ] = False,
+    state: Annotated[str | None, typer.Option("--state", help="running, stopping, stopped, starting or error.")] = None,
+    kind: opt.KindName = None,
+    selector: Annotated[str | None, typer.Option("--selector", "-l", help="A label: key=value.")] = None,
+    server: opt.Server = opt.DEFAULT_SERVER,
+    token_file: opt.TokenFile = None,
+    json: opt.Json = False,
+) -> None:
+    """List models."""
+    from events.cli import reading
+
+    wanted = reading.filters(None if all_namespaces else namespace, state, kind, selector)
+    reading.list_models(wanted, opt.Connection(server, token_file), as_json=json)
+
+
+@app.command()
+def watch(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Only this model.")] = None,
+    *,
+    namespace: opt.Namespace = None,
+    kind: opt.KindName = None,
+    server: opt.Server = opt.DEFAULT_SERVER,
+    token_file: opt.TokenFile = None,
+    json: opt.Json = False,
+) -> None:
+    """Show the models' states and every change, until interrupted."""
+    from events.cli import watching
+
+    selection = opt.Selection((name,) if name else (), namespace, kind)
+    watching.watch(selection, opt.Connection(server, token_file), as_json=json)
+
+
+@app.command()
+def publish(
+    type_: Annotated[str, typer.Argument(metavar="TYPE", help="An event of docs/events.md; `stop-requested` will do.")],
+    *,
+    data: Annotated[str, typer.Option("--data", "-d", help="JSON, @FILE, or @- for stdin.")] = "{}",
+    subject: Annotated[str | None, typer.Option("--subject", help="namespaces/NS/inferenceservices/NAME.")] = None,
+    model: Annotated[str | None, typer.Option("--model", help="Instead of --subject: NAMESPACE/NAME.")] = None,
+    namespace: opt.Namespace = None,
+    kind: opt.KindName = None,
+    event_id: Annotated[str | None, typer.Option("--id", help="Default: a new one. The same id counts once.")] = None,
+    source: Annotated[str, typer.Option("--source", help="Who sends, as a URI reference.")] = "/modelswitch/cli",
+    correlation_id: Annotated[str | None, typer.Option("--correlation-id", help="The request that began it.")] = None,
+    sink: opt.Sink = opt.DEFAULT_SINK,
+    json: opt.Json = False,
+) -> None:
+    """Publish an event of the contract to the broker."""
+    from events.cli import publishing
+
+    selection = opt.Selection((model,) if model else (), namespace, kind)
+    publishing.publish(
+        publishing.Publication(type_, subject, selection, data, event_id, source, correlation_id, sink, json)
+    )
+
+
+def run() -> NoReturn:
+    """The `modelswitch` command."""
+    signal.signal(signal.SIGINT, _interrupted)
+    try:
+        app(prog_name="modelswitch")
+    except CliError as error:
+        sys.stderr.write((error.as_json() if "--json" in sys.argv else error.as_text()) + "\n")
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        # Whoever read the output has gone; Python's own flush at exit must not complain about it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(Exit.DONE)
+    sys.exit(Exit.DONE)
+
+
+def _interrupted(_signal: int, _frame: object) -> NoReturn:
+    raise CliError(Exit.INTERRUPTED, "interrupted", "What was asked for goes on; see `modelswitch status`.")
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,75 @@
+"""`modelswitch status` and `modelswitch list`."""
+
+from rich.table import Table
+
+from events.cli.names import parse_kind, targets, usage
+from events.cli.options import Connection, Selection
+from events.cli.server import ModelServer
+from events.cli.terminal import say, say_json, stderr_console, stdout_console
+from events.cli.words import gpus_phrase, sentence
+from events.status import ModelStatus, State
+
+
+def status(selection: Selection, connection: Connection, *, as_json: bool) -> None:
+    """Prints one model's status. A model in error is still an answer: exit code 0."""
+    (target,) = targets(selection)
+    with ModelServer.connect(connection) as server:
+        found = server.status(target)
+    if as_json:
+        say_json(found.model_dump(mode="json"))
+        return
+    say(sentence(found))
+    for line in _details(found):
+        say(f"  {line}")
+
+
+def filters(namespace: str | None, state: str | None, kind: str | None, selector: str | None) -> dict[str, str]:
+    """The list's query. CliError (2): a state, kind or selector that can't be one."""
+    if state and state not in {one.value for one in State}:
+        raise usage(f"--state {state!r} is no state", f"Choose one of {', '.join(State)}.")
+    if selector and not all(part.partition("=")[1] and part.partition("=")[0] for part in selector.split(",")):
+        raise usage(f"--selector {selector!r} is no label", "Write key=value.")
+    found = parse_kind(kind)
+    wanted = {"namespace": namespace, "state": state, "kind": found.value if found else None, "label": selector}
+    return {name: value for name, value in wanted.items() if value}
+
+
+def list_models(wanted: dict[str, str], connection: Connection, *, as_json: bool) -> None:
+    """Prints every model that the filters let through."""
+    with ModelServer.connect(connection) as server:
+        found = server.models(wanted)
+    if as_json:
+        say_json({"items": [one.model_dump(mode="json") for one in found]})
+    elif found:
+        stdout_console().print(_table(found))
+    else:
+        stderr_console().print("No model fits.")
+
+
+def _details(found: ModelStatus) -> list[str]:
+    endpoint = found.endpoints
+    lines = [f"kind        {found.kind}", f"wanted      {found.desired}"]
+    if found.last_transition:
+        lines.append(f"since       {found.last_transition.isoformat(timespec='seconds')}")
+    if endpoint.inference:
+        lines.append(f"endpoint    {endpoint.inference} ({'available' if endpoint.available else 'not available'})")
+    lines += [
+        f"held by     {hold.actor} ({hold.kind})" + (f": {hold.reason}" if hold.reason else "") for hold in found.holds
+    ]
+    if found.message:
+        lines.append(f"message     {found.message}")
+    return lines
+
+
+def _table(found: list[ModelStatus]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for column in ("NAMESPACE", "NAME", "KIND", "STATE", "REASON", "HOLDS", "SINCE"):
+        table.add_column(column, overflow="fold", no_wrap=column in {"STATE", "SINCE"})
+    for one in found:
+        held = one.resource_allocation
+        gpus = f"{gpus_phrase(held.gpus)}, " if held.gpus else ""
+        since = one.last_transition.strftime("%Y-%m-%d %H:%M:%S") if one.last_transition else "-"
+        table.add_row(
+            one.namespace, one.name, one.kind.value, one.state.value, one.reason or "-", f"{gpus}{held.memory}", since
+        )
+    return table

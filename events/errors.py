@@ -1,0 +1,43 @@
+"""What can be wrong with an event or with sending one: what was got, what was expected, what to do next."""
+
+
+class ContractError(Exception):
+    """An event that is not as the contract says. `status` is the HTTP answer that fits; `code` is stable."""
+
+    status = 400
+    code = "InvalidEvent"
+
+    def __init__(self, got: str, expected: str, next_action: str) -> None:
+        super().__init__(f"{got}; expected {expected}. {next_action}")
+        self.got = got
+        self.expected = expected
+        self.next_action = next_action
+
+    @property
+    def message(self) -> str:
+        """What was got and what was expected, without the next action."""
+        return f"{self.got}; expected {self.expected}"
+
+
+class Malformed(ContractError):
+    """The request is no CloudEvent that can be read at all (400)."""
+
+    status = 400
+    code = "MalformedEvent"
+
+
+class Impossible(ContractError):
+    """A proper CloudEvent that can never work here: its type, subject or data is not in the contract (422)."""
+
+    status = 422
+    code = "ImpossibleEvent"
+
+
+class PublishFailed(Exception):
+    """The sink did not take the event. `status` is its last HTTP answer; None: there was none."""
+
+    def __init__(self, message: str, next_action: str, *, status: int | None = None) -> None:
+        super().__init__(f"{message}. {next_action}")
+        self.message = message
+        self.next_action = next_action
+        self.status = status

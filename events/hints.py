@@ -1,0 +1,100 @@
+"""Reading hints: which object changed, or that time passed. What a hint says is where to look, never what is true."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from cloudevents.http import CloudEvent
+
+from events.catalogue.types import HINTS
+from events.errors import Impossible
+from events.wire import open_event
+
+RESOURCE_PREFIX = "dev.knative.apiserver.resource."
+PING = "dev.knative.sources.ping"
+Change = Literal["add", "update", "delete"]
+_CHANGES: Mapping[str, Change] = {"add": "add", "update": "update", "delete": "delete"}
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceHint:
+    """A Kubernetes object appeared, changed or went. `object` is what it was when the source saw it."""
+
+    id: str
+    source: str
+    change: Change
+    api_version: str
+    kind: str
+    namespace: str
+    name: str
+    object: Mapping[str, Any]
+
+    @property
+    def uid(self) -> str | None:
+        return _metadata(self.object).get("uid")
+
+    @property
+    def resource_version(self) -> str | None:
+        return _metadata(self.object).get("resourceVersion")
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        labels = _metadata(self.object).get("labels")
+        return labels if isinstance(labels, dict) else {}
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """Time passed."""
+
+    id: str
+    source: str
+
+
+def read_hint(headers: Mapping[str, str], body: bytes) -> ResourceHint | Ping:
+    """The hint in an HTTP request. Malformed (400) as in wire.open_event; Impossible (422): no hint, or no object."""
+    return understand_hint(open_event(headers, body))
+
+
+def understand_hint(event: CloudEvent) -> ResourceHint | Ping:
+    """A CloudEvent that was already opened, as a hint."""
+    attributes: dict[str, Any] = dict(event.get_attributes())
+    event_type = attributes["type"]
+    if event_type not in HINTS:
+        raise Impossible(
+            f"event type {event_type!r}, which is no hint",
+            f"one of {', '.join(HINTS)}",
+            "Correct the Trigger's filter.",
+        )
+    if event_type == PING:
+        return Ping(id=attributes["id"], source=attributes["source"])
+    return _resource(attributes, event.data)
+
+
+def _resource(attributes: Mapping[str, Any], data: object) -> ResourceHint:
+    missing = [name for name in ("apiversion", "kind", "namespace", "name") if not attributes.get(name)]
+    if missing:
+        raise Impossible(
+            f"a resource event without {', '.join(missing)}",
+            "the extensions of ApiServerSource",
+            "Use ApiServerSource, or set the extensions as it does.",
+        )
+    if not isinstance(data, dict) or not isinstance(data.get("metadata"), dict):
+        raise Impossible(
+            "a resource event whose data is no object", "the Kubernetes object", "Set the source's `mode: Resource`."
+        )
+    return ResourceHint(
+        id=attributes["id"],
+        source=attributes["source"],
+        change=_CHANGES[attributes["type"].removeprefix(RESOURCE_PREFIX)],
+        api_version=str(attributes["apiversion"]),
+        kind=str(attributes["kind"]),
+        namespace=str(attributes["namespace"]),
+        name=str(attributes["name"]),
+        object=data,
+    )
+
+
+def _metadata(item: Mapping[str, Any]) -> Mapping[str, Any]:
+    metadata = item.get("metadata")
+    return metadata if isinstance(metadata, dict) else {}

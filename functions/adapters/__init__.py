@@ -1,0 +1,1 @@
+"""One module per third-party client; each translates that client's errors into ours."""

@@ -1,0 +1,70 @@
+"""How values of lifecycle are written in Redis: compact JSON."""
+
+import json
+from dataclasses import asdict
+from datetime import datetime
+
+from events.facts import ModelFailed, ModelStarted, ModelStarting, ModelStopped, ModelStopping
+from events.model import ModelRef
+from functions.lifecycle.effects import AuditEntry, Published, StepAnswer
+from functions.lifecycle.record import Intent, Record
+
+_FACTS = {model.type: model for model in (ModelStopping, ModelStopped, ModelStarting, ModelStarted, ModelFailed)}
+
+
+def dump_record(record: Record) -> str:
+    return record.model_dump_json(exclude_defaults=True)
+
+
+def load_record(text: str | None) -> Record | None:
+    return Record.model_validate_json(text) if text else None
+
+
+def load_intent(text: str | None) -> Intent | None:
+    return Intent.model_validate_json(text) if text else None
+
+
+def dump_answer(answer: StepAnswer) -> str:
+    return json.dumps(asdict(answer))
+
+
+def load_answer(text: str) -> StepAnswer:
+    return StepAnswer(**json.loads(text))
+
+
+def dump_audit(entry: AuditEntry) -> str:
+    values = asdict(entry) | {"time": entry.time.isoformat(), "ref": entry.ref.subject if entry.ref else None}
+    return json.dumps({key: value for key, value in values.items() if value not in (None, False)})
+
+
+def load_audit(text: str) -> AuditEntry:
+    values = json.loads(text)
+    values["time"] = datetime.fromisoformat(values["time"])
+    values["ref"] = ModelRef.from_subject(values["ref"]) if values.get("ref") else None
+    return AuditEntry(**values)
+
+
+def dump_fact(published: Published) -> str:
+    return json.dumps(
+        {
+            "id": published.id,
+            "subject": published.ref.subject,
+            "type": published.fact.type,
+            "data": published.fact.model_dump(mode="json"),
+            "time": published.time.isoformat(),
+            "correlation_id": published.correlation_id,
+            "traceparent": published.traceparent,
+        }
+    )
+
+
+def load_fact(text: str) -> Published:
+    values = json.loads(text)
+    return Published(
+        id=values["id"],
+        ref=ModelRef.from_subject(values["subject"]),
+        fact=_FACTS[values["type"]].model_validate(values["data"]),
+        time=datetime.fromisoformat(values["time"]),
+        correlation_id=values["correlation_id"],
+        traceparent=values["traceparent"],
+    )

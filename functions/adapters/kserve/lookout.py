@@ -1,0 +1,165 @@
+"""One look at a model: its object and its pods, and for a command what stands in the way."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from events.model import Kind, ModelRef
+from functions.adapters.cluster import PAGE, Cluster, Json, Missing
+from functions.adapters.kserve.grace import Grace
+from functions.adapters.kserve.model import Model
+from functions.adapters.kserve.obstacles import find_obstacles
+from functions.adapters.kserve.pods import read_pod
+from functions.adapters.kserve.quota import find_shortages
+from functions.adapters.kserve.resources import Resources, kind_selector, owner_of, pod_selector, pods
+from functions.lifecycle.effects import Look
+from functions.lifecycle.observation import AUTOSCALER_ANNOTATION, Answer, Observation, Pin, QuotaShortage
+
+EVENTS_LABEL = "modelswitch.dev/events"
+
+
+@dataclass(frozen=True)
+class Page:
+    """Observations of one page of models; `next` continues the list, "" at its end."""
+
+    observations: tuple[Observation, ...]
+    next: str
+
+
+class Lookout:
+    def __init__(self, cluster: Cluster, resources: Resources, grace: Grace, clock: Callable[[], datetime]) -> None:
+        self._cluster = cluster
+        self._resources = resources
+        self._grace = grace
+        self._clock = clock
+
+    async def look(self, ask: Look) -> Observation:
+        ref = ask.ref
+        item, listed, allowed = await asyncio.gather(
+            self._object(ref),
+            self._cluster.get(pods(ref.namespace), labelSelector=pod_selector(ref)),
+            self._events_allowed(ref.namespace) if ask.by_event else _yes(),
+        )
+        if item is None:
+            return Observation(ref, self._clock(), exists=False, events_allowed=allowed)
+        model = Model(ref.kind, item)
+        seen = read_observation(ref, model, listed, self._clock())
+        return replace(
+            seen,
+            events_allowed=allowed,
+            pins=await self._pins(ask, seen),
+            obstacles=await find_obstacles(model, self._cluster, self._resources) if ask.verb == "stop" else (),
+            shortages=await self._shortages(model, seen) if ask.verb == "start" else (),
+        )
+
+    async def page(self, kind: Kind, token: str) -> Page:
+        """A page of all models of a kind with their pods: two lists, however many models. Empty without the CRD."""
+        query = {"limit": str(PAGE), **({"continue": token} if token else {})}
+        try:
+            listed = await self._cluster.get(await self._resources.collection(kind), **query)
+        except Missing:
+            return Page((), "")
+        items = listed.get("items") or []
+        if not items:
+            return Page((), "")
+        namespaces = {item["metadata"]["namespace"] for item in items}
+        place = namespaces.pop() if len(namespaces) == 1 else None
+        by_model, version = await self._pods_by_model(kind, place)
+        now = self._clock()
+        observations = tuple(
+            read_observation(ref, Model(kind, item), {"metadata": version, "items": by_model[ref.subject]}, now)
+            for item, ref in ((item, _ref(kind, item)) for item in items)
+        )
+        return Page(observations, (listed.get("metadata") or {}).get("continue") or "")
+
+    async def find(self, name: str, kind: Kind) -> AsyncIterator[ModelRef]:
+        """Every namespace's model of that name."""
+        try:
+            collection = await self._resources.collection(kind)
+            for item in await self._cluster.list_all(collection, fieldSelector=f"metadata.name={name}"):
+                yield _ref(kind, item)
+        except Missing:
+            return
+
+    async def _object(self, ref: ModelRef) -> Json | None:
+        try:
+            return await self._cluster.get(await self._resources.model(ref))
+        except Missing:
+            return None
+
+    async def _pins(self, ask: Look, seen: Observation) -> tuple[Pin, ...]:
+        """Pins are looked for where a stop with another grace is under way; the tick finds what a crash left."""
+        if ask.pinned or (seen.companion and seen.companion.grace is not None):
+            return await self._grace.pins_of(ask.ref)
+        return ()
+
+    async def _events_allowed(self, namespace: str) -> bool:
+        try:
+            found = await self._cluster.get(f"/api/v1/namespaces/{namespace}")
+        except Missing:
+            return False
+        return bool((found["metadata"].get("labels") or {}).get(EVENTS_LABEL) == "allow")
+
+    async def _shortages(self, model: Model, seen: Observation) -> tuple[QuotaShortage, ...]:
+        if not seen.stop_wanted:
+            return ()
+        quotas = await self._cluster.list_all(f"/api/v1/namespaces/{seen.ref.namespace}/resourcequotas")
+        return find_shortages(model, seen.companion, quotas)
+
+    async def _pods_by_model(self, kind: Kind, namespace: str | None) -> tuple[dict[str, list[Json]], Json]:
+        by_model: dict[str, list[Json]] = defaultdict(list)
+        version: Json = {}
+        async for page in self._cluster.pages(pods(namespace), labelSelector=kind_selector(kind)):
+            version = version or {"resourceVersion": page["metadata"].get("resourceVersion", "0")}
+            for item in page.get("items") or []:
+                ref = owner_of(item["metadata"].get("labels") or {}, item["metadata"]["namespace"])
+                if ref:
+                    by_model[ref.subject].append(item)
+        return by_model, version
+
+
+async def _yes() -> bool:
+    return True
+
+
+def _ref(kind: Kind, item: Json) -> ModelRef:
+    return ModelRef(namespace=item["metadata"]["namespace"], name=item["metadata"]["name"], kind=kind)
+
+
+def read_observation(ref: ModelRef, model: Model, listed: Json, now: datetime) -> Observation:
+    """What one object and the list of its pods show."""
+    metadata = model.metadata
+    ready, stopped = model.condition("Ready"), model.condition("Stopped")
+    items: Iterable[Json] = listed.get("items") or []
+    return Observation(
+        ref=ref,
+        observed_at=now,
+        exists=True,
+        uid=metadata["uid"],
+        version=_number(metadata.get("resourceVersion")),
+        pods_version=_number((listed.get("metadata") or {}).get("resourceVersion")),
+        generation=metadata.get("generation") or 0,
+        labels=metadata.get("labels") or {},
+        annotations=model.annotations,
+        deleting="deletionTimestamp" in metadata,
+        mode=model.mode,
+        ready=ready.status if ready else Answer.UNKNOWN,
+        ready_reason=ready.reason if ready else None,
+        ready_changed=ready.changed if ready else None,
+        stopped_condition=stopped.status if stopped else None,
+        trouble=model.trouble,
+        url=model.url,
+        companion=model.companion,
+        stop_actor=model.stop_actor,
+        pods=tuple(read_pod(item) for item in items),
+        autoscaler=(model.annotations or {}).get(AUTOSCALER_ANNOTATION),
+        autoscaler_is_ours=model.autoscaler_is_ours,
+        may_scale_to_zero=model.may_scale_to_zero,
+    )
+
+
+def _number(version: str | None) -> int:
+    """ResourceVersions compare as integers within one resource type (Kubernetes 1.35); 0 where one is opaque."""
+    return int(version) if version and version.isdigit() else 0

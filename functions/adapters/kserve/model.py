@@ -1,0 +1,146 @@
+"""Reading a model's object: what KServe says of it, and what its annotations ask for."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from events.model import Kind
+from functions.adapters.cluster import FIELD_MANAGER, Json
+from functions.lifecycle.companion import COMPANION_ANNOTATION, Companion
+from functions.lifecycle.observation import AUTOSCALER_ANNOTATION, STOP_ANNOTATION, Answer, Mode, Trouble
+
+DEPLOYMENT_MODE = "serving.kserve.io/deploymentMode"
+_MODES = {
+    "Standard": Mode.STANDARD,
+    "RawDeployment": Mode.STANDARD,
+    "Knative": Mode.KNATIVE,
+    "Serverless": Mode.KNATIVE,
+    "ModelMesh": Mode.MODEL_MESH,
+}
+_TROUBLED_REASONS = frozenset(
+    {
+        "FailedCreate",
+        "ProgressDeadlineExceeded",
+        "RevisionFailed",
+        "ContainerMissing",
+        "ReconcileFailed",
+        "InvalidGPUAllocation",
+    }
+)
+_TROUBLED_TRANSITIONS = frozenset({"InvalidSpec", "BlockedByFailedLoad"})
+_SCALERS_TO_ZERO = frozenset({"external", "keda"})
+
+
+@dataclass(frozen=True)
+class Condition:
+    status: Answer
+    reason: str | None
+    message: str | None
+    changed: datetime | None
+
+
+@dataclass(frozen=True)
+class Model:
+    """One KServe object, read-only."""
+
+    kind: Kind
+    object: Json
+
+    @property
+    def metadata(self) -> Json:
+        return dict(self.object["metadata"])
+
+    @property
+    def spec(self) -> Json:
+        return self.object.get("spec") or {}
+
+    @property
+    def status(self) -> Json:
+        return self.object.get("status") or {}
+
+    @property
+    def annotations(self) -> dict[str, str] | None:
+        return self.metadata.get("annotations")
+
+    @property
+    def companion(self) -> Companion | None:
+        return Companion.parse((self.annotations or {}).get(COMPANION_ANNOTATION))
+
+    @property
+    def mode(self) -> Mode | None:
+        if self.kind is Kind.LLM_INFERENCE_SERVICE:
+            return Mode.STANDARD
+        said = self.status.get("deploymentMode") or (self.annotations or {}).get(DEPLOYMENT_MODE) or ""
+        return _MODES.get(said)
+
+    def condition(self, name: str) -> Condition | None:
+        """The last of that type: while a graph resumes, KServe appends a second one."""
+        found = [c for c in self.status.get("conditions") or [] if c.get("type") == name]
+        if not found:
+            return None
+        last = found[-1]
+        status = last.get("status")
+        return Condition(
+            Answer(status) if status in {"True", "False"} else Answer.UNKNOWN,
+            last.get("reason"),
+            last.get("message"),
+            _moment(last.get("lastTransitionTime")),
+        )
+
+    @property
+    def url(self) -> str | None:
+        addresses = [self.status.get("address") or {}, *(self.status.get("addresses") or [])]
+        urls = [self.status.get("url"), *(address.get("url") for address in addresses)]
+        return next((str(url) for url in urls if url), None)
+
+    @property
+    def trouble(self) -> Trouble | None:
+        """Why KServe says that it does not come up; None while that is just not yet."""
+        for condition in self.status.get("conditions") or []:
+            message = condition.get("message") or ""
+            if condition.get("status") == "True":
+                continue
+            if "exceeded quota" in message:
+                return Trouble("QuotaExceeded", message)
+            if condition.get("type") != "Ready" and condition.get("reason") in _TROUBLED_REASONS:
+                return Trouble(condition["reason"], message or f"KServe says {condition['reason']}")
+        model_status = self.status.get("modelStatus") or {}
+        failure = model_status.get("lastFailureInfo") or {}
+        if model_status.get("transitionStatus") in _TROUBLED_TRANSITIONS and failure.get("reason"):
+            return Trouble(failure["reason"], failure.get("message") or f"KServe says {failure['reason']}")
+        return None
+
+    @property
+    def may_scale_to_zero(self) -> bool:
+        predictor = self.spec.get("predictor") or {}
+        autoscaler = (self.annotations or {}).get(AUTOSCALER_ANNOTATION)
+        return self.mode is Mode.KNATIVE or predictor.get("minReplicas") == 0 or autoscaler in _SCALERS_TO_ZERO
+
+    @property
+    def stop_actor(self) -> str | None:
+        return self._manager(STOP_ANNOTATION)
+
+    @property
+    def autoscaler_is_ours(self) -> bool:
+        return self._manager(AUTOSCALER_ANNOTATION) == FIELD_MANAGER
+
+    def _manager(self, annotation: str) -> str | None:
+        """The field manager that wrote an annotation last, from metadata.managedFields."""
+        writers = [
+            entry
+            for entry in self.metadata.get("managedFields") or []
+            if f"f:{annotation}" in _field(entry, "f:metadata", "f:annotations")
+        ]
+        newest: Json = max(writers, key=lambda entry: entry.get("time") or "", default={})
+        return newest.get("manager")
+
+
+def _field(entry: Json, *path: str) -> dict[str, Any]:
+    fields: Any = entry.get("fieldsV1") or {}
+    for key in path:
+        fields = fields.get(key) or {}
+    return dict(fields)
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

@@ -1,0 +1,124 @@
+"""What would make a stop do nothing, or do harm, although the API server accepts it. facts: KServe, stop and start."""
+
+from events.model import Kind
+from functions.adapters.cluster import Cluster, Forbidden, Json, Missing
+from functions.adapters.kserve.model import Model
+from functions.adapters.kserve.resources import GROUP, Resources
+from functions.lifecycle.errors import Code
+from functions.lifecycle.observation import Answer, Mode, Obstacle
+
+DISABLE_AUTO_UPDATE = "serving.kserve.io/disable-auto-update"
+_COMPONENTS = ("predictor", "transformer", "explainer")
+
+
+async def find_obstacles(model: Model, cluster: Cluster, resources: Resources) -> tuple[Obstacle, ...]:
+    found = [_model_mesh(model), _auto_update(model), await _too_old(model, resources), _canary(model)]
+    if model.kind is Kind.INFERENCE_SERVICE:
+        found.append(await _runtime(model, cluster))
+    return tuple(obstacle for obstacle in found if obstacle)
+
+
+def _unsupported(message: str, next_action: str) -> Obstacle:
+    return Obstacle(Code.STOP_UNSUPPORTED, message, next_action)
+
+
+def _ready(model: Model) -> bool:
+    condition = model.condition("Ready")
+    return condition is not None and condition.status is Answer.TRUE
+
+
+def _model_mesh(model: Model) -> Obstacle | None:
+    if model.mode is not Mode.MODEL_MESH:
+        return None
+    return _unsupported(
+        "it is served by ModelMesh, where models share pods and KServe ignores a stop",
+        "Move it to Standard or Knative mode (annotation serving.kserve.io/deploymentMode on a new InferenceService).",
+    )
+
+
+def _auto_update(model: Model) -> Obstacle | None:
+    if (model.annotations or {}).get(DISABLE_AUTO_UPDATE) != "true" or not _ready(model):
+        return None
+    return _unsupported(
+        f"{DISABLE_AUTO_UPDATE} is set: KServe leaves a ready model alone, a stop included",
+        f"Remove that annotation first: kubectl annotate {model.kind.value.lower()} {model.metadata['name']} "
+        f"-n {model.metadata['namespace']} {DISABLE_AUTO_UPDATE}-",
+    )
+
+
+async def _too_old(model: Model, resources: Resources) -> Obstacle | None:
+    """A KServe that honours the annotation shows a Stopped condition on what runs; LLMInferenceService never does."""
+    if model.kind is Kind.LLM_INFERENCE_SERVICE:
+        old = not await resources.llm_can_stop()
+    else:
+        old = _ready(model) and model.condition("Stopped") is None
+    if not old:
+        return None
+    return _unsupported(
+        "this KServe does not know the stop annotation for it (no Stopped condition in its status)",
+        "Upgrade KServe: Knative mode needs 0.15.1, Standard mode and InferenceGraph 0.16, LLMInferenceService 0.17.",
+    )
+
+
+def _canary(model: Model) -> Obstacle | None:
+    if model.mode is not Mode.KNATIVE:
+        return None
+    for component in _COMPONENTS:
+        percent = (model.spec.get(component) or {}).get("canaryTrafficPercent")
+        status = (model.status.get("components") or {}).get(component) or {}
+        if percent is None or percent >= 100 or not _splits_traffic(status):
+            continue
+        return Obstacle(
+            Code.CANARY_IN_PROGRESS,
+            f"a canary of the {component} has {percent}% of the traffic; KServe forgets the previous revision in a stop, "
+            "so the next start would send everything to the canary",
+            'Promote or roll back the canary first, or accept it with {"promote_canary": true}.',
+        )
+    return None
+
+
+def _splits_traffic(status: Json) -> bool:
+    revisions = {target.get("revisionName") for target in status.get("traffic") or []} - {None}
+    rolled_out, latest = status.get("latestRolledoutRevision"), status.get("latestReadyRevision")
+    return len(revisions) > 1 or bool(rolled_out and latest and rolled_out != latest)
+
+
+async def _runtime(model: Model, cluster: Cluster) -> Obstacle | None:
+    """KServe builds a model's resources before it deletes them: without its runtime it gets nowhere."""
+    predictor_model = (model.spec.get("predictor") or {}).get("model") or {}
+    name = predictor_model.get("runtime")
+    if not name:
+        return _no_runtime(model)
+    namespace = model.metadata["namespace"]
+    for path in (
+        f"{GROUP}/v1alpha1/namespaces/{namespace}/servingruntimes",
+        f"{GROUP}/v1alpha1/clusterservingruntimes",
+    ):
+        try:
+            runtime = await cluster.get(f"{path}/{name}")
+        except Missing:
+            continue
+        except Forbidden:
+            return None
+        if (runtime.get("spec") or {}).get("disabled"):
+            return _unsupported(
+                f"its ServingRuntime {name} is disabled, and KServe does not act on a stop without it",
+                f"Enable ServingRuntime {name} (spec.disabled: false), then stop.",
+            )
+        return None
+    return _unsupported(
+        f"its ServingRuntime {name} does not exist, and KServe does not act on a stop without it",
+        f"Create ServingRuntime {name} in namespace {namespace}, then stop.",
+    )
+
+
+def _no_runtime(model: Model) -> Obstacle | None:
+    """No runtime is named and KServe finds none that fits: it says so in modelStatus."""
+    status = model.status.get("modelStatus") or {}
+    if status.get("transitionStatus") != "InvalidSpec" or _ready(model):
+        return None
+    failure = status.get("lastFailureInfo") or {}
+    return _unsupported(
+        f"KServe can't build it ({failure.get('message') or 'InvalidSpec'}), and does not act on a stop before it can",
+        "Mend what KServe says, then stop; or delete the model.",
+    )

@@ -1,0 +1,83 @@
+"""Where KServe's resources are in the API, and which pods belong to them (labels: KServe's pkg/constants)."""
+
+from events.model import Kind, ModelRef
+from functions.adapters.cluster import Cluster, Json, Missing
+
+GROUP = "/apis/serving.kserve.io"
+LLM_VERSION_THAT_STOPS = "v1alpha2"
+_VERSIONS = {Kind.INFERENCE_SERVICE: "v1beta1", Kind.INFERENCE_GRAPH: "v1alpha1"}
+_LABELS = {
+    Kind.INFERENCE_SERVICE: "serving.kserve.io/inferenceservice",
+    Kind.INFERENCE_GRAPH: "serving.kserve.io/inferencegraph",
+    Kind.LLM_INFERENCE_SERVICE: "app.kubernetes.io/name",
+}
+LLM_PART_OF = "app.kubernetes.io/part-of=llminferenceservice"
+PIN_FINALIZER = "modelswitch.dev/grace"
+PIN_LABEL = "modelswitch.dev/pinned"
+PIN_MODEL = "modelswitch.dev/model"
+WORKLOADS = {"ReplicaSet": "replicasets", "StatefulSet": "statefulsets"}
+
+
+class Resources:
+    """Paths; which version of LLMInferenceService is served is asked once."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._served: frozenset[str] | None = None
+
+    async def collection(self, kind: Kind, namespace: str | None = None) -> str:
+        place = f"/namespaces/{namespace}" if namespace else ""
+        return f"{GROUP}/{await self._version(kind)}{place}/{kind.plural}"
+
+    async def model(self, ref: ModelRef) -> str:
+        return f"{await self.collection(ref.kind, ref.namespace)}/{ref.name}"
+
+    async def llm_can_stop(self) -> bool:
+        """KServe 0.17 brought both v1alpha2 and the stop annotation to LLMInferenceService."""
+        return LLM_VERSION_THAT_STOPS in await self._versions()
+
+    async def _version(self, kind: Kind) -> str:
+        if kind in _VERSIONS:
+            return _VERSIONS[kind]
+        return LLM_VERSION_THAT_STOPS if await self.llm_can_stop() else "v1alpha1"
+
+    async def _versions(self) -> frozenset[str]:
+        if self._served is None:
+            try:
+                group: Json = await self._cluster.get(GROUP)
+            except Missing:
+                return frozenset()
+            self._served = frozenset(version["version"] for version in group.get("versions") or [])
+        return self._served
+
+
+def pods(namespace: str | None) -> str:
+    return f"/api/v1/namespaces/{namespace}/pods" if namespace else "/api/v1/pods"
+
+
+def workloads(kind: str, namespace: str | None = None) -> str:
+    place = f"/namespaces/{namespace}" if namespace else ""
+    return f"/apis/apps/v1{place}/{WORKLOADS[kind]}"
+
+
+def pod_selector(ref: ModelRef) -> str:
+    """The labels that KServe puts on every pod of this model, in every mode."""
+    own = f"{_LABELS[ref.kind]}={ref.name}"
+    return f"{LLM_PART_OF},{own}" if ref.kind is Kind.LLM_INFERENCE_SERVICE else own
+
+
+def kind_selector(kind: Kind) -> str:
+    """Every pod of every model of this kind."""
+    return LLM_PART_OF if kind is Kind.LLM_INFERENCE_SERVICE else _LABELS[kind]
+
+
+def owner_of(labels: dict[str, str], namespace: str) -> ModelRef | None:
+    """The model that a pod's labels name; None where it is no model's pod."""
+    if name := labels.get(_LABELS[Kind.INFERENCE_SERVICE]):
+        return ModelRef(namespace=namespace, name=name)
+    if name := labels.get(_LABELS[Kind.INFERENCE_GRAPH]):
+        return ModelRef(namespace=namespace, name=name, kind=Kind.INFERENCE_GRAPH)
+    if labels.get("app.kubernetes.io/part-of") == "llminferenceservice":
+        name = labels.get(_LABELS[Kind.LLM_INFERENCE_SERVICE])
+        return ModelRef(namespace=namespace, name=name, kind=Kind.LLM_INFERENCE_SERVICE) if name else None
+    return None

@@ -1,0 +1,66 @@
+"""Facts on their way to the broker: from the outbox to K_SINK, with a short timeout.
+
+A broker may hold a POST as long as its slowest trigger takes; whatever is not sent in time waits for the next tick.
+A fact's id never changes, so sending it twice is the same event.
+"""
+
+from datetime import datetime
+from pathlib import Path
+
+import aiohttp
+from cloudevents.conversion import to_binary
+
+from events.envelope import build
+from functions.adapters.store import Store, Waiting
+
+SOURCE = "/modelswitch"
+SEND_SECONDS = 2.0
+BATCH = 100
+OIDC_TOKEN = Path("/oidc/token")
+
+
+class Sink:
+    """`url` None: facts stay in the outbox's stream no longer than needed to drop them."""
+
+    def __init__(self, url: str | None, store: Store) -> None:
+        self._url = url
+        self._store = store
+        self._session: aiohttp.ClientSession | None = None
+
+    async def close(self) -> None:
+        if self._session:
+            await self._session.close()
+
+    async def flush(self, until: datetime | None = None) -> int:
+        """Sends what waits, oldest first; stops at the first failure. Returns how many were sent."""
+        sent = 0
+        for waiting in await self._store.waiting(BATCH):
+            if until and datetime.now(until.tzinfo) > until:
+                break
+            if self._url and not await self._send(self._url, waiting):
+                break
+            await self._store.published([waiting.entry])
+            sent += 1
+        return sent
+
+    async def _send(self, url: str, waiting: Waiting) -> bool:
+        published = waiting.published
+        event = build(
+            published.fact,
+            published.ref,
+            source=SOURCE,
+            id=published.id,
+            correlation_id=published.correlation_id,
+            traceparent=published.traceparent,
+            time=published.time,
+        )
+        headers, body = to_binary(event)
+        if OIDC_TOKEN.exists():
+            headers["Authorization"] = f"Bearer {OIDC_TOKEN.read_text().strip()}"
+        if self._session is None:
+            self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=SEND_SECONDS))
+        try:
+            async with self._session.post(url, data=body, headers=headers) as response:
+                return response.status < 300
+        except (aiohttp.ClientError, TimeoutError):
+            return False

@@ -1,0 +1,269 @@
+"""Redis: what is remembered of models and commands. The only module that imports redis.
+
+All keys share one hash tag, so that a Redis Cluster takes them as they are. Two Lua scripts write; each checks
+everything before it writes anything. Redis' own clock decides about leases.
+"""
+
+import hashlib
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self, cast
+
+import redis.asyncio as redis
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialBackoff
+from redis.exceptions import RedisError
+
+from events.model import ModelRef
+from functions.adapters import codec
+from functions.lifecycle.effects import AuditEntry, Claim, Claimed, Commit, Committed, Loaded, Plan, Published, Release
+from functions.lifecycle.errors import Code, Refused, StoreUnavailable, Temporary
+from functions.lifecycle.record import Record
+from functions.lifecycle.request import Request
+
+LEASE_SECONDS = 15
+REMEMBERED_SECONDS = 7 * 24 * 3600
+AUDIT_LENGTH = 100_000
+_TAG = "{modelswitch}"
+_LUA = Path(__file__).parent / "lua"
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A fact in the outbox; `entry` acknowledges it."""
+
+    entry: str
+    published: Published
+
+
+@dataclass(frozen=True)
+class Change:
+    """One entry of the history; `entry` is where to resume."""
+
+    entry: str
+    audit: AuditEntry
+
+
+@contextmanager
+def _translated() -> Any:
+    try:
+        yield
+    except (RedisError, OSError, TimeoutError) as error:
+        raise StoreUnavailable(f"{type(error).__name__}: {error}") from error
+
+
+def _seen_key(request: Request) -> str:
+    digest = hashlib.sha256(f"{request.source}\0{request.id}".encode()).hexdigest()[:40]
+    return f"{_TAG}:seen:{digest}"
+
+
+def _model_key(ref: ModelRef) -> str:
+    return f"{_TAG}:model:{ref.subject}"
+
+
+def _fingerprint(request: Request) -> str:
+    wanted = f"{request.ref.subject} {request.command.type} {request.command.model_dump_json(exclude={'actor'})}"
+    return hashlib.sha256(wanted.encode()).hexdigest()[:16]
+
+
+def _milliseconds(moment: datetime | None) -> str:
+    return str(round(moment.timestamp() * 1000)) if moment else ""
+
+
+def _moment(milliseconds: str | int) -> datetime:
+    return datetime.fromtimestamp(int(milliseconds) / 1000, UTC)
+
+
+class Store:
+    """Every method raises StoreUnavailable where Redis does not answer; nothing is then half written."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self._redis: Any = client  # redis' own types cover every protocol and decoding at once, and so none
+        self._claim = client.register_script((_LUA / "claim.lua").read_text())
+        self._commit = client.register_script((_LUA / "commit.lua").read_text())
+
+    @classmethod
+    def connect(cls, url: str) -> Self:
+        """Retries only for a moment: a caller that waits is better told to come again."""
+        retry = Retry(ExponentialBackoff(cap=0.2, base=0.02), retries=2)
+        client = redis.from_url(url, socket_timeout=2, socket_connect_timeout=1, retry=retry, decode_responses=True)
+        return cls(client)
+
+    async def close(self) -> None:
+        await self._redis.aclose()
+
+    async def ping(self) -> None:
+        with _translated():
+            await self._redis.ping()
+
+    async def claim(self, ask: Claim) -> Claimed:
+        """Raises Temporary while another delivery, or another command on this model, is at work."""
+        token = uuid.uuid4().hex
+        request = ask.request
+        with _translated():
+            reply = await self._claim(
+                keys=[_seen_key(request), _model_key(request.ref)],
+                args=[token, LEASE_SECONDS * 1000, REMEMBERED_SECONDS, _fingerprint(request)],
+            )
+        status, now, *rest = cast("list[Any]", reply)
+        match status:
+            case "done":
+                return Claimed(_moment(now), token, None, 0, _moment(now), answer=codec.load_answer(rest[0]))
+            case "busy":
+                raise Temporary(
+                    Code.BUSY,
+                    f"another command on {request.ref} is at work",
+                    "Ask again in a moment.",
+                    retry_after=min(int(rest[0]) / 1000, 1.0),
+                )
+            case "reused":
+                refusal = Refused(
+                    Code.IDEMPOTENCY_KEY_REUSED,
+                    f"the id {request.id!r} was used for another command",
+                    "Use a new id for a new command.",
+                )
+                refusal.status = 422
+                raise refusal
+            case _:
+                first, revision, doc, plan = rest
+                return Claimed(
+                    now=_moment(now),
+                    token=token,
+                    record=codec.load_record(doc),
+                    revision=int(revision),
+                    first_seen=_moment(first),
+                    superseded=status == "superseded",
+                    planned=codec.load_intent(plan),
+                )
+
+    async def load(self, ref: ModelRef) -> Loaded:
+        with _translated():
+            revision, doc, plan = await self._redis.hmget(_model_key(ref), ["rev", "doc", "plan"])
+        return Loaded(codec.load_record(doc), int(revision or 0), codec.load_intent(plan))
+
+    async def plan(self, ask: Plan) -> None:
+        with _translated():
+            await self._redis.hset(_model_key(ask.request.ref), "plan", ask.intent.model_dump_json())
+
+    async def release(self, ask: Release) -> None:
+        await self.commit(Commit(ask.request.ref, 0, None, token=ask.token, request=ask.request))
+
+    async def commit(self, ask: Commit) -> Committed:
+        record = ask.record
+        args = [
+            uuid.uuid4().hex,
+            ask.token or "",
+            str(ask.expected),
+            codec.dump_record(record) if record else "",
+            str(record.version if record else 0),
+            str(record.pods_version if record else 0),
+            codec.dump_answer(ask.answer) if ask.answer else "",
+            "1" if ask.apply else "0",
+            "1" if ask.forget else "0",
+            _milliseconds(ask.due),
+            ask.ref.subject,
+            str(AUDIT_LENGTH),
+            str(len(ask.audit)),
+            *(codec.dump_audit(entry) for entry in ask.audit),
+            *(codec.dump_fact(fact) for fact in ask.facts),
+        ]
+        seen = _seen_key(ask.request) if ask.request and ask.token else f"{_TAG}:seen:none"
+        names = ("audit", "outbox", "due", "models")
+        with _translated():
+            reply = await self._commit(
+                keys=[seen, _model_key(ask.ref), *(f"{_TAG}:{name}" for name in names)], args=args
+            )
+        if reply == "lost":
+            raise StoreUnavailable("the claim on this command is gone; Redis lost it, or another delivery took it over")
+        return Committed(conflict=reply == "conflict", stale=reply == "stale")
+
+    async def due(self, until: datetime, limit: int) -> list[ModelRef]:
+        """Models that want a look, the longest due first."""
+        with _translated():
+            subjects: list[str] = await self._redis.zrangebyscore(
+                f"{_TAG}:due", "-inf", _milliseconds(until), start=0, num=limit
+            )
+        return [ModelRef.from_subject(subject) for subject in subjects]
+
+    async def waiting(self, limit: int) -> list[Waiting]:
+        with _translated():
+            entries = await self._redis.xrange(f"{_TAG}:outbox", count=limit)
+        return [Waiting(entry, codec.load_fact(fields["d"])) for entry, fields in entries]
+
+    async def published(self, entries: Sequence[str]) -> None:
+        if entries:
+            with _translated():
+                await self._redis.xdel(f"{_TAG}:outbox", *entries)
+
+    async def subjects(self, after: str, limit: int) -> list[str]:
+        """Known models in order of their subjects, from behind `after` ("" for the first page)."""
+        start = f"({after}" if after else "-"
+        with _translated():
+            found = await self._redis.zrangebylex(f"{_TAG}:models", start, "+", start=0, num=limit)
+        return list(found)
+
+    async def count(self) -> int:
+        with _translated():
+            return int(await self._redis.zcard(f"{_TAG}:models"))
+
+    async def records(self, refs: Sequence[ModelRef]) -> list[Record | None]:
+        with _translated():
+            pipeline = self._redis.pipeline(transaction=False)
+            for ref in refs:
+                pipeline.hget(_model_key(ref), "doc")
+            docs = await pipeline.execute()
+        return [codec.load_record(doc) for doc in docs]
+
+    async def history(self, ref: ModelRef, limit: int) -> list[AuditEntry]:
+        """The newest entries of one model, newest first; looked for in the last 10,000 entries of all."""
+        with _translated():
+            entries = await self._redis.xrevrange(f"{_TAG}:audit", count=10_000)
+        found = (codec.load_audit(fields["d"]) for _, fields in entries)
+        return [entry for entry in found if entry.ref == ref][:limit]
+
+    async def write_audit(self, entry: AuditEntry) -> None:
+        """For what concerns no record: refused and poisoned events."""
+        with _translated():
+            await self._redis.xadd(
+                f"{_TAG}:audit", {"d": codec.dump_audit(entry)}, maxlen=AUDIT_LENGTH, approximate=True
+            )
+
+    async def last_change(self) -> str:
+        with _translated():
+            newest = await self._redis.xrevrange(f"{_TAG}:audit", count=1)
+        return str(newest[0][0]) if newest else "0-0"
+
+    async def changes(self, after: str, wait_seconds: float) -> AsyncIterator[Change]:
+        """History from behind `after`, as it is written; ends after `wait_seconds` without news.
+
+        Reads without blocking Redis' connection pool: one blocking XREAD per caller, bounded by the socket timeout.
+        """
+        with _translated():
+            reply = await self._redis.xread(
+                {f"{_TAG}:audit": after}, count=500, block=max(1, round(wait_seconds * 1000))
+            )
+        for _, entries in reply or []:
+            for entry, fields in entries:
+                yield Change(entry, codec.load_audit(fields["d"]))
+
+    async def synced(self) -> bool:
+        """Whether every model was looked at since Redis last began empty; until then lists would be short."""
+        with _translated():
+            return bool(await self._redis.exists(f"{_TAG}:synced"))
+
+    async def resync_cursor(self) -> str:
+        with _translated():
+            cursor = await self._redis.get(f"{_TAG}:cursor")
+        return str(cursor or "")
+
+    async def save_resync(self, cursor: str, *, completed: bool) -> None:
+        with _translated():
+            pipeline = self._redis.pipeline(transaction=True)
+            pipeline.set(f"{_TAG}:cursor", cursor)
+            if completed:
+                pipeline.set(f"{_TAG}:synced", "1")
+            await pipeline.execute()

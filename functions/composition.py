@@ -1,0 +1,57 @@
+"""The one place where the parts are put together. Nothing is connected at import: workers fork first."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Self
+
+from functions.adapters.cluster import Cluster
+from functions.adapters.kserve.grace import Grace
+from functions.adapters.kserve.lookout import Lookout
+from functions.adapters.kserve.resources import Resources
+from functions.adapters.sink import Sink
+from functions.adapters.store import Store
+from functions.interpreter import Interpreter
+from functions.lifecycle.derive import Limits
+from functions.settings import Settings
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What handlers and the API work with."""
+
+    settings: Settings
+    limits: Limits
+    cluster: Cluster
+    lookout: Lookout
+    grace: Grace
+    store: Store
+    sink: Sink
+    interpreter: Interpreter
+
+    @classmethod
+    async def connect(cls, settings: Settings) -> Self:
+        """Raises ClusterUnavailable where no cluster is configured; a Redis that is away shows at its first use."""
+        cluster = await Cluster.connect()
+        resources = Resources(cluster)
+        grace = Grace(cluster)
+        lookout = Lookout(cluster, resources, grace, now)
+        store = Store.connect(settings.redis_url)
+        return cls(
+            settings=settings,
+            limits=Limits(start_deadline=settings.start_deadline),
+            cluster=cluster,
+            lookout=lookout,
+            grace=grace,
+            store=store,
+            sink=Sink(settings.k_sink, store),
+            interpreter=Interpreter(cluster, resources, lookout, grace, store),
+        )
+
+    async def close(self) -> None:
+        await self.sink.close()
+        await self.store.close()
+        await self.cluster.close()

@@ -1,0 +1,67 @@
+"""The one annotation of ours: on a stopped model, why it is stopped and what it was before.
+
+It is written and removed in the PATCH that sets and removes KServe's stop annotation, because KServe copies any
+annotation of a running model into its pods and so restarts them.
+"""
+
+from datetime import datetime
+
+from pydantic import ConfigDict, Field, ValidationError
+
+from events.model import Frozen
+from events.status import Hold
+
+COMPANION_ANNOTATION = "modelswitch.dev/stop"
+
+
+class LastRunPod(Frozen):
+    """A pod that ran when the stop was accepted; what a start will need again."""
+
+    uid: str
+    name: str
+    component: str
+    gpus: int
+    memory: int
+    grace: int
+    requests: dict[str, str]
+    bound: bool = True
+
+
+class QueuedStart(Frozen):
+    """A start that waits for the last pod. It lives here, so that losing Redis does not lose it."""
+
+    source: str
+    id: str
+    actor: str
+    reason: str | None = None
+    correlation_id: str | None = None
+    restore_autoscaling: bool = True
+    expires_at: datetime | None = None
+
+
+class Companion(Frozen):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    holds: tuple[Hold, ...]
+    source: str
+    command: str
+    since: datetime
+    correlation_id: str | None = None
+    grace: int | None = Field(default=None, description="Seconds for each pod where that is not the pod's own.")
+    pods: tuple[LastRunPod, ...] = ()
+    endpoint: str | None = None
+    prior_stop: str | None = None
+    queued: QueuedStart | None = None
+
+    @classmethod
+    def parse(cls, text: str | None) -> "Companion | None":
+        """None where there is none, or where somebody wrote something else there: then the stop counts as external."""
+        if not text:
+            return None
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError:
+            return None
+
+    def dump(self) -> str:
+        return self.model_dump_json(exclude_defaults=True)

@@ -1,0 +1,286 @@
+"""Which state a model is in, from one look. The rules stand in one table, first match wins; the docs print it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from events.status import State
+from functions.lifecycle.observation import Answer, Mode, Observation, Pod
+from functions.lifecycle.reasons import advice
+from functions.lifecycle.record import Record
+
+DEFAULT_GRACE_SECONDS = 30
+KSERVE_TAKES_AT_MOST = timedelta(seconds=120)
+GRACE_MARGIN = timedelta(seconds=30)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How long a start may take before it counts as failed."""
+
+    start_deadline: timedelta = timedelta(minutes=15)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What a rule judges: the look, what was known before, and when the present stop or start began."""
+
+    seen: Observation
+    record: Record
+    limits: Limits
+
+    @property
+    def elapsed(self) -> timedelta:
+        if self.seen.stop_wanted:
+            begun = self.record.stop.since if self.record.stop else None
+        else:
+            begun = self.record.start.since if self.record.start else self.seen.ready_changed
+        return self.seen.observed_at - (begun or self.seen.observed_at)
+
+    @property
+    def up(self) -> tuple[Pod, ...]:
+        return tuple(pod for pod in self.seen.pods if not pod.deleting and not pod.finished)
+
+    @property
+    def ready_pods(self) -> int:
+        return sum(pod.ready for pod in self.up)
+
+    @property
+    def troubled(self) -> Pod | None:
+        return next((pod for pod in self.up if pod.trouble), None)
+
+    @property
+    def grace(self) -> timedelta:
+        seconds = [pod.grace if pod.deletion_grace is None else pod.deletion_grace for pod in self.seen.pods]
+        return timedelta(seconds=max(seconds, default=0))
+
+    @property
+    def serving(self) -> bool:
+        return self.seen.ready is Answer.TRUE and self.ready_pods > 0
+
+    @property
+    def idle_at_zero(self) -> bool:
+        return self.seen.ready is Answer.TRUE and not self.up and self.seen.may_scale_to_zero
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """`what` happened, and what to do `next`."""
+
+    state: State
+    reason: str | None = None
+    what: str | None = None
+    next: str | None = None
+
+    @property
+    def message(self) -> str | None:
+        return " ".join(part for part in (self.what, self.next) if part) or None
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One line of the table. `says` gives reason and message for a scene where `when` holds."""
+
+    condition: str
+    state: State
+    reasons: str
+    when: Callable[[Scene], bool]
+    says: Callable[[Scene], tuple[str | None, str | None]]
+
+
+def _pods(count: int) -> str:
+    return "1 pod" if count == 1 else f"{count} pods"
+
+
+def _stop_ignored(scene: Scene) -> tuple[str, str]:
+    return (
+        "StopIgnored",
+        f"KServe has not acted on the stop for {scene.elapsed.total_seconds():.0f}s and {_pods(len(scene.up))} still "
+        "run.",
+    )
+
+
+def _pods_not_gone(scene: Scene) -> tuple[str, str]:
+    nodes = ", ".join(sorted({pod.node for pod in scene.seen.pods if pod.node})) or "no node"
+    return (
+        "PodsNotGone",
+        f"{_pods(len(scene.seen.pods))} on {nodes} did not end within the grace of {scene.grace.total_seconds():.0f}s.",
+    )
+
+
+def _draining(scene: Scene) -> tuple[str, str]:
+    return (
+        "Draining",
+        f"{_pods(len(scene.seen.pods))} may finish requests for up to {scene.grace.total_seconds():.0f}s.",
+    )
+
+
+def _stopped(scene: Scene) -> tuple[str, str]:
+    companion = scene.seen.companion
+    if companion is None or not companion.holds:
+        actor = scene.seen.stop_actor or "somebody"
+        return "StoppedOutside", f"Stopped outside modelswitch by {actor}. Start it to run it again."
+    hold = companion.holds[0]
+    why = f": {hold.reason}" if hold.reason else ""
+    return "StoppedByUser", f"Stopped by {hold.actor}{why}. Start it to run it again."
+
+
+def _running(scene: Scene) -> tuple[str | None, str | None]:
+    if scene.troubled and scene.troubled.trouble:
+        trouble = scene.troubled.trouble
+        return (
+            "Degraded",
+            f"{scene.ready_pods} of {_pods(len(scene.up))} ready; {scene.troubled.name}: {trouble.message}",
+        )
+    return None, None
+
+
+def _pod_trouble(scene: Scene) -> tuple[str, str]:
+    pod = scene.troubled
+    if pod is None or pod.trouble is None:
+        raise ValueError("this rule needs a pod in trouble")
+    return pod.trouble.reason, f"{pod.name}: {pod.trouble.message}"
+
+
+def _model_trouble(scene: Scene) -> tuple[str, str]:
+    trouble = scene.seen.trouble
+    if trouble is None:
+        raise ValueError("this rule needs a model in trouble")
+    return trouble.reason, trouble.message
+
+
+def _deadline(scene: Scene) -> tuple[str, str]:
+    return (
+        "StartDeadlineExceeded",
+        f"Not ready after {scene.elapsed.total_seconds():.0f}s ({scene.ready_pods} of {_pods(len(scene.up))} ready).",
+    )
+
+
+def _starting(scene: Scene) -> tuple[str, str]:
+    if scene.seen.kserve_says_stopped:
+        return "AwaitingKServe", "The stop is withdrawn; KServe has not made the pods yet."
+    if not scene.up:
+        return "AwaitingPods", "KServe has not made the pods yet."
+    if scene.ready_pods == len(scene.up):
+        return "AwaitingRoute", "The pods are ready; KServe has not opened the route yet."
+    return "PodsStarting", f"{scene.ready_pods} of {_pods(len(scene.up))} ready."
+
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        "being deleted",
+        State.STOPPING,
+        "Deleting",
+        lambda s: s.seen.deleting,
+        lambda _: ("Deleting", "The resource is being deleted."),
+    ),
+    Rule(
+        "stop set, pods terminating past their grace",
+        State.ERROR,
+        "PodsNotGone",
+        lambda s: s.seen.stop_wanted and bool(s.seen.pods) and not s.up and s.elapsed > s.grace + GRACE_MARGIN,
+        _pods_not_gone,
+    ),
+    Rule(
+        "stop set, KServe does nothing for 120 s",
+        State.ERROR,
+        "StopIgnored",
+        lambda s: (
+            s.seen.stop_wanted
+            and (bool(s.up) or not s.seen.kserve_says_stopped)
+            and s.elapsed > KSERVE_TAKES_AT_MOST + s.grace
+        ),
+        _stop_ignored,
+    ),
+    Rule(
+        "stop set, pods left",
+        State.STOPPING,
+        "Draining",
+        lambda s: s.seen.stop_wanted and bool(s.seen.pods),
+        _draining,
+    ),
+    Rule(
+        "stop set, no pod, KServe has not said Stopped",
+        State.STOPPING,
+        "AwaitingKServe",
+        lambda s: s.seen.stop_wanted and not s.seen.kserve_says_stopped,
+        lambda _: ("AwaitingKServe", "No pod is left; KServe has not confirmed the stop yet."),
+    ),
+    Rule(
+        "stop set, no pod left, KServe says Stopped",
+        State.STOPPED,
+        "StoppedByUser, StoppedOutside",
+        lambda s: s.seen.stop_wanted,
+        _stopped,
+    ),
+    Rule(
+        "KServe says Ready, a pod is ready",
+        State.RUNNING,
+        "none, Degraded",
+        lambda s: s.serving,
+        _running,
+    ),
+    Rule(
+        "KServe says Ready, no pod, the autoscaler may wake it",
+        State.RUNNING,
+        "ScaledToZero",
+        lambda s: s.idle_at_zero,
+        lambda _: ("ScaledToZero", "Idle without pods; the next request wakes it. A stop keeps it down."),
+    ),
+    Rule(
+        "a pod can't run: unschedulable, image, crash",
+        State.ERROR,
+        "Unschedulable, ImagePullBackOff, CrashLoopBackOff, …",
+        lambda s: s.troubled is not None,
+        _pod_trouble,
+    ),
+    Rule(
+        "KServe says why it can't: quota, runtime, spec",
+        State.ERROR,
+        "QuotaExceeded, RuntimeNotRecognized, …",
+        lambda s: s.seen.trouble is not None,
+        _model_trouble,
+    ),
+    Rule(
+        "KServe says Ready in Knative mode, pods on their way",
+        State.RUNNING,
+        "Waking",
+        lambda s: s.seen.ready is Answer.TRUE and s.seen.mode is Mode.KNATIVE and bool(s.up),
+        lambda _: ("Waking", "A request is waking it from zero."),
+    ),
+    Rule(
+        "not ready, the start deadline passed",
+        State.ERROR,
+        "StartDeadlineExceeded",
+        lambda s: s.elapsed > s.limits.start_deadline,
+        _deadline,
+    ),
+    Rule(
+        "not ready yet",
+        State.STARTING,
+        "AwaitingKServe, AwaitingPods, PodsStarting, AwaitingRoute",
+        lambda _: True,
+        _starting,
+    ),
+)
+
+
+def derive(seen: Observation, record: Record, limits: Limits) -> Verdict:
+    """The first rule that holds. `record` gives only the clock: when the present stop or start began."""
+    scene = Scene(seen, record, limits)
+    rule = next(rule for rule in RULES if rule.when(scene))
+    reason, what = rule.says(scene)
+    return Verdict(rule.state, reason, what, advice(reason))
+
+
+def next_look(record: Record, pinned: bool, now: datetime) -> datetime | None:
+    """When to look again although no event came. None: the resync is enough."""
+    if pinned:
+        return now
+    match record.state:
+        case State.STOPPING | State.STARTING:
+            return now + timedelta(seconds=1)
+        case State.ERROR:
+            return now + timedelta(seconds=10)
+        case _:
+            return None

@@ -1,0 +1,183 @@
+"""What a step asks of the outside: plain values, carried out by an interpreter, so that tests can be one too."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from events.facts import ModelFact
+from events.model import ModelRef
+from functions.lifecycle.observation import Owner
+from functions.lifecycle.record import Intent, Record
+from functions.lifecycle.request import Request
+
+JsonPatch = tuple[Mapping[str, Any], ...]
+
+
+@dataclass(frozen=True)
+class PatchModel:
+    """A JSON Patch on the model, guarded by tests. Answers the new resourceVersion, or raises PreconditionFailed."""
+
+    ref: ModelRef
+    operations: JsonPatch
+
+
+@dataclass(frozen=True)
+class PinOwners:
+    """Put our finalizer on what makes the pods, so that it outlives the stop just long enough (facts: pinning)."""
+
+    ref: ModelRef
+    owners: tuple[Owner, ...]
+
+
+@dataclass(frozen=True)
+class EndPods:
+    """Wait, 2 s at most, until each owner is terminating; then DELETE its pods with this grace, and unpin it.
+
+    An owner that is not terminating in time stays pinned: the next tick goes on.
+    """
+
+    ref: ModelRef
+    owners: tuple[Owner, ...]
+    grace: int
+
+
+@dataclass(frozen=True)
+class UnpinOwners:
+    ref: ModelRef
+    owners: tuple[Owner, ...]
+
+
+Effect = PatchModel | PinOwners | EndPods | UnpinOwners
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Take this command's id and the model's turn. Answers a `Claimed`."""
+
+    request: Request
+
+
+@dataclass(frozen=True)
+class Load:
+    """Read the record, without a claim: for hints. Answers a `Loaded`."""
+
+    ref: ModelRef
+
+
+@dataclass(frozen=True)
+class Look:
+    """Look at the cluster. `stop` and `start` also look at what stands in the way. Answers an Observation."""
+
+    ref: ModelRef
+    verb: str | None = None
+    by_event: bool = False
+    pinned: bool = False
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Store what is about to be done under the claim: a crash from here on loses neither receipt nor actor."""
+
+    token: str
+    request: Request
+    intent: Intent
+
+
+@dataclass(frozen=True)
+class Release:
+    """Give the claim back unanswered: the command can be tried again at once, with the same place in the order."""
+
+    token: str
+    request: Request
+
+
+@dataclass(frozen=True)
+class Published:
+    """A fact on its way out. `id` derives from what caused it, so that a repeat is the same event."""
+
+    id: str
+    ref: ModelRef
+    fact: ModelFact
+    time: datetime
+    correlation_id: str | None = None
+    traceparent: str | None = None
+
+
+@dataclass(frozen=True)
+class AuditEntry:
+    """One line of a model's history; `ref` None where an event named no model that could be understood."""
+
+    time: datetime
+    ref: ModelRef | None
+    action: str
+    actor: str
+    state: str | None = None
+    previous: str | None = None
+    code: str | None = None
+    reason: str | None = None
+    message: str | None = None
+    source: str | None = None
+    event_id: str | None = None
+    changed: bool = False
+
+
+@dataclass(frozen=True)
+class StepAnswer:
+    """What the caller gets: an HTTP status and, over REST, a body. Stored under the command's id."""
+
+    status: int
+    body: Mapping[str, Any] = field(default_factory=dict)
+    changed: bool = False
+
+
+@dataclass(frozen=True)
+class Commit:
+    """Everything that a step leaves behind, in one Lua call. Answers a `Committed`.
+
+    `token` is None for a hint, `record` None where only an answer is stored. `expected` is the revision that was read.
+    """
+
+    ref: ModelRef
+    expected: int
+    record: Record | None
+    token: str | None = None
+    request: Request | None = None
+    answer: StepAnswer | None = None
+    apply: bool = False
+    audit: tuple[AuditEntry, ...] = ()
+    facts: tuple[Published, ...] = ()
+    due: datetime | None = None
+    forget: bool = False
+
+
+@dataclass(frozen=True)
+class Loaded:
+    record: Record | None
+    revision: int
+    planned: Intent | None = None
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """`answer` is there when the command was answered before; `planned` when a delivery died after its plan."""
+
+    now: datetime
+    token: str
+    record: Record | None
+    revision: int
+    first_seen: datetime
+    answer: StepAnswer | None = None
+    superseded: bool = False
+    planned: Intent | None = None
+
+
+@dataclass(frozen=True)
+class Committed:
+    """`conflict`: the record moved on meanwhile; look again. `stale`: somebody committed a newer look already."""
+
+    conflict: bool = False
+    stale: bool = False
+
+
+Ask = Effect | Claim | Load | Look | Plan | Release | Commit

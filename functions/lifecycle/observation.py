@@ -1,0 +1,157 @@
+"""What one look at the cluster showed: the model's object, its pods, and what stands in the way."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from events.model import ModelRef
+from functions.lifecycle.companion import Companion
+from functions.lifecycle.errors import Code
+
+
+class Mode(StrEnum):
+    """How KServe deploys the model (`status.deploymentMode`, its legacy names included)."""
+
+    STANDARD = "Standard"
+    KNATIVE = "Knative"
+    MODEL_MESH = "ModelMesh"
+
+
+class Answer(StrEnum):
+    """What a condition says; UNKNOWN also where it is absent but others are there."""
+
+    TRUE = "True"
+    FALSE = "False"
+    UNKNOWN = "Unknown"
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Why a pod or a model does not come up, in one CamelCase word and one sentence."""
+
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Owner:
+    """The ReplicaSet or StatefulSet that makes a pod again when it goes."""
+
+    kind: str
+    name: str
+    uid: str
+
+
+@dataclass(frozen=True)
+class Pod:
+    """One pod of the model. `requests` as Kubernetes quantities by resource name, init containers considered."""
+
+    uid: str
+    name: str
+    component: str
+    ready: bool
+    node: str | None
+    gpus: int
+    memory: int
+    requests: Mapping[str, str]
+    grace: int
+    deleting: bool
+    deletion_grace: int | None
+    owner: Owner | None
+    trouble: Trouble | None = None
+    finished: bool = False
+
+    @property
+    def holds_resources(self) -> bool:
+        """Bound to a node and not ended: the scheduler counts it, terminating or not."""
+        return self.node is not None and not self.finished
+
+
+@dataclass(frozen=True)
+class Pin:
+    """A ReplicaSet or StatefulSet that carries our finalizer."""
+
+    owner: Owner
+    terminating: bool
+
+
+@dataclass(frozen=True)
+class Obstacle:
+    """Why a stop would silently do nothing, or do harm; and the way out."""
+
+    code: Code
+    message: str
+    next_action: str
+
+
+@dataclass(frozen=True)
+class QuotaShortage:
+    """One resource of one ResourceQuota that a start would exceed. Quantities as Kubernetes writes them."""
+
+    quota: str
+    resource: str
+    requested: str
+    used: str
+    limited: str
+
+
+@dataclass(frozen=True)
+class Observation:
+    """One look. `version` and `pods_version` are resourceVersions of the object and of the list of its pods."""
+
+    ref: ModelRef
+    observed_at: datetime
+    exists: bool
+    uid: str = ""
+    version: int = 0
+    pods_version: int = 0
+    generation: int = 0
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] | None = None
+    deleting: bool = False
+    mode: Mode | None = None
+    ready: Answer = Answer.UNKNOWN
+    ready_reason: str | None = None
+    ready_changed: datetime | None = None
+    stopped_condition: Answer | None = None
+    trouble: Trouble | None = None
+    url: str | None = None
+    companion: Companion | None = None
+    stop_actor: str | None = None
+    pods: tuple[Pod, ...] = ()
+    pins: tuple[Pin, ...] = ()
+    obstacles: tuple[Obstacle, ...] = ()
+    shortages: tuple[QuotaShortage, ...] = ()
+    events_allowed: bool = True
+    autoscaler: str | None = None
+    autoscaler_is_ours: bool = False
+    may_scale_to_zero: bool = False
+
+    @property
+    def stop_annotation(self) -> str | None:
+        return (self.annotations or {}).get(STOP_ANNOTATION)
+
+    @property
+    def stop_wanted(self) -> bool:
+        """KServe compares case-insensitively."""
+        return (self.stop_annotation or "").lower() == "true"
+
+    @property
+    def gpus(self) -> int:
+        return sum(pod.gpus for pod in self.pods if pod.holds_resources)
+
+    @property
+    def memory(self) -> int:
+        return sum(pod.memory for pod in self.pods if pod.holds_resources)
+
+    @property
+    def kserve_says_stopped(self) -> bool:
+        """The Stopped condition, or where the kind has none, Ready=False for the reason Stopped."""
+        if self.stopped_condition is not None:
+            return self.stopped_condition is Answer.TRUE
+        return self.ready is Answer.FALSE and self.ready_reason == "Stopped"
+
+
+STOP_ANNOTATION = "serving.kserve.io/stop"
+AUTOSCALER_ANNOTATION = "serving.kserve.io/autoscalerClass"

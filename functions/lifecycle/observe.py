@@ -1,0 +1,221 @@
+"""What a look adds to the record: the state, the ledger of pods, and the facts of every change that was seen.
+
+This is level, not edge: the same look twice adds nothing, and a change that was made without us is adopted here.
+"""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from events.facts import ModelFact, ModelFailed, ModelStarted, ModelStarting, ModelStopped, ModelStopping
+from events.model import ModelRef
+from events.status import Hold, HoldKind, State
+from functions.lifecycle.derive import Limits, Verdict, derive
+from functions.lifecycle.effects import AuditEntry, Published
+from functions.lifecycle.observation import Observation
+from functions.lifecycle.receipt import merge, seen_pod, write_receipt
+from functions.lifecycle.record import Intent, Record, Run
+
+_PLAN_IS_FRESH = timedelta(seconds=60)
+_FACTS = uuid.uuid5(uuid.NAMESPACE_URL, "https://modelswitch.dev/facts")
+
+
+def publish(ref: ModelRef, fact: ModelFact, run: Run, time: datetime, discriminator: str = "") -> Published:
+    """A fact whose id derives from what caused it: a repeat after a crash is the same event."""
+    identity = uuid.uuid5(_FACTS, f"{run.key} {ref.subject} {fact.type} {discriminator}")
+    return Published(str(identity), ref, fact, time, run.correlation_id)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """The record after a look, and what the look makes known."""
+
+    record: Record
+    facts: tuple[Published, ...] = ()
+    audit: tuple[AuditEntry, ...] = ()
+
+
+def _stop_run(seen: Observation, record: Record) -> Run:
+    """The stop that the cluster shows: ours by its companion, else somebody's; kept while it is the same one."""
+    companion = seen.companion
+    if companion:
+        actor = companion.holds[0].actor if companion.holds else "modelswitch"
+        reason = companion.holds[0].reason if companion.holds else None
+        return Run(
+            since=companion.since,
+            actor=actor,
+            reason=reason,
+            key=f"{companion.source} {companion.command}",
+            correlation_id=companion.correlation_id,
+            grace=companion.grace,
+        )
+    if record.stop and not record.stop.ours:
+        return record.stop
+    known = record.state is not None
+    return Run(
+        since=seen.observed_at if known else None,
+        actor=f"external:{seen.stop_actor or 'unknown'}",
+        key=f"external {seen.uid} {seen.version}",
+        ours=False,
+    )
+
+
+def _holds(seen: Observation, run: Run | None) -> tuple[Hold, ...]:
+    """Holds left behind on a running model count for nothing."""
+    if not seen.stop_wanted or run is None:
+        return ()
+    if seen.companion:
+        return seen.companion.holds
+    return (Hold(kind=HoldKind.EXTERNAL, actor=run.actor, since=run.since),)
+
+
+def _start_run(seen: Observation, record: Record, planned: Intent | None) -> Run | None:
+    """A start under way: the one that was accepted, one that died after its PATCH, or somebody else's."""
+    if record.start:
+        return record.start
+    if record.desired == "stopped":
+        if planned and planned.verb == "start" and seen.observed_at - planned.at < _PLAN_IS_FRESH:
+            return planned.run
+        return Run(
+            since=seen.observed_at,
+            actor=f"external:{seen.stop_actor or 'unknown'}",
+            key=f"external {seen.uid} {seen.version}",
+            ours=False,
+        )
+    return None
+
+
+def observe(record: Record | None, seen: Observation, limits: Limits, planned: Intent | None = None) -> Seen:
+    """The record brought up to this look. A model made before us, or anew under the same name, begins an empty one."""
+    before = record if record and record.uid == seen.uid else Record(ref=seen.ref, uid=seen.uid)
+    stop = _stop_run(seen, before) if seen.stop_wanted else None
+    start = None if seen.stop_wanted else _start_run(seen, before, planned)
+    changed_hands = before.state is not None and (before.desired == "stopped") != seen.stop_wanted
+    pods = dict(before.pods) if seen.stop_wanted else {}
+    pods = merge(pods, seen) if seen.stop_wanted else {pod.uid: seen_pod(pod) for pod in seen.pods}
+    now = seen.observed_at
+    looked = before.model_copy(
+        update={
+            "version": seen.version,
+            "pods_version": seen.pods_version,
+            "desired": "stopped" if seen.stop_wanted else "running",
+            "gpus": seen.gpus,
+            "memory": seen.memory,
+            "endpoint": seen.url or (seen.companion.endpoint if seen.companion else None) or before.endpoint,
+            "holds": _holds(seen, stop),
+            "queued": bool(seen.stop_wanted and seen.companion and seen.companion.queued),
+            "labels": dict(seen.labels),
+            "pods": pods,
+            "stop": stop,
+            "start": start,
+            "receipt": before.receipt,
+            "observed_at": now,
+        }
+    )
+    verdict = derive(seen, looked, limits)
+    moved = verdict.state is not before.state
+    after = looked.model_copy(
+        update={
+            "state": verdict.state,
+            "reason": verdict.reason,
+            "message": verdict.message,
+            "since": now if moved or before.since is None else before.since,
+            "available": verdict.state is State.RUNNING and bool(looked.endpoint),
+            "start": None if verdict.state is State.RUNNING else looked.start,
+        }
+    )
+    after = _with_receipt(after, before, now)
+    facts = _facts(after, before, looked, verdict, changed_hands=changed_hands)
+    return Seen(after, facts, _audit(after, before, looked, changed_hands=changed_hands))
+
+
+def _with_receipt(after: Record, before: Record, now: datetime) -> Record:
+    if after.state is not State.STOPPED or after.stop is None:
+        return after
+    if before.state is State.STOPPED and before.stop and before.stop.key == after.stop.key:
+        return after
+    adopted_blind = before.state is None and not after.pods
+    if adopted_blind:
+        return after.model_copy(update={"receipt": None})
+    complete = before.state is not None or after.stop.ours
+    receipt = write_receipt(after.pods, after.stop, now, complete=complete)
+    if before.state is None:
+        receipt = receipt.model_copy(update={"seconds": None})
+    return after.model_copy(update={"receipt": receipt, "pods": {}})
+
+
+def _facts(
+    after: Record, before: Record, looked: Record, verdict: Verdict, *, changed_hands: bool
+) -> tuple[Published, ...]:
+    now = after.observed_at
+    if now is None or before.state is None:
+        return ()
+    facts: list[Published] = []
+
+    def add(fact: ModelFact, run: Run, discriminator: str = "") -> None:
+        facts.append(publish(after.ref, fact, run, now, discriminator))
+
+    if changed_hands and looked.stop:
+        add(_stopping(looked.stop, len(looked.pods)), looked.stop)
+    if changed_hands and looked.start:
+        add(ModelStarting(actor=looked.start.actor), looked.start)
+    if after.state is before.state:
+        return tuple(facts)
+    if after.state is State.STOPPED and after.stop and after.receipt:
+        add(ModelStopped(actor=after.stop.actor, reason=after.stop.reason, receipt=after.receipt), after.stop)
+    if after.state is State.RUNNING:
+        run = looked.start or Run(since=None, actor="modelswitch", key=f"healed {after.uid} {after.version}")
+        seconds = round((now - run.since).total_seconds(), 3) if run.since else None
+        add(ModelStarted(actor=run.actor, reason=run.reason, seconds=seconds), run)
+    if after.state is State.ERROR:
+        run = looked.stop or looked.start or Run(since=None, actor="modelswitch", key=f"failed {after.uid}")
+        add(_failed(after, run, verdict), run, f"{after.reason} {now.isoformat()}")
+    return tuple(facts)
+
+
+def _stopping(run: Run, pods: int) -> ModelStopping:
+    grace = f"{run.grace}s" if run.grace is not None else None
+    return ModelStopping(actor=run.actor, reason=run.reason, pods=pods, grace=grace)
+
+
+def _failed(after: Record, run: Run, verdict: Verdict) -> ModelFailed:
+    return ModelFailed(
+        actor=run.actor,
+        code=verdict.reason or "Unknown",
+        message=verdict.what or "The model is in error.",
+        next_action=verdict.next or "Look at the model's pods and at what KServe says in the resource's status.",
+        during="stop" if after.desired == "stopped" else "start" if after.start else "run",
+    )
+
+
+def _audit(after: Record, before: Record, looked: Record, *, changed_hands: bool) -> tuple[AuditEntry, ...]:
+    now = after.observed_at
+    if now is None:
+        return ()
+    entries: list[AuditEntry] = []
+    run = looked.stop or looked.start
+    actor = run.actor if run else "modelswitch"
+    if before.state is None:
+        entries.append(_entry(after, "adopted", actor, now))
+    elif changed_hands:
+        entries.append(_entry(after, "stop" if looked.stop else "start", actor, now, changed=True))
+    if before.state is not None and (after.state is not before.state or after.reason != before.reason):
+        previous = before.state.value
+        entries.append(_entry(after, "state", actor, now, previous=previous))
+    return tuple(entries)
+
+
+def _entry(
+    record: Record, action: str, actor: str, time: datetime, *, previous: str | None = None, changed: bool = False
+) -> AuditEntry:
+    return AuditEntry(
+        time=time,
+        ref=record.ref,
+        action=action,
+        actor=actor,
+        state=record.state.value if record.state else None,
+        previous=previous,
+        reason=record.reason,
+        message=record.message,
+        changed=changed,
+    )

@@ -1,0 +1,72 @@
+"""The JSON Patches on a model. Each tests what its decision rested on, so that it fails when somebody was faster.
+
+Guarded by uid and the very annotations, not by resourceVersion: KServe writes status all the time. A `test` for null
+holds where a key is absent (the API server's JSON Patch library reads it so; seen on Kubernetes 1.35).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from functions.lifecycle.companion import COMPANION_ANNOTATION, Companion
+from functions.lifecycle.effects import JsonPatch, PatchModel
+from functions.lifecycle.observation import AUTOSCALER_ANNOTATION, STOP_ANNOTATION, Observation
+
+Operation = Mapping[str, Any]
+
+
+def _path(key: str) -> str:
+    return "/metadata/annotations/" + key.replace("~", "~0").replace("/", "~1")
+
+
+def _guards(seen: Observation, raw_companion: str | None) -> list[Operation]:
+    guards: list[Operation] = [{"op": "test", "path": "/metadata/uid", "value": seen.uid}]
+    if seen.annotations is None:
+        guards.append({"op": "test", "path": "/metadata/annotations", "value": None})
+        return guards
+    guards.append({"op": "test", "path": _path(STOP_ANNOTATION), "value": seen.stop_annotation})
+    guards.append({"op": "test", "path": _path(COMPANION_ANNOTATION), "value": raw_companion})
+    return guards
+
+
+def _set(seen: Observation, key: str, value: str | None) -> list[Operation]:
+    """Sets a key, or removes it where it is there; nothing where it is as wanted."""
+    present = seen.annotations is not None and key in seen.annotations
+    if value is not None:
+        return [{"op": "add", "path": _path(key), "value": value}]
+    return [{"op": "remove", "path": _path(key)}] if present else []
+
+
+def _patch(seen: Observation, changes: Mapping[str, str | None]) -> JsonPatch:
+    raw_companion = (seen.annotations or {}).get(COMPANION_ANNOTATION)
+    operations = _guards(seen, raw_companion)
+    if seen.annotations is None:
+        operations.append({"op": "add", "path": "/metadata/annotations", "value": {}})
+    for key, value in changes.items():
+        operations.extend(_set(seen, key, value))
+    return tuple(operations)
+
+
+def stop_patch(seen: Observation, companion: Companion, autoscaler: Mapping[str, str | None]) -> PatchModel:
+    """Set the stop and say why, in one PATCH; `autoscaler` is the annotation that a start of ours replaced, if any."""
+    changes = {STOP_ANNOTATION: "true", COMPANION_ANNOTATION: companion.dump(), **autoscaler}
+    return PatchModel(seen.ref, _patch(seen, changes))
+
+
+def note_patch(seen: Observation, companion: Companion) -> PatchModel:
+    """Change what the companion says of a stop that stands."""
+    return PatchModel(seen.ref, _patch(seen, {COMPANION_ANNOTATION: companion.dump()}))
+
+
+def start_patch(seen: Observation, *, without_autoscaler: bool) -> PatchModel:
+    """Put the annotations back as they were before the stop.
+
+    A stop that was not ours leaves no word of what was before: then the annotation goes.
+    """
+    companion = seen.companion
+    changes: dict[str, str | None] = {
+        STOP_ANNOTATION: companion.prior_stop if companion else None,
+        COMPANION_ANNOTATION: None,
+    }
+    if without_autoscaler:
+        changes[AUTOSCALER_ANNOTATION] = "external"
+    return PatchModel(seen.ref, _patch(seen, changes))

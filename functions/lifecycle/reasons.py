@@ -1,0 +1,27 @@
+"""What to do next, for each reason that a model can be in error for. Shown behind what happened."""
+
+ADVICE: dict[str, str] = {
+    "StopIgnored": "Check the KServe controller's log; start the model to withdraw the stop.",
+    "PodsNotGone": "Check the node (kubectl get nodes) and the pods' finalizers.",
+    "StartDeadlineExceeded": "Read the pods' logs; stop the model to free what it holds.",
+    "Unschedulable": "It starts by itself when another model is stopped or a node is added; stop it to leave the queue.",
+    "ImagePullBackOff": "Check the image's name and the pull secret in the ServingRuntime; Kubernetes tries again by itself.",
+    "ErrImagePull": "Check the image's name and the pull secret in the ServingRuntime; Kubernetes tries again by itself.",
+    "InvalidImageName": "Mend the image's name in the ServingRuntime or the model.",
+    "CrashLoopBackOff": "Read the last log: kubectl logs --previous; then mend the model or its artifact.",
+    "CreateContainerConfigError": "Create the Secret or ConfigMap that the pod names.",
+    "CreateContainerError": "Read the pod's events: kubectl describe pod.",
+    "RunContainerError": "Read the pod's events: kubectl describe pod.",
+    "StorageInitializerFailed": "Check the storageUri and its credentials; the init container's log says more.",
+    "QuotaExceeded": "Stop another model of this namespace or ask for a larger quota; it starts by itself when there is room.",
+    "RuntimeNotRecognized": "Create the ServingRuntime that the model names, or name another.",
+    "RuntimeDisabled": "Enable the ServingRuntime (spec.disabled) or name another.",
+    "NoSupportingRuntime": "Install a ServingRuntime that supports this model format and protocol.",
+    "InvalidPredictorSpec": "Mend the model's spec; KServe's message says what is wrong.",
+    "ModelLoadFailed": "Check the artifact at storageUri; the predictor's log says more.",
+}
+
+
+def advice(reason: str | None) -> str | None:
+    """None where the reason is not an error's, or KServe's own and new to us."""
+    return ADVICE.get(reason or "")

@@ -1,0 +1,82 @@
+"""Counting what a stop freed: pods are written down while they are seen, and added up when none is left."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from events.status import PodGrace, Receipt
+from functions.lifecycle.companion import LastRunPod
+from functions.lifecycle.observation import Observation, Pod
+from functions.lifecycle.quantity import format_memory
+from functions.lifecycle.record import Run, SeenPod
+
+Ledger = dict[str, SeenPod]
+
+
+def seen_pod(pod: Pod) -> SeenPod:
+    """A pod that is bound to no node holds nothing yet, so nothing will be freed."""
+    return SeenPod(
+        name=pod.name,
+        gpus=pod.gpus if pod.holds_resources else 0,
+        memory=pod.memory if pod.holds_resources else 0,
+        given=pod.deletion_grace,
+    )
+
+
+def last_run_pods(seen: Observation) -> tuple[LastRunPod, ...]:
+    """What runs when a stop is accepted, as the companion annotation keeps it."""
+    return tuple(
+        LastRunPod(
+            uid=pod.uid,
+            name=pod.name,
+            component=pod.component,
+            gpus=pod.gpus,
+            memory=pod.memory,
+            grace=pod.grace,
+            requests=dict(pod.requests),
+            bound=pod.holds_resources,
+        )
+        for pod in seen.pods
+        if not pod.finished
+    )
+
+
+def merge(ledger: Mapping[str, SeenPod], seen: Observation) -> Ledger:
+    """The ledger with what this look and the companion add; a pod keeps the last grace that was seen on it."""
+    merged = dict(ledger)
+    for last in seen.companion.pods if seen.companion else ():
+        merged.setdefault(
+            last.uid,
+            SeenPod(name=last.name, gpus=last.gpus * last.bound, memory=last.memory * last.bound),
+        )
+    for pod in seen.pods:
+        before = merged.get(pod.uid)
+        now = seen_pod(pod)
+        given = now.given if now.given is not None else before.given if before else None
+        gpus, memory = (
+            (max(before.gpus, now.gpus), max(before.memory, now.memory)) if before else (now.gpus, now.memory)
+        )
+        merged[pod.uid] = SeenPod(name=now.name, gpus=gpus, memory=memory, given=given)
+    return merged
+
+
+def write_receipt(ledger: Mapping[str, SeenPod], run: Run, now: datetime, *, complete: bool) -> Receipt:
+    """`given` falls back to the grace that was pinned for every pod; else a pod that nobody saw ending shows None."""
+    pods = sorted(ledger.values(), key=lambda pod: pod.name)
+    return Receipt(
+        pods=len(pods),
+        gpus=sum(pod.gpus for pod in pods),
+        memory=format_memory(sum(pod.memory for pod in pods)),
+        seconds=round((now - run.since).total_seconds(), 3) if run.since else None,
+        grace=tuple(
+            PodGrace(
+                name=pod.name,
+                gpus=pod.gpus,
+                memory=format_memory(pod.memory),
+                grace_seconds=pod.given if pod.given is not None else run.grace,
+            )
+            for pod in pods
+        ),
+        stopped_at=now,
+        actor=run.actor,
+        complete=complete,
+    )

@@ -1,0 +1,83 @@
+"""What a command can't have, and the way out. Each refusal says what was found and what to do next."""
+
+from typing import NoReturn
+
+from events.commands import StartRequested, StopRequested
+from events.status import State
+from functions.lifecycle.errors import Code, NotFound, Refused
+from functions.lifecycle.observation import Mode, Observation
+from functions.lifecycle.record import Record
+from functions.lifecycle.request import Request
+
+_AUTOSCALER_CLASSES_OF_HPA = {None, "", "hpa"}
+
+
+def refuse_unless_there(seen: Observation, request: Request) -> None:
+    """What both commands need: the model, and for an event the namespace's consent."""
+    if request.by_event and not seen.events_allowed:
+        raise Refused(
+            Code.EVENTS_NOT_ALLOWED,
+            f"namespace {seen.ref.namespace} takes no commands from the broker",
+            f"Whoever administers it may allow it: kubectl label namespace {seen.ref.namespace} "
+            "modelswitch.dev/events=allow",
+        )
+    if not seen.exists:
+        raise NotFound(
+            Code.NOT_FOUND,
+            f"there is no {seen.ref.kind} {seen.ref.name} in namespace {seen.ref.namespace}",
+            f"Check the name: kubectl get {seen.ref.kind.plural} -n {seen.ref.namespace}",
+        )
+    if seen.deleting:
+        raise Refused(
+            Code.INVALID_TRANSITION,
+            f"{seen.ref} is being deleted",
+            "Wait until it is gone; apply it again to have it back.",
+        )
+
+
+def refuse_stop(seen: Observation, command: StopRequested) -> None:
+    """A stop that KServe would ignore, or that would do harm."""
+    for obstacle in seen.obstacles:
+        if obstacle.code is Code.CANARY_IN_PROGRESS and command.promote_canary:
+            continue
+        raise Refused(obstacle.code, obstacle.message, obstacle.next_action)
+
+
+def refuse_start(record: Record, seen: Observation, request: Request, command: StartRequested) -> None:
+    """A start that must wait, or that is sure to fail."""
+    stopping = record.state is not State.STOPPED and record.reason != "StopIgnored"
+    if stopping and not request.queue:
+        raise Refused(
+            Code.STOP_IN_PROGRESS,
+            f"{seen.ref} is still stopping: {len(seen.pods)} pods left",
+            'Ask again when it is stopped, or send {"queue": true} and it starts when the last pod is gone.',
+            retry_after=2,
+        )
+    if not command.restore_autoscaling:
+        _refuse_autoscaler(seen)
+    if seen.shortages and not stopping:
+        listed = "; ".join(
+            f"{short.resource}: needs {short.requested}, used {short.used} of {short.limited} (quota {short.quota})"
+            for short in seen.shortages
+        )
+        raise Refused(
+            Code.QUOTA_EXCEEDED,
+            f"{seen.ref} does not fit the namespace's quota: {listed}",
+            "Stop another model of this namespace or ask for a larger quota, then start again.",
+        )
+
+
+def _refuse_autoscaler(seen: Observation) -> None:
+    def refuse(why: str) -> NoReturn:
+        raise Refused(
+            Code.START_UNSUPPORTED,
+            f"{seen.ref} can't start without its autoscaler: {why}",
+            'Start it with {"restore_autoscaling": true}, or change minReplicas and maxReplicas in its spec.',
+        )
+
+    if seen.ref.kind.value != "InferenceService":
+        refuse(f"KServe has no annotation for that on a {seen.ref.kind}")
+    if seen.mode is not Mode.STANDARD:
+        refuse("in Knative mode KServe always takes the scale from the spec")
+    if seen.autoscaler not in _AUTOSCALER_CLASSES_OF_HPA:
+        refuse(f"its autoscaler class is {seen.autoscaler}, which KServe does not make itself")

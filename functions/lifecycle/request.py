@@ -1,0 +1,35 @@
+"""A command on its way through a step: what is wanted, of which model, by whom, under which id."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from events.commands import ModelCommand, StartRequested, StopRequested, Verb
+from events.model import ModelRef
+
+
+@dataclass(frozen=True)
+class Request:
+    """`source` and `id` together name the command: the same pair again is the same command, and gets the same answer."""
+
+    ref: ModelRef
+    command: ModelCommand
+    source: str
+    id: str
+    actor: str
+    correlation_id: str | None = None
+    traceparent: str | None = None
+    expires_at: datetime | None = None
+    by_event: bool = False
+    queue: bool = False
+
+    @property
+    def verb(self) -> Verb:
+        match self.command:
+            case StopRequested():
+                return "stop"
+            case StartRequested():
+                return "start"
+
+    @property
+    def key(self) -> str:
+        return f"{self.source} {self.id}"

@@ -1,0 +1,294 @@
+"""One step: claim, look, decide, act, commit. Written once, as a generator that asks for its I/O.
+
+Production sends each ask to adapters (functions/interpreter.py); the exhaustive tests send it to a model of the world.
+Whatever fails in the outside is thrown in here, so that this file alone says what a failure means.
+"""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from events.facts import ModelFailed
+from events.model import ModelRef
+from functions.lifecycle.decide import Decision, decide
+from functions.lifecycle.derive import Limits
+from functions.lifecycle.effects import (
+    Ask,
+    AuditEntry,
+    Claim,
+    Claimed,
+    Commit,
+    Committed,
+    Load,
+    Loaded,
+    Look,
+    Plan,
+    Published,
+    Release,
+    StepAnswer,
+)
+from functions.lifecycle.errors import (
+    Code,
+    Conflict,
+    PreconditionFailed,
+    Refused,
+    StepError,
+    StoreUnavailable,
+    Temporary,
+)
+from functions.lifecycle.observation import Observation
+from functions.lifecycle.observe import publish
+from functions.lifecycle.record import Intent, Record, Run
+from functions.lifecycle.refusals import refuse_unless_there
+from functions.lifecycle.request import Request
+
+ATTEMPTS = 5
+COMMAND_LIFE = timedelta(hours=1)
+
+Step = Generator[Ask, Any, StepAnswer]
+
+
+@dataclass(frozen=True)
+class _Turn:
+    """What a command holds while it is at work; without a token Redis is away and nothing can be recorded."""
+
+    record: Record | None
+    revision: int
+    token: str | None = None
+    planned: Intent | None = None
+
+
+def take_command(request: Request, limits: Limits) -> Step:
+    """A stop or a start. Returns what to answer; raises StepError where the caller must be told otherwise."""
+    try:
+        claimed: Claimed = yield Claim(request)
+    except StoreUnavailable:
+        if not _works_unrecorded(request):
+            raise
+        return (yield from _attempts(request, _Turn(None, 0), limits))
+    if claimed.answer:
+        return claimed.answer
+    if claimed.superseded:
+        return (yield from _drop(request, claimed, Code.SUPERSEDED, "a later command was already done"))
+    expires = request.expires_at or claimed.first_seen + COMMAND_LIFE
+    if expires < claimed.now:
+        return (yield from _drop(request, claimed, Code.EXPIRED, f"it expired at {expires.isoformat()}"))
+    turn = _Turn(claimed.record, claimed.revision, claimed.token, claimed.planned)
+    try:
+        return (yield from _attempts(request, turn, limits))
+    except Refused as refusal:
+        return (yield from _refuse(request, claimed, refusal))
+    except StepError:
+        yield from _release(request, claimed.token)
+        raise
+
+
+def take_hint(
+    ref: ModelRef, limits: Limits, *, object_version: int = 0, pods_version: int = 0, pinned: bool = False
+) -> Step:
+    """Something may have changed: look, and do what is due. The versions are those of the hint's own object.
+
+    A hint no newer than the last look costs nothing beyond the record. Hints never fail for a conflict: whoever was
+    faster has looked too. `pinned`: a pin was found whose stop may have died before it could say so.
+    """
+    for _ in range(ATTEMPTS):
+        loaded: Loaded = yield Load(ref)
+        record = loaded.record
+        if record and (0 < object_version <= record.version or 0 < pods_version <= record.pods_version):
+            return StepAnswer(202)
+        seen: Observation = yield Look(ref, pinned=pinned)
+        if not seen.exists:
+            yield Commit(ref, loaded.revision, None, audit=_gone(record, seen), forget=True)
+            return StepAnswer(202)
+        decision = decide(record, seen, None, limits, loaded.planned)
+        try:
+            version = yield from _act(decision, seen)
+        except PreconditionFailed:
+            continue
+        committed: Committed = yield _commit(decision, loaded.revision, version)
+        if not committed.conflict:
+            return StepAnswer(202, changed=decision.changed)
+    return StepAnswer(202)
+
+
+def _attempts(request: Request, turn: _Turn, limits: Limits) -> Step:
+    changed = False
+    for _ in range(ATTEMPTS):
+        seen: Observation = yield Look(request.ref, verb=request.verb, by_event=request.by_event)
+        refuse_unless_there(seen, request)
+        decision = decide(turn.record, seen, request, limits, turn.planned)
+        if decision.intent and turn.token:
+            try:
+                yield Plan(turn.token, request, decision.intent)
+            except StoreUnavailable:
+                if not _works_unrecorded(request):
+                    raise
+                turn = _Turn(turn.record, turn.revision)
+        try:
+            version = yield from _act(decision, seen)
+        except PreconditionFailed:
+            continue
+        changed = changed or decision.changed
+        answer = _answer(request, decision, changed=changed, recorded=True)
+        committed = yield from _record(request, turn, decision, version, answer)
+        if committed is None:
+            return _answer(request, decision, changed=changed, recorded=False)
+        if not (committed.conflict or committed.stale):
+            return answer
+        loaded: Loaded = yield Load(request.ref)
+        turn = _Turn(loaded.record, loaded.revision, turn.token, decision.intent or turn.planned)
+    raise Conflict(
+        Code.CONFLICT,
+        f"{request.ref} kept changing while it was looked at",
+        "Ask again. If it goes on, find out who changes its annotations: kubectl get -o yaml --show-managed-fields.",
+        retry_after=1,
+    )
+
+
+def _act(decision: Decision, seen: Observation) -> Generator[Ask, Any, int]:
+    """Carries out the effects in order; returns the model's newest resourceVersion."""
+    version = seen.version
+    for effect in decision.effects:
+        result = yield effect
+        if isinstance(result, int):
+            version = result
+    return version
+
+
+def _record(
+    request: Request, turn: _Turn, decision: Decision, version: int, answer: StepAnswer
+) -> Generator[Ask, Any, Committed | None]:
+    """None where nothing could be recorded although the cluster has accepted it: that is said, not undone."""
+    if turn.token is None:
+        return None
+    try:
+        committed: Committed = yield _commit(
+            decision, turn.revision, version, request=request, token=turn.token, answer=answer
+        )
+    except StoreUnavailable:
+        if request.by_event or not decision.changed:
+            raise
+        return None
+    return committed
+
+
+def _commit(
+    decision: Decision,
+    revision: int,
+    version: int,
+    *,
+    request: Request | None = None,
+    token: str | None = None,
+    answer: StepAnswer | None = None,
+) -> Commit:
+    record = decision.record.model_copy(update={"version": max(version, decision.record.version)})
+    return Commit(
+        ref=record.ref,
+        expected=revision,
+        record=record,
+        token=token,
+        request=request,
+        answer=answer,
+        apply=request is not None,
+        audit=decision.audit,
+        facts=decision.facts,
+        due=decision.due,
+    )
+
+
+def _answer(request: Request, decision: Decision, *, changed: bool, recorded: bool) -> StepAnswer:
+    if request.by_event:
+        return StepAnswer(202, changed=changed)
+    body: dict[str, Any] = {
+        "status": decision.record.status().model_dump(mode="json"),
+        "changed": changed,
+        "recorded": recorded,
+    }
+    if decision.note:
+        body["message"] = decision.note
+    return StepAnswer(202 if changed else 200, body, changed)
+
+
+def _works_unrecorded(request: Request) -> bool:
+    """The off switch works when Redis is away; everything else waits for it."""
+    return request.verb == "stop" and not request.by_event
+
+
+def _drop(request: Request, claimed: Claimed, code: Code, why: str) -> Step:
+    """A command that is too late: audited, answered, nothing changes."""
+    answer = StepAnswer(202)
+    message = f"The {request.verb} was dropped: {why}."
+    facts = (_failure(request, code, message, "Send it again if it is still wanted.", claimed.now),)
+    yield Commit(
+        request.ref,
+        claimed.revision,
+        None,
+        token=claimed.token,
+        request=request,
+        answer=answer,
+        audit=(_refusal_entry(request, code, message, claimed.now),),
+        facts=facts if code is Code.EXPIRED else (),
+    )
+    return answer
+
+
+def _refuse(request: Request, claimed: Claimed, refusal: Refused) -> Step:
+    """Over REST the caller is told and may try the same key again; an event is answered for good, and published."""
+    entry = _refusal_entry(request, refusal.code, refusal.message, claimed.now)
+    answer = StepAnswer(202) if request.by_event else None
+    fact = _failure(request, refusal.code, refusal.message, refusal.next_action, claimed.now)
+    yield Commit(
+        request.ref,
+        claimed.revision,
+        None,
+        token=claimed.token,
+        request=request,
+        answer=answer,
+        audit=(entry,),
+        facts=(fact,) if request.by_event else (),
+    )
+    if answer is None:
+        raise refusal
+    return answer
+
+
+def _failure(request: Request, code: Code, message: str, next_action: str, now: datetime) -> Published:
+    run = Run(since=now, actor=request.actor, key=request.key, correlation_id=request.correlation_id)
+    fact = ModelFailed(
+        actor=request.actor,
+        reason=request.command.reason,
+        code=code,
+        message=message,
+        next_action=next_action,
+        during=request.verb,
+    )
+    return publish(request.ref, fact, run, now)
+
+
+def _refusal_entry(request: Request, code: Code, message: str, now: datetime) -> AuditEntry:
+    return AuditEntry(
+        time=now,
+        ref=request.ref,
+        action=request.verb,
+        actor=request.actor,
+        code=code,
+        reason=request.command.reason,
+        message=message,
+        source=request.source,
+        event_id=request.id,
+    )
+
+
+def _gone(record: Record | None, seen: Observation) -> tuple[AuditEntry, ...]:
+    if record is None:
+        return ()
+    previous = record.state.value if record.state else None
+    return (AuditEntry(seen.observed_at, seen.ref, "deleted", "external:unknown", previous=previous),)
+
+
+def _release(request: Request, token: str) -> Generator[Ask, Any, None]:
+    try:
+        yield Release(token, request)
+    except Temporary:
+        return

@@ -1,0 +1,33 @@
+"""What the environment decides, read once per process."""
+
+from datetime import timedelta
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from events.duration import parse_duration
+
+
+def _as_timedelta(text: object) -> timedelta:
+    return text if isinstance(text, timedelta) else timedelta(seconds=parse_duration(text))
+
+
+class Settings(BaseSettings):
+    """Every name is an environment variable of the same name in capitals."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+
+    redis_url: str = Field(default="redis://127.0.0.1:6379/0", description="redis:// or rediss://, password included.")
+    k_sink: str | None = Field(default=None, description="Where facts go: the broker's ingress. None: nowhere.")
+    start_deadline: Annotated[timedelta, BeforeValidator(_as_timedelta)] = timedelta(minutes=15)
+    auth: Literal["token", "none"] = "token"
+    auth_audience: str | None = Field(
+        default=None, description="The audience that tokens must be for; None: the API server's."
+    )
+    host: str = "127.0.0.1"
+    port: int = 8080
+    default_namespace: str | None = None
+    log_format: Literal["json", "console"] = "json"
+    log_level: str = "INFO"
+    health_peers: str = Field(default="", description="Comma-separated URLs that must answer before /healthz does.")

@@ -1,0 +1,129 @@
+#!/usr/bin/env bash
+# Puts modelswitch on the cluster that KUBECONFIG names. Run by `make deploy`; every step can be repeated.
+#   IMAGE    the pushed image, needed      OVERLAY  a folder of overlays/, default dev
+#   WAIT     seconds to wait until everything is ready, 0: don't      MODELSWITCH_NAMESPACE is fixed: modelswitch
+set -euo pipefail
+cd "$(dirname "$0")/.."
+: "${OVERLAY:=dev}" "${WAIT:=180}" "${IMAGE:=}"
+NS=modelswitch
+
+fail() {
+    printf 'make deploy: %s\n' "$@" >&2
+    exit 1
+}
+
+need_crd() { # name, what brings it, what to do without it
+    kubectl get crd "$1" > /dev/null 2>&1 || fail "this cluster does not know $1, which $2 brings." "$3"
+}
+
+check_arguments() {
+    [ -f "knative/overlays/$OVERLAY/kustomization.yaml" ] ||
+        fail "there is no overlay '$OVERLAY'." "Choose OVERLAY=$(cd knative/overlays && echo * | tr ' ' '|')."
+    [ -n "$IMAGE" ] ||
+        fail "IMAGE is not set." "Build and push one (make image IMAGE=registry/modelswitch:0.1.0), then say make deploy IMAGE=…"
+    command -v kubectl > /dev/null ||
+        fail "kubectl is not on the PATH." "Install it (1.27 or newer, kustomize is part of it) and try again."
+}
+
+check_cluster() {
+    kubectl version --request-timeout=10s > /dev/null 2>&1 ||
+        fail "no answer from the cluster of context '$(kubectl config current-context 2> /dev/null || echo none)'." \
+            "Check KUBECONFIG, or kubectl config use-context …"
+    need_crd brokers.eventing.knative.dev "Knative Eventing" "Install Knative Eventing (knative.dev/docs/install), then try again."
+    need_crd sinkbindings.sources.knative.dev "Knative Eventing" "Install Knative Eventing (knative.dev/docs/install), then try again."
+    need_crd inferenceservices.serving.kserve.io "KServe" "Install KServe, whose models this stops and starts, then try again."
+    [ "$OVERLAY" = no-serving ] ||
+        need_crd services.serving.knative.dev "Knative Serving" "Install Knative Serving, or use OVERLAY=no-serving."
+    [ "$OVERLAY" != openshift ] ||
+        need_crd routes.route.openshift.io "OpenShift" "Use another OVERLAY on a cluster that is not OpenShift."
+}
+
+check_production() {
+    need_crd eventpolicies.eventing.knative.dev "Knative Eventing 1.16 or newer" "Upgrade Knative Eventing."
+    kubectl -n knative-eventing get configmap kafka-broker-config > /dev/null 2>&1 ||
+        fail "ConfigMap knative-eventing/kafka-broker-config is missing." "Install Knative's Kafka broker, which brings it."
+    [ "$(kubectl -n knative-eventing get configmap config-features -o 'jsonpath={.data.authentication-oidc}')" = enabled ] ||
+        fail "the EventPolicies need Knative's feature authentication-oidc, which is off." \
+            "Set authentication-oidc: enabled in ConfigMap knative-eventing/config-features."
+    case "$(kubectl -n $NS get secret redis -o 'jsonpath={.data.REDIS_URL}' 2> /dev/null | base64 -d)" in
+        rediss://*) ;;
+        *) fail "Secret $NS/redis with a REDIS_URL that begins with rediss:// is missing." \
+            "kubectl -n $NS create secret generic redis --from-literal=REDIS_URL='rediss://:PASSWORD@HOST:6380/0'" ;;
+    esac
+}
+
+render() { # the overlay with the wanted image, without changing a tracked file
+    local name=$IMAGE tag='' digest=''
+    case "$name" in *@*) digest=${name#*@} name=${name%%@*} ;; esac
+    case "${name##*/}" in *:*) tag=${name##*:} name=${name%:*} ;; esac
+    [ -n "$tag$digest" ] || tag=latest
+    mkdir -p .run/deploy
+    {
+        printf 'resources: [../../knative/overlays/%s]\nimages:\n  - name: modelswitch\n    newName: %s\n' "$OVERLAY" "$name"
+        if [ -n "$digest" ]; then printf '    digest: %s\n' "$digest"; else printf '    newTag: "%s"\n' "$tag"; fi
+    } > .run/deploy/kustomization.yaml
+    kubectl kustomize .run/deploy > .run/deploy/rendered.yaml
+}
+
+random_redis_secret() { # where the overlay brings Redis and nobody has made its Secret
+    [ "$OVERLAY" != production ] && [ "$OVERLAY" != dev ] || return 0
+    ! kubectl -n $NS get secret redis > /dev/null 2>&1 || return 0
+    local password
+    password=$(od -An -N24 -tx1 /dev/urandom | tr -d ' \n')
+    kubectl create -f - << END
+apiVersion: v1
+kind: Secret
+metadata: {name: redis, namespace: $NS, labels: {app.kubernetes.io/part-of: modelswitch}}
+stringData:
+  REDIS_PASSWORD: $password
+  REDIS_URL: redis://:$password@redis:6379/0
+END
+}
+
+console_link() { # the console's menu needs the host that the router chose
+    local host
+    kubectl -n $NS wait route/api --for='jsonpath={.status.ingress[0].host}' --timeout=30s > /dev/null 2>&1 ||
+        { echo "the Route has no host yet: repeat make deploy later, so that the console's menu leads to it"; return 0; }
+    host=$(kubectl -n $NS get route api -o 'jsonpath={.status.ingress[0].host}')
+    kubectl patch consolelink modelswitch --type merge -p "{\"spec\":{\"href\":\"https://$host\"}}"
+}
+
+wait_for() { # resources…
+    kubectl -n $NS wait --for=condition=Ready --timeout="${WAIT}s" "$@" ||
+        fail "not ready after $WAIT s: $*" "kubectl -n $NS get pods,$1 shows what it waits for; WAIT=… waits longer."
+}
+
+wait_until_ready() {
+    local workload
+    for workload in $(kubectl -n $NS get deployment,statefulset -l app.kubernetes.io/part-of=modelswitch -o name); do
+        kubectl -n $NS rollout status "$workload" --timeout="${WAIT}s" ||
+            fail "$workload is not ready after $WAIT s." "kubectl -n $NS describe $workload; kubectl -n $NS get events"
+    done
+    [ "$OVERLAY" = no-serving ] || wait_for services.serving.knative.dev --all
+    wait_for brokers.eventing.knative.dev --all
+    wait_for triggers.eventing.knative.dev --all
+    wait_for apiserversources.sources.knative.dev,pingsources.sources.knative.dev,sinkbindings.sources.knative.dev --all
+}
+
+next_steps() {
+    cat << END
+
+modelswitch is on the cluster (overlay $OVERLAY, image $IMAGE). Next:
+  kubectl -n $NS port-forward service/api 8080:80          # then http://127.0.0.1:8080, with a bearer token
+  curl -H "Authorization: Bearer \$(kubectl -n $NS create token modelswitch-reader)" http://127.0.0.1:8080/api/v1/models
+  kubectl label namespace NAMESPACE modelswitch.dev/events=allow   # lets events stop and start the models of NAMESPACE
+  kubectl -n $NS get broker modelswitch                    # its URL takes stop and start requests
+  make undeploy                                            # takes it off again, models stay as they are
+END
+}
+
+check_arguments
+check_cluster
+[ "$OVERLAY" != production ] || check_production
+render
+kubectl apply -f knative/base/namespace.yaml > /dev/null
+random_redis_secret
+kubectl apply -f .run/deploy/rendered.yaml
+[ "$OVERLAY" != openshift ] || console_link
+[ "$WAIT" = 0 ] || wait_until_ready
+next_steps

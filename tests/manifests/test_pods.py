@@ -1,0 +1,77 @@
+"""Every pod is restricted, probed and limited, in every overlay."""
+
+import pytest
+from rendered import OVERLAYS, ROOT, environment, functions, of_kind, overlay, pod_specs
+
+FUNCTIONS = {"stop", "start", "pod-status", "tick", "dead-letter"}
+
+
+@pytest.mark.parametrize("name", OVERLAYS)
+def test_every_container_runs_restricted_on_a_read_only_root(name):
+    for workload, spec in pod_specs(overlay(name)):
+        for container in spec["containers"]:
+            assert container["securityContext"] == {
+                "runAsNonRoot": True,
+                "allowPrivilegeEscalation": False,
+                "readOnlyRootFilesystem": True,
+                "capabilities": {"drop": ["ALL"]},
+                "seccompProfile": {"type": "RuntimeDefault"},
+            }, workload
+
+
+@pytest.mark.parametrize("name", OVERLAYS)
+def test_every_container_has_probes_requests_and_limits(name):
+    for workload, spec in pod_specs(overlay(name)):
+        for container in spec["containers"]:
+            assert {"readinessProbe", "livenessProbe"} <= container.keys(), workload
+            for side in ("requests", "limits"):
+                assert container["resources"][side].keys() == {"cpu", "memory"}, (workload, side)
+
+
+@pytest.mark.parametrize("name", OVERLAYS)
+def test_our_own_pods_answer_healthz_and_can_write_to_tmp(name):
+    manifests = overlay(name)
+    own = {**functions(manifests), "api": of_kind(manifests, "Deployment")["api"]}
+    for workload, manifest in own.items():
+        spec = manifest["spec"]["template"]["spec"]
+        container = spec["containers"][0]
+        for probe in ("readinessProbe", "livenessProbe"):
+            assert container[probe]["httpGet"] == {"path": "/healthz", "port": 8080}, workload
+        assert "/tmp" in {mount["mountPath"] for mount in container["volumeMounts"]}, workload
+        assert container["envFrom"] == [{"configMapRef": {"name": "modelswitch"}}, {"secretRef": {"name": "redis"}}]
+
+
+@pytest.mark.parametrize("name", OVERLAYS)
+def test_the_namespace_enforces_the_restricted_standard(name):
+    labels = of_kind(overlay(name), "Namespace")["modelswitch"]["metadata"]["labels"]
+    assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
+
+
+@pytest.mark.parametrize("name", OVERLAYS)
+def test_every_function_source_exists_and_carries_its_target(name):
+    workloads = functions(overlay(name))
+    assert workloads.keys() == FUNCTIONS
+    for function, manifest in workloads.items():
+        env = environment(manifest["spec"]["template"]["spec"])
+        source = ROOT / env["FUNCTION_SOURCE"]
+        assert env["FUNCTION_TARGET"] == function.replace("-", "_")
+        assert source.is_file(), f"{function}: {env['FUNCTION_SOURCE']} does not exist"
+        assert f"def {env['FUNCTION_TARGET']}(" in source.read_text(), f"{source} defines no {env['FUNCTION_TARGET']}"
+
+
+@pytest.mark.parametrize("name", OVERLAYS)
+def test_stop_start_and_api_always_run(name):
+    manifests = overlay(name)
+    for function in ("stop", "start"):
+        manifest = functions(manifests)[function]
+        annotations = manifest["spec"]["template"]["metadata"].get("annotations", {})
+        replicas = manifest["spec"].get("replicas", annotations.get("autoscaling.knative.dev/min-scale", 0))
+        assert int(replicas) >= 1, function
+    assert of_kind(manifests, "Deployment")["api"]["spec"]["replicas"] >= 1
+
+
+@pytest.mark.parametrize("name", OVERLAYS)
+def test_knative_services_are_not_reachable_from_outside_the_cluster(name):
+    for service, manifest in of_kind(overlay(name), "Service", "serving.knative.dev").items():
+        assert manifest["metadata"]["labels"]["networking.knative.dev/visibility"] == "cluster-local", service
+        assert manifest["spec"]["template"]["spec"]["timeoutSeconds"] == 25, service
