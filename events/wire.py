@@ -23,6 +23,8 @@ MAX_BODY_BYTES = 1024 * 1024
 MAX_ATTRIBUTE_CHARACTERS = 4096
 SPEC_VERSION = "1.0"
 REQUIRED = ("specversion", "id", "source", "type")
+# `data` is reserved by CloudEvents, `extensions` by the library.
+_RESERVED = ("data", "extensions")
 _ATTRIBUTE_NAME = re.compile(r"[a-z0-9]+")
 _HEADER_SAFE = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in '"%')
 _EXAMPLE = "docs/events.md has a curl example for every event."
@@ -153,8 +155,12 @@ def _check_attributes(attributes: Mapping[str, object]) -> None:
 
 
 def _check_attribute(name: str, value: object) -> None:
-    if not _ATTRIBUTE_NAME.fullmatch(name):
-        raise Malformed(f"an attribute named {name[:80]!r}", "lower case letters and digits", "Rename the attribute.")
+    if not _ATTRIBUTE_NAME.fullmatch(name) or name in _RESERVED:
+        raise Malformed(
+            f"an attribute named {name[:80]!r}",
+            f"lower case letters and digits, and not {' or '.join(_RESERVED)}",
+            "Rename the attribute.",
+        )
     textual = isinstance(value, str)
     if not textual and (name in REQUIRED or not isinstance(value, (bool, int, type(None)))):
         raise Malformed(f"attribute {name} is {_json_type(value)}", "a string", "Quote the value.")

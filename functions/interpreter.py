@@ -6,7 +6,7 @@ from typing import Any
 from functions.adapters.cluster import Cluster, Missing
 from functions.adapters.kserve.grace import Grace
 from functions.adapters.kserve.lookout import Lookout
-from functions.adapters.kserve.resources import Resources
+from functions.adapters.kserve.resources import Resources, as_number
 from functions.adapters.store import Store
 from functions.lifecycle.effects import (
     Ask,
@@ -114,5 +114,4 @@ class Interpreter:
             patched = await self._cluster.json_patch(path, list(ask.operations))
         except Missing as error:
             raise PreconditionFailed(str(error)) from error
-        version = patched["metadata"].get("resourceVersion") or "0"
-        return int(version) if version.isdigit() else 0
+        return as_number(patched["metadata"].get("resourceVersion"))

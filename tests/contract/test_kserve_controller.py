@@ -160,8 +160,19 @@ class Here:
         return await self.seen(check, f"{name} {kind}={status} {reason or ''}")
 
     async def running(self, obj, resource=INFERENCE_SERVICE):
+        """Made and Ready; an InferenceService says Loaded only in the status after that one."""
+        name = obj["metadata"]["name"]
         await self.make(obj, resource)
-        return await self.condition(obj["metadata"]["name"], "Ready", "True", resource)
+        found = await self.condition(name, "Ready", "True", resource)
+        return await self.loaded(name) if resource is INFERENCE_SERVICE else found
+
+    async def loaded(self, name):
+        async def check():
+            obj = await self.get(name)
+            states = obj["status"].get("modelStatus", {}).get("states", {})
+            return obj if states.get("targetModelState") == "Loaded" else None
+
+        return await self.seen(check, f"{name} loaded")
 
     async def gone(self, name, resource):
         async def check():

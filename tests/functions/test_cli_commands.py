@@ -287,7 +287,11 @@ def test_list_reads_all_pages_and_filters(api):
     assert "llama" not in done.stdout
     (request,) = api.requests
     assert request.query == {
-        "namespace": "chat", "state": "stopped", "kind": "InferenceService", "label": "team=a", "limit": "500"
+        "namespace": "chat",
+        "state": "stopped",
+        "kind": "InferenceService",
+        "label": "team=a",
+        "limit": "500",
     }
 
 
@@ -302,7 +306,10 @@ class Watching:
     def __init__(self, api, *words):
         self.process = subprocess.Popen(
             [sys.executable, "-m", "events.cli.main", "watch", *words],
-            env=environment(api.url), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env=environment(api.url),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
 
     def __enter__(self):
@@ -351,7 +358,10 @@ def test_interrupting_a_wait_says_that_the_stop_goes_on(api):
     api.looks = 10_000
     process = subprocess.Popen(
         [sys.executable, "-m", "events.cli.main", "stop", "fraud/scorer"],
-        env=environment(api.url), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env=environment(api.url),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     deadline = time.monotonic() + 20
     while not api.sent("GET", "/status") and time.monotonic() < deadline:

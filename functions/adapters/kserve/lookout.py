@@ -13,7 +13,7 @@ from functions.adapters.kserve.model import Model
 from functions.adapters.kserve.obstacles import find_obstacles
 from functions.adapters.kserve.pods import read_pod
 from functions.adapters.kserve.quota import find_shortages
-from functions.adapters.kserve.resources import Resources, kind_selector, owner_of, pod_selector, pods
+from functions.adapters.kserve.resources import Resources, as_number, kind_selector, owner_of, pod_selector, pods
 from functions.lifecycle.effects import Look
 from functions.lifecycle.observation import AUTOSCALER_ANNOTATION, Answer, Observation, Pin, QuotaShortage
 
@@ -138,8 +138,8 @@ def read_observation(ref: ModelRef, model: Model, listed: Json, now: datetime) -
         observed_at=now,
         exists=True,
         uid=metadata["uid"],
-        version=_number(metadata.get("resourceVersion")),
-        pods_version=_number((listed.get("metadata") or {}).get("resourceVersion")),
+        version=as_number(metadata.get("resourceVersion")),
+        pods_version=as_number((listed.get("metadata") or {}).get("resourceVersion")),
         generation=metadata.get("generation") or 0,
         labels=metadata.get("labels") or {},
         annotations=model.annotations,
@@ -158,8 +158,3 @@ def read_observation(ref: ModelRef, model: Model, listed: Json, now: datetime) -
         autoscaler_is_ours=model.autoscaler_is_ours,
         may_scale_to_zero=model.may_scale_to_zero,
     )
-
-
-def _number(version: str | None) -> int:
-    """ResourceVersions compare as integers within one resource type (Kubernetes 1.35); 0 where one is opaque."""
-    return int(version) if version and version.isdigit() else 0

@@ -81,3 +81,8 @@ def owner_of(labels: dict[str, str], namespace: str) -> ModelRef | None:
         name = labels.get(_LABELS[Kind.LLM_INFERENCE_SERVICE])
         return ModelRef(namespace=namespace, name=name, kind=Kind.LLM_INFERENCE_SERVICE) if name else None
     return None
+
+
+def as_number(version: str | None) -> int:
+    """ResourceVersions compare as integers within one resource type (Kubernetes 1.35); 0 where one is opaque."""
+    return int(version) if version and version.isdigit() else 0

@@ -35,6 +35,8 @@ def propagate(status: Json, pods: list[Json], component: Json, knative: Json | N
     if is_true(status, "Ready") and (knative is None or _newest_is_ready(component)):
         _move(model, "Loaded")
         return
+    if "states" not in model:
+        _move(model, "Pending")
     for container in pods[0].get("status", {}).get("containerStatuses", []):
         if container["name"] == SERVER:
             _from_container(model, container)

@@ -41,10 +41,10 @@ def _check(resource: Resource, obj: Obj, options: DeleteOptions) -> None:
     meta = obj["metadata"]
     if options.uid and options.uid != meta["uid"]:
         hint = "deleted and then recreated"
-        raise precondition(resource, meta["name"], "UID", options.uid, meta["uid"], hint)
+        raise precondition(resource, meta["name"], "UID", (options.uid, meta["uid"]), hint)
     version = options.resource_version
     if version and version != meta["resourceVersion"]:
-        raise precondition(resource, meta["name"], "ResourceVersion", version, meta["resourceVersion"], "modified")
+        raise precondition(resource, meta["name"], "ResourceVersion", (version, meta["resourceVersion"]), "modified")
 
 
 def _mark(resource: Resource, obj: Obj, options: DeleteOptions) -> bool:

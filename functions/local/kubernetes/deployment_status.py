@@ -1,6 +1,7 @@
 """A Deployment's status from its ReplicaSets: counts, and the conditions Available, Progressing and ReplicaFailure."""
 
 from functions.local.kubernetes import clock, ownership
+from functions.local.kubernetes.rollout import bounds
 from functions.local.kubernetes.store import Obj
 
 
@@ -20,13 +21,13 @@ def report(deployment: Obj, replica_sets: list[Obj], new_name: str) -> tuple[Obj
         "terminatingReplicas": _total(replica_sets, "terminatingReplicas"),
         **{name: count for name, count in counts.items() if count},
     }
+    if collisions := (deployment.get("status") or {}).get("collisionCount"):
+        status["collisionCount"] = collisions
     progressing, again = _progressing(deployment, counts, new, new_name)
     conditions = [_available(deployment, counts["availableReplicas"]), progressing]
     failure = next((found for item in replica_sets if (found := ownership.condition(item, "ReplicaFailure"))), None)
     if failure:
-        conditions.append(
-            _condition(deployment, "ReplicaFailure", "True", failure["reason"], failure["message"])
-        )
+        conditions.append(_condition(deployment, "ReplicaFailure", "True", failure["reason"], failure["message"]))
     status["conditions"] = conditions
     return status, again
 
@@ -36,8 +37,6 @@ def _total(replica_sets: list[Obj], member: str) -> int:
 
 
 def _available(deployment: Obj, available: int) -> Obj:
-    from functions.local.kubernetes.deployments import bounds  # noqa: PLC0415 - deployments imports this module
-
     _, unavailable = bounds(deployment)
     if available >= deployment["spec"]["replicas"] - unavailable:
         message = "Deployment has minimum availability."

@@ -1,26 +1,18 @@
 """Deployment -> ReplicaSets: a hash per pod template, rolling updates, and the conditions that KServe reads."""
 
-import hashlib
-import json
 from collections.abc import Iterable
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
-from functions.local.kubernetes import clock, ownership
+from functions.local.kubernetes import ownership
 from functions.local.kubernetes.deletion import DeleteOptions, delete
 from functions.local.kubernetes.deployment_status import report
-from functions.local.kubernetes.objects import ALPHABET
+from functions.local.kubernetes.errors import ApiError
 from functions.local.kubernetes.reconciler import Reconciler
 from functions.local.kubernetes.resources import DEPLOYMENTS, REPLICASETS
+from functions.local.kubernetes.rollout import bounds, replica_set_name
 from functions.local.kubernetes.store import Change, Key, Obj, copy
 
 HASH = "pod-template-hash"
 REVISION = "deployment.kubernetes.io/revision"
-
-
-def template_hash(template: Obj) -> str:
-    """Ten letters that depend on the template alone: the same one gives the same ReplicaSet name again."""
-    digest = hashlib.sha256(json.dumps(template, sort_keys=True).encode()).digest()
-    return "".join(ALPHABET[byte % len(ALPHABET)] for byte in digest[:10])
 
 
 class Deployments(Reconciler):
@@ -37,13 +29,12 @@ class Deployments(Reconciler):
             self._roll(deployment)
         deployment = self.objects.get(DEPLOYMENTS, key.namespace, key.name)
         replica_sets = ownership.owned_by(self.objects, deployment, REPLICASETS)
-        name = f"{key.name}-{template_hash(deployment['spec']['template'])}"
-        status, again = report(deployment, replica_sets, name)
+        status, again = report(deployment, replica_sets, replica_set_name(deployment))
         self.objects.set_status(DEPLOYMENTS, deployment, status, ownership.MANAGER.manager)
         return again
 
     def _roll(self, deployment: Obj) -> None:
-        name = f"{deployment['metadata']['name']}-{template_hash(deployment['spec']['template'])}"
+        name = replica_set_name(deployment)
         every = ownership.owned_by(self.objects, deployment, REPLICASETS)
         old = [item for item in every if item["metadata"]["name"] != name]
         new = next((item for item in every if item["metadata"]["name"] == name), None)
@@ -77,11 +68,22 @@ class Deployments(Reconciler):
         }
         if deployment["spec"]["strategy"]["type"] == "Recreate" and _replicas(old):
             body["spec"]["replicas"] = 0
-        made = self.objects.create(REPLICASETS, deployment["metadata"]["namespace"], body, ownership.MANAGER)
+        made = self._create(deployment, body)
         self._annotate(deployment, revision)
         message = f"Scaled up replica set {name} from 0 to {made['spec']['replicas']}"
-        ownership.tell(self.objects, deployment, "Normal", "ScalingReplicaSet", message, "deployment-controller")
+        ownership.tell(self.objects, deployment, "ScalingReplicaSet", message, "deployment-controller")
         return made
+
+    def _create(self, deployment: Obj, body: Obj) -> Obj:
+        """A name taken by somebody else's ReplicaSet (one of a Deployment deleted before) means another hash."""
+        try:
+            return self.objects.create(REPLICASETS, deployment["metadata"]["namespace"], body, ownership.MANAGER)
+        except ApiError as error:
+            if error.code == 409:
+                status = deployment.get("status") or {}
+                collided = {**status, "collisionCount": status.get("collisionCount", 0) + 1}
+                self.objects.set_status(DEPLOYMENTS, deployment, collided, ownership.MANAGER.manager)
+            raise
 
     def _annotate(self, deployment: Obj, revision: int) -> None:
         def change(obj: Obj) -> Obj:
@@ -139,21 +141,6 @@ class Deployments(Reconciler):
         surplus = len(empty) - deployment["spec"]["revisionHistoryLimit"]
         for item in empty[: max(surplus, 0)]:
             delete(self.objects, REPLICASETS, item["metadata"]["namespace"], item["metadata"]["name"], DeleteOptions())
-
-
-def bounds(deployment: Obj) -> tuple[int, int]:
-    """(maxSurge rounded up, maxUnavailable rounded down) in pods; never both 0."""
-    rolling = deployment["spec"]["strategy"].get("rollingUpdate") or {}
-    wanted = deployment["spec"]["replicas"]
-    surge = _share(rolling.get("maxSurge", "25%"), wanted, ROUND_CEILING)
-    unavailable = _share(rolling.get("maxUnavailable", "25%"), wanted, ROUND_FLOOR)
-    return surge, (unavailable or (0 if surge else 1))
-
-
-def _share(value: int | str, whole: int, rounding: str) -> int:
-    if isinstance(value, str) and value.endswith("%"):
-        return int((Decimal(value[:-1]) * whole / 100).to_integral_value(rounding=rounding))
-    return int(value)
 
 
 def _replicas(replica_sets: list[Obj]) -> int:

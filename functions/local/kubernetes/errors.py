@@ -9,7 +9,12 @@ class ApiError(Exception):
     """An answer other than success: HTTP code, reason (one CamelCase word), message and details."""
 
     def __init__(
-        self, code: int, reason: str, message: str, details: dict[str, Any] | None = None, retry_after: int | None = None
+        self,
+        code: int,
+        reason: str,
+        message: str,
+        details: dict[str, Any] | None = None,
+        retry_after: int | None = None,
     ) -> None:
         super().__init__(message)
         self.code = code
@@ -54,8 +59,9 @@ def modified(resource: Resource, name: str) -> ApiError:
     )
 
 
-def precondition(resource: Resource, name: str, what: str, wanted: str, found: str, hint: str) -> ApiError:
-    """A precondition of a DELETE (uid or resourceVersion) does not hold."""
+def precondition(resource: Resource, name: str, what: str, differs: tuple[str, str], hint: str) -> ApiError:
+    """A precondition (uid or resourceVersion) does not hold. `differs`: what was sent, what is."""
+    wanted, found = differs
     subject = f"{resource.kind}.{resource.group}" if resource.group else resource.kind
     message = (
         f'Operation cannot be fulfilled on {subject} "{name}": the {what} in the precondition ({wanted}) '

@@ -90,9 +90,7 @@ def check(identity: Identity, verb: str, target: Target) -> None:
         return
     where = f'in the namespace "{namespace}"' if target.namespace else "at the cluster scope"
     resource = f"{target.resource.plural}/{target.subresource}" if target.subresource else target.resource.plural
-    why = (
-        f'User "{identity.user}" cannot {verb} resource "{resource}" in API group "{target.resource.group}" {where}'
-    )
+    why = f'User "{identity.user}" cannot {verb} resource "{resource}" in API group "{target.resource.group}" {where}'
     raise forbidden(target.resource, target.name, why)
 
 

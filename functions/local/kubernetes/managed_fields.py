@@ -113,9 +113,9 @@ def _differences(before: Obj, after: Obj) -> tuple[Fields, Fields]:
             inner, gone = _differences(old, value)
             changed |= {f"f:{key}": inner} if inner else {}
             removed |= {f"f:{key}": gone} if gone else {}
-        elif key == "finalizers":
-            new = {f'v:"{item}"': {} for item in value if item not in old}
-            lost = {f'v:"{item}"': {} for item in old if item not in value}
+        elif key == "finalizers" and isinstance(old, list):
+            new: Fields = {f'v:"{item}"': {} for item in value if item not in old}
+            lost: Fields = {f'v:"{item}"': {} for item in old if item not in value}
             changed |= {f"f:{key}": new} if new else {}
             removed |= {f"f:{key}": lost} if lost else {}
         else:

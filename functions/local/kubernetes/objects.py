@@ -129,7 +129,7 @@ class Objects:
         if new.get("name", name) != name:
             raise bad_request(f"the name of the object ({new['name']}) does not match the name on the URL ({name})")
         if uid and uid != old["uid"] and replace:
-            raise precondition(resource, name, "UID", uid, old["uid"], "deleted and then recreated")
+            raise precondition(resource, name, "UID", (uid, old["uid"]), "deleted and then recreated")
         if uid and uid != old["uid"]:
             raise invalid(resource, name, "metadata.uid", f'Invalid value: "{uid}": field is immutable')
         if not version and replace and resource.custom:

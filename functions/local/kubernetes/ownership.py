@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable
 
+from functions.local.kubernetes import clock
 from functions.local.kubernetes.errors import ApiError
 from functions.local.kubernetes.managed_fields import Actor
 from functions.local.kubernetes.objects import Objects, suffix
 from functions.local.kubernetes.resources import BY_KIND, EVENTS, PODS, Resource
 from functions.local.kubernetes.store import Change, Key, Obj, copy
-from functions.local.kubernetes import clock
 
 MANAGER = Actor("kube-controller-manager")
 
@@ -90,8 +90,8 @@ def make_pod(objects: Objects, owner: Obj, name: str, labels: Obj | None = None)
     return objects.create(PODS, owner["metadata"]["namespace"], pod, MANAGER)
 
 
-def tell(objects: Objects, about: Obj, kind: str, reason: str, message: str, component: str) -> None:
-    """Write a Kubernetes Event (kind Normal or Warning); a namespace that goes away takes none."""
+def tell(objects: Objects, about: Obj, reason: str, message: str, component: str) -> None:
+    """Write a Kubernetes Event, a warning where the reason says that something failed; a namespace that goes away takes none."""
     meta = about["metadata"]
     involved = {
         "apiVersion": about["apiVersion"],
@@ -104,7 +104,7 @@ def tell(objects: Objects, about: Obj, kind: str, reason: str, message: str, com
     event = {
         "metadata": {"name": f"{meta['name']}.{suffix()}{suffix()}"},
         "involvedObject": involved,
-        "type": kind,
+        "type": "Warning" if reason.startswith("Failed") else "Normal",
         "reason": reason,
         "message": message,
         "source": {"component": component},

@@ -55,11 +55,12 @@ class Reconciler(ABC):
 
     def _look(self, key: Key) -> None:
         self._cancel(key)
+        again: float | None
         try:
             again = self.reconcile(key)
         except ApiError as error:
             failures = self._failures[key] = self._failures.get(key, 0) + 1
-            again = min(FIRST_RETRY * 2**failures, LONGEST_RETRY)
+            again = min(FIRST_RETRY * 2.0**failures, LONGEST_RETRY)
             log.info("%s: %s %s/%s: %s", type(self).__name__, key.resource.key, key.namespace, key.name, error)
         else:
             self._failures.pop(key, None)

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from functions.local.kubernetes import clock, ownership
 from functions.local.kubernetes.deletion import DeleteOptions, delete
 from functions.local.kubernetes.errors import ApiError
-from functions.local.kubernetes.objects import suffix
+from functions.local.kubernetes.objects import Objects, suffix
 from functions.local.kubernetes.reconciler import FIRST_RETRY, LONGEST_RETRY, Reconciler
 from functions.local.kubernetes.resources import PODS, REPLICASETS
 from functions.local.kubernetes.store import Change, Key, Obj
@@ -13,6 +13,10 @@ from functions.local.kubernetes.store import Change, Key, Obj
 
 class ReplicaSets(Reconciler):
     """The ReplicaSet controller."""
+
+    def __init__(self, objects: Objects) -> None:
+        super().__init__(objects)
+        self._refusals: dict[Key, int] = {}
 
     def keys(self, change: Change) -> Iterable[Key]:
         return ownership.self_and_owner(change, PODS, REPLICASETS)
@@ -26,14 +30,10 @@ class ReplicaSets(Reconciler):
             refusal = self._scale(replica_set)
         self._report(replica_set, refusal)
         if refusal is None:
-            self._failures.pop(key, None)
+            self._refusals.pop(key, None)
             return None
         self._refusals[key] = self._refusals.get(key, 0) + 1
-        return min(FIRST_RETRY * 2 ** self._refusals[key], LONGEST_RETRY)
-
-    @property
-    def _refusals(self) -> dict[Key, int]:
-        return self.__dict__.setdefault("refused", {})
+        return min(FIRST_RETRY * 2.0 ** self._refusals[key], LONGEST_RETRY)
 
     def _scale(self, replica_set: Obj) -> ApiError | None:
         """Make or remove what differs; answers why a pod was refused."""
@@ -47,9 +47,7 @@ class ReplicaSets(Reconciler):
                 if error.code != 403:
                     raise
                 message = f"Error creating: {error.message}"
-                ownership.tell(
-                    self.objects, replica_set, "Warning", "FailedCreate", message, "replicaset-controller"
-                )
+                ownership.tell(self.objects, replica_set, "FailedCreate", message, "replicaset-controller")
                 return error
         surplus = sorted(pods, key=_cost_of_loss)[: max(len(pods) - wanted, 0)]
         for pod in surplus:

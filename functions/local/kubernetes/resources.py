@@ -113,9 +113,7 @@ ALL: tuple[Resource, ...] = (
     Resource(KNATIVE, ("v1",), "revisions", "Revision", ("rev",), status=True, generation=True),
     Resource(KNATIVE, ("v1",), "configurations", "Configuration", ("config", "cfg"), status=True, generation=True),
     Resource(KNATIVE, ("v1",), "routes", "Route", ("rt",), status=True, generation=True),
-    Resource(
-        "gateway.networking.k8s.io", ("v1", "v1beta1"), "httproutes", "HTTPRoute", status=True, generation=True
-    ),
+    Resource("gateway.networking.k8s.io", ("v1", "v1beta1"), "httproutes", "HTTPRoute", status=True, generation=True),
 )
 
 BY_PATH: dict[tuple[str, str, str], Resource] = {(r.group, v, r.plural): r for r in ALL for v in r.versions}

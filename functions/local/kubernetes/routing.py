@@ -32,7 +32,7 @@ def _in(group: str, version: str, namespace: str, rest: list[str]) -> Target:
     resource = BY_PATH.get((group, version, rest[0]))
     if resource is None or len(rest) > 3 or (namespace and not resource.namespaced):
         raise no_such_path()
-    name, subresource = (rest[1:] + ["", ""])[:2]
+    name, subresource = [*rest[1:], "", ""][:2]
     known = {"": True, "status": resource.status, "scale": resource.scale, "finalize": resource is NAMESPACES}
     if not known.get(subresource, False) or (name and resource.namespaced and not namespace):
         raise no_such_path()

@@ -19,9 +19,7 @@ def table(resource: Resource, objects: Iterable[Obj], meta: Obj) -> Obj:
         {"name": name, "type": "string", "format": "name" if name == "Name" else "", "description": "", "priority": 0}
         for name in columns
     ]
-    rows = [
-        {"cells": [cell(obj) for cell in columns.values()], "object": _partial(obj)} for obj in objects
-    ]
+    rows = [{"cells": [cell(obj) for cell in columns.values()], "object": _partial(obj)} for obj in objects]
     return {
         "kind": "Table",
         "apiVersion": "meta.k8s.io/v1",
@@ -73,7 +71,7 @@ def _pod_status(obj: Obj) -> str:
     if obj["metadata"].get("deletionTimestamp"):
         return "Terminating"
     waiting = [item["state"]["waiting"]["reason"] for item in _containers(obj) if "waiting" in item.get("state", {})]
-    return waiting[0] if waiting else (obj.get("status") or {}).get("phase", "Unknown")
+    return str(waiting[0] if waiting else (obj.get("status") or {}).get("phase", "Unknown"))
 
 
 def _ready_of(obj: Obj) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from functions.local.kubernetes import lists, patches, selectors
+from functions.local.kubernetes import lists, patches, selectors, tables
 from functions.local.kubernetes.deletion import DeleteOptions, delete
 from functions.local.kubernetes.errors import ApiError, bad_request, invalid
 from functions.local.kubernetes.identities import Identity
@@ -72,7 +72,7 @@ def _get(objects: Objects, call: Call) -> Answer:
     target = call.target
     found = objects.get(target.resource, target.namespace, target.name)
     if call.table:
-        return Answer(200, dump(lists.tables.table(target.resource, [found], {})))
+        return Answer(200, dump(tables.table(target.resource, [found], {})))
     return _shown(call, found)
 
 
@@ -193,7 +193,9 @@ def _scale(objects: Objects, call: Call) -> Answer:
 
 
 def _scale_of(obj: Obj) -> Obj:
-    meta = {name: obj["metadata"][name] for name in ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")}
+    meta = {
+        name: obj["metadata"][name] for name in ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
+    }
     return {
         "kind": "Scale",
         "apiVersion": "autoscaling/v1",

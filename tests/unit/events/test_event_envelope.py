@@ -44,9 +44,7 @@ def structured(**members):
     encode=st.sampled_from([to_binary, to_structured]),
 )
 def test_whatever_is_built_is_read_back_the_same(data, ref, source, event_id, correlation, trace, time, encode):
-    event = build(
-        data, ref, source=source, id=event_id, correlation_id=correlation, traceparent=trace, time=time
-    )
+    event = build(data, ref, source=source, id=event_id, correlation_id=correlation, traceparent=trace, time=time)
     headers, body = encode(event)
     assert all(value.isascii() and value.isprintable() for value in headers.values())
     received = read(headers, body)
@@ -158,6 +156,8 @@ MALFORMED = {
     "a control character": (structured(id="a\nb"), "control characters"),
     "half a surrogate pair": (structured(id="\ud800"), "control characters"),
     "an attribute with a strange name": (structured(Strange_Name="x"), "Strange_Name"),
+    "an attribute named data": (binary(data="x"), "named 'data'"),
+    "an attribute named extensions": (structured(extensions={}), "named 'extensions'"),
     "a source with spaces": (binary(source="a%20b"), "source 'a b'"),
 }
 
@@ -222,8 +222,25 @@ def test_messages_do_not_repeat_the_whole_input():
     assert len(str(caught.value)) < 800
 
 
-@given(headers=st.dictionaries(st.sampled_from(["ce-id", "ce-type", "ce-source", "ce-specversion", "ce-subject",
-       "content-type", "ce-data", "ce-extensions", "ce-expirytime"]), attribute_texts), body=st.binary(max_size=60))
+@given(
+    headers=st.dictionaries(
+        st.sampled_from(
+            [
+                "ce-id",
+                "ce-type",
+                "ce-source",
+                "ce-specversion",
+                "ce-subject",
+                "content-type",
+                "ce-data",
+                "ce-extensions",
+                "ce-expirytime",
+            ]
+        ),
+        attribute_texts,
+    ),
+    body=st.binary(max_size=60),
+)
 def test_no_request_whatever_raises_anything_else(headers, body):
     try:
         read(headers, body)
@@ -233,8 +250,23 @@ def test_no_request_whatever_raises_anything_else(headers, body):
 
 @given(
     members=st.dictionaries(
-        st.sampled_from(["id", "type", "source", "specversion", "subject", "data", "data_base64", "expirytime", "time",
-                         "extensions", "datacontenttype", "traceparent", "correlationid"]),
+        st.sampled_from(
+            [
+                "id",
+                "type",
+                "source",
+                "specversion",
+                "subject",
+                "data",
+                "data_base64",
+                "expirytime",
+                "time",
+                "extensions",
+                "datacontenttype",
+                "traceparent",
+                "correlationid",
+            ]
+        ),
         json_values,
     ),
 )

@@ -1,0 +1,34 @@
+"""A command event, taken through its step."""
+
+from starlette.requests import Request as HttpRequest
+
+from events.commands import Command, StartRequested, StopRequested
+from events.envelope import Received, read
+from functions.composition import Parts
+from functions.lifecycle.request import Request
+from functions.lifecycle.step import take_command
+
+
+async def take(parts: Parts, http: HttpRequest, body: bytes, accepts: type[Command]) -> str:
+    """Returns `changed` or `unchanged`. Who sent it nobody can tell behind a broker: the namespace must have opted in."""
+    received = read(http.headers, body, accepts=[accepts.type])
+    answer = await parts.interpreter.run(take_command(_request(received), parts.limits))
+    return "changed" if answer.changed else "unchanged"
+
+
+def _request(received: Received) -> Request:
+    command = received.data
+    if not isinstance(command, StopRequested | StartRequested):
+        raise TypeError(f"{received.type} is no command")
+    return Request(
+        ref=received.ref,
+        command=command,
+        source=received.source,
+        id=received.id,
+        actor=command.actor or f"event:{received.source}",
+        correlation_id=received.correlation_id,
+        traceparent=received.traceparent,
+        expires_at=received.expires_at,
+        by_event=True,
+        queue=True,
+    )

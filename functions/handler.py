@@ -1,0 +1,155 @@
+"""From an HTTP request to a step and back: what every function shares. A function's main.py only names its step.
+
+Answers as Knative's brokers read them: 202 with an empty body; 400 for what can't be read and 422 for what can never
+work go to the dead-letter sink at once; 503 with Retry-After is delivered again. No reply events: some brokers lose
+a reply that fails.
+"""
+
+import asyncio
+import math
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from prometheus_client import CONTENT_TYPE_LATEST, Counter, Histogram, generate_latest
+from starlette.background import BackgroundTask
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+
+from events.errors import ContractError, Impossible
+from events.wire import MAX_BODY_BYTES
+from functions.composition import Parts
+from functions.lifecycle.effects import AuditEntry
+from functions.lifecycle.errors import Code, StepError, StoreUnavailable
+from functions.logs import configure, logger
+from functions.settings import Settings
+
+EVENTS = Counter("modelswitch_events_total", "Events by function and outcome.", ["function", "outcome"])
+SECONDS = Histogram("modelswitch_event_seconds", "Time to answer an event.", ["function"])
+
+Work = Callable[[Parts, Request, bytes], Awaitable[str]]
+
+
+@dataclass
+class _Process:
+    """The worker's parts, made at the first request: after the fork, inside the event loop that will use them."""
+
+    parts: Parts | None = None
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def get(self) -> Parts:
+        async with self.lock:
+            if self.parts is None:
+                settings = Settings()
+                configure(settings.log_format, settings.log_level)
+                self.parts = await Parts.connect(settings)
+            return self.parts
+
+
+_PROCESS = _Process()
+
+
+async def handle(name: str, request: Request, work: Work) -> Response:
+    """Runs `work` on an event. It returns the outcome in a word, for counter and log; errors become their answers."""
+    if request.method in {"GET", "HEAD"}:
+        return await _get(request)
+    if request.method != "POST":
+        return _problem(405, "MethodNotAllowed", f"{request.method} is not for events", "POST a CloudEvent.")
+    begun = time.monotonic()
+    try:
+        parts = await _PROCESS.get()
+        body = await _body(request)
+        outcome = await work(parts, request, body)
+        response = Response(status_code=202, background=BackgroundTask(_flush, parts))
+    except _TooLarge as error:
+        outcome, response = "TooLarge", _problem(413, Code.TOO_LARGE, str(error), "Send a smaller event.")
+    except ContractError as error:
+        outcome, response = error.code, await _poison(name, request, error)
+    except StepError as error:
+        outcome, response = error.code, _step_problem(error)
+    except ClientDisconnect:
+        outcome, response = "Disconnected", Response(status_code=400)
+    except Exception:  # noqa: BLE001 - the last word: no traceback in an answer, and the broker tries again
+        logger().exception("failed", action=name)
+        outcome = "InternalError"
+        response = _problem(
+            500, outcome, "something unexpected happened", "Read this function's log; it is tried again."
+        )
+    seconds = time.monotonic() - begun
+    EVENTS.labels(name, outcome).inc()
+    SECONDS.labels(name).observe(seconds)
+    log = logger().info if response.status_code < 300 else logger().warning
+    log(
+        outcome,
+        action=name,
+        status=response.status_code,
+        event_id=request.headers.get("ce-id"),
+        ms=round(seconds * 1000),
+    )
+    return response
+
+
+async def _get(request: Request) -> Response:
+    if request.url.path == "/metrics":
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+    try:
+        await _PROCESS.get()
+    except StepError as error:
+        return _step_problem(error)
+    return Response("ok", media_type="text/plain")
+
+
+class _TooLarge(Exception):
+    """More than an event may be."""
+
+
+async def _body(request: Request) -> bytes:
+    """At most 1 MiB, whatever the sender says of its length."""
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > MAX_BODY_BYTES:
+            raise _TooLarge(f"the event is larger than {MAX_BODY_BYTES} bytes")
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+async def _flush(parts: Parts) -> None:
+    try:
+        await parts.sink.flush()
+    except StoreUnavailable as error:
+        logger().warning("outbox not flushed; the tick will", action="publish", error=error.message)
+
+
+async def _poison(name: str, request: Request, error: ContractError) -> Response:
+    """What can never work is written down, because some brokers drop it without a trace."""
+    if isinstance(error, Impossible):
+        entry = AuditEntry(
+            time=datetime.now(UTC),
+            ref=None,
+            action="poison",
+            actor=request.headers.get("ce-source", "unknown"),
+            code=error.code,
+            message=f"{name}: {error.message}",
+            event_id=request.headers.get("ce-id"),
+        )
+        parts = await _PROCESS.get()
+        try:
+            await parts.store.write_audit(entry)
+        except StoreUnavailable as away:
+            return _step_problem(away)
+    return _problem(error.status, error.code, error.message, error.next_action)
+
+
+def _step_problem(error: StepError) -> Response:
+    response = _problem(error.status, error.code, error.message, error.next_action)
+    if error.retry_after is not None:
+        response.headers["Retry-After"] = str(math.ceil(error.retry_after))
+    return response
+
+
+def _problem(status: int, code: str, detail: str, next_action: str) -> Response:
+    content = {"title": code, "status": status, "code": code, "detail": detail, "next_action": next_action}
+    return JSONResponse(content, status_code=status, media_type="application/problem+json")

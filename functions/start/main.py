@@ -1,0 +1,19 @@
+"""A start is wanted: dev.modelswitch.model.start-requested.v1."""
+
+import functions_framework.aio
+from starlette.requests import Request
+from starlette.responses import Response
+
+from events.commands import StartRequested
+from functions.commands import take
+from functions.composition import Parts
+from functions.handler import handle
+
+
+async def _work(parts: Parts, request: Request, body: bytes) -> str:
+    return await take(parts, request, body, StartRequested)
+
+
+@functions_framework.aio.http
+async def start(request: Request) -> Response:
+    return await handle("start", request, _work)

@@ -1,0 +1,21 @@
+"""Time has passed: do what is due. dev.knative.sources.ping, every 5 s."""
+
+import functions_framework.aio
+from starlette.requests import Request
+from starlette.responses import Response
+
+from events.hints import read_hint
+from functions.composition import Parts
+from functions.handler import handle
+from functions.tick.round import go_round
+
+
+async def _work(parts: Parts, request: Request, body: bytes) -> str:
+    read_hint(request.headers, body)
+    await go_round(parts)
+    return "ticked"
+
+
+@functions_framework.aio.http
+async def tick(request: Request) -> Response:
+    return await handle("tick", request, _work)

@@ -1,0 +1,104 @@
+"""Looking at every model again and again, page by page, whatever events were lost.
+
+A pass lists all models of all kinds, 500 at a time, with the pods that belong to them; where a tick's time ends, the
+next tick goes on from the cursor in Redis. A pass that took one tick is followed by the next tick's; a longer one
+by a pause of a minute, so that large clusters are not listed all the time.
+"""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+from pydantic import Field
+
+from events.model import Frozen, Kind, ModelRef
+from functions.composition import Parts, now
+from functions.lifecycle.decide import decide
+from functions.lifecycle.errors import ClusterRefused, StepError
+from functions.lifecycle.observation import Observation
+from functions.lifecycle.record import Record
+from functions.lifecycle.step import take_hint
+from functions.logs import logger
+
+REST_AFTER_A_LONG_PASS = timedelta(seconds=60)
+_AT_ONCE = 16
+_KINDS = tuple(Kind)
+_OF_A_LOOK = {"version", "pods_version", "observed_at", "since", "pods", "stop", "start"}
+
+
+class Cursor(Frozen):
+    """Where a pass is. `seen` are the subjects that it has met: what is known beyond them is gone."""
+
+    kind: int = 0
+    token: str = ""
+    ticks: int = 1
+    seen: tuple[str, ...] = ()
+    not_before: datetime = Field(default=datetime.fromtimestamp(0, UTC))
+
+
+async def resync(parts: Parts, until: datetime) -> None:
+    saved = await parts.store.resync_cursor()
+    cursor = Cursor.model_validate_json(saved) if saved else Cursor()
+    if now() < cursor.not_before:
+        return
+    while now() < until:
+        cursor = await _one_page(parts, cursor)
+        if cursor.kind >= len(_KINDS):
+            await _forget_the_gone(parts, cursor)
+            rest = REST_AFTER_A_LONG_PASS if cursor.ticks > 1 else timedelta()
+            await parts.store.save_resync(Cursor(not_before=now() + rest).model_dump_json(), completed=True)
+            return
+        await parts.store.save_resync(cursor.model_dump_json(), completed=False)
+    await parts.store.save_resync(
+        cursor.model_copy(update={"ticks": cursor.ticks + 1}).model_dump_json(), completed=False
+    )
+
+
+async def _one_page(parts: Parts, cursor: Cursor) -> Cursor:
+    """A `continue` token that has expired begins the kind again."""
+    kind = _KINDS[cursor.kind]
+    try:
+        page = await parts.lookout.page(kind, cursor.token)
+    except ClusterRefused as error:
+        if not cursor.token:
+            raise
+        logger().info("page expired; the kind begins again", action="resync", kind=kind, error=error.message)
+        return cursor.model_copy(update={"token": ""})
+    records = await parts.store.records([seen.ref for seen in page.observations])
+    news = [seen for seen, record in zip(page.observations, records, strict=True) if _is_news(parts, record, seen)]
+    turns = asyncio.Semaphore(_AT_ONCE)
+    await asyncio.gather(*(_adopt(parts, seen, turns) for seen in news))
+    seen = (*cursor.seen, *(seen.ref.subject for seen in page.observations))
+    if page.next:
+        return cursor.model_copy(update={"token": page.next, "seen": seen})
+    return cursor.model_copy(update={"kind": cursor.kind + 1, "token": "", "seen": seen})
+
+
+def _is_news(parts: Parts, record: Record | None, seen: Observation) -> bool:
+    """Whether a step would change anything that somebody could see."""
+    if record is None or record.uid != seen.uid:
+        return True
+    if seen.version < record.version or seen.pods_version < record.pods_version:
+        return False
+    decision = decide(record, seen, None, parts.limits)
+    return bool(decision.effects) or decision.record.model_dump(exclude=_OF_A_LOOK) != record.model_dump(
+        exclude=_OF_A_LOOK
+    )
+
+
+async def _adopt(parts: Parts, seen: Observation, turns: asyncio.Semaphore) -> None:
+    try:
+        async with turns:
+            await parts.interpreter.run(take_hint(seen.ref, parts.limits), looked=seen)
+    except StepError as error:
+        logger().warning(error.code, action="resync", model=seen.ref.subject, error=error.message)
+
+
+async def _forget_the_gone(parts: Parts, cursor: Cursor) -> None:
+    """Known models that the pass has not met: looked at once more, which forgets those that are gone."""
+    met = set(cursor.seen)
+    after = ""
+    while known := await parts.store.subjects(after, 1000):
+        for subject in known:
+            if subject not in met:
+                await parts.interpreter.run(take_hint(ModelRef.from_subject(subject), parts.limits))
+        after = known[-1]

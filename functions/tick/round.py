@@ -1,0 +1,54 @@
+"""One tick: finish what a crash left pinned, look where a look is due, publish what waits, resync a few pages.
+
+It works for 2 s; after a loss of Redis for 8 s, until every model was looked at again.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from events.model import ModelRef
+from functions.composition import Parts, now
+from functions.lifecycle.errors import ClusterUnavailable, StepError
+from functions.lifecycle.step import take_hint
+from functions.logs import logger
+from functions.tick.resync import resync
+
+BUDGET = timedelta(seconds=2)
+BUDGET_AFTER_LOSS = timedelta(seconds=8)
+_AT_ONCE = 8
+_DUE = 500
+
+
+async def go_round(parts: Parts) -> None:
+    """Raises StepError where the cluster or Redis is away: the next tick comes anyway."""
+    synced = await parts.store.synced()
+    until = now() + (BUDGET if synced else BUDGET_AFTER_LOSS)
+    await _look(parts, await _pinned(parts), until, pinned=True)
+    await _look(parts, await parts.store.due(now(), _DUE), until, pinned=False)
+    await parts.sink.flush(until)
+    await resync(parts, until)
+    await parts.sink.flush(until + BUDGET)
+
+
+async def _pinned(parts: Parts) -> list[ModelRef]:
+    try:
+        return await parts.grace.pinned_models()
+    except ClusterUnavailable as error:
+        logger().warning("pins not looked for", action="tick", error=error.message)
+        return []
+
+
+async def _look(parts: Parts, refs: Iterable[ModelRef], until: datetime, *, pinned: bool) -> None:
+    turns = asyncio.Semaphore(_AT_ONCE)
+
+    async def look(ref: ModelRef) -> None:
+        async with turns:
+            if now() > until:
+                return
+            try:
+                await parts.interpreter.run(take_hint(ref, parts.limits, pinned=pinned))
+            except StepError as error:
+                logger().warning(error.code, action="tick", model=ref.subject, error=error.message)
+
+    await asyncio.gather(*(look(ref) for ref in refs))
