@@ -28,6 +28,8 @@ clear_pins() { # ReplicaSets and StatefulSets that a stop under way had pinned: 
         while read -r kind namespace name finalizers; do
             index=$(tr ',' '\n' <<< "$finalizers" | grep -nxF "$PIN" | cut -d: -f1)
             index=$((index - 1))
+            kubectl -n "$namespace" label "$kind" "$name" modelswitch.dev/pinned-
+            kubectl -n "$namespace" annotate "$kind" "$name" modelswitch.dev/model-
             kubectl -n "$namespace" patch "$kind" "$name" --type json -p "[
                 {\"op\": \"test\", \"path\": \"/metadata/finalizers/$index\", \"value\": \"$PIN\"},
                 {\"op\": \"remove\", \"path\": \"/metadata/finalizers/$index\"}]"
@@ -37,7 +39,11 @@ clear_pins() { # ReplicaSets and StatefulSets that a stop under way had pinned: 
 delete_rest() {
     ! known consolelinks.console.openshift.io || kubectl delete consolelink modelswitch --ignore-not-found
     kubectl delete clusterrole,clusterrolebinding -l app.kubernetes.io/part-of=modelswitch --ignore-not-found
-    kubectl delete namespace -l app.kubernetes.io/part-of=modelswitch --field-selector metadata.name=$NS
+    kubectl delete namespace -l app.kubernetes.io/part-of=modelswitch --field-selector metadata.name=$NS --timeout=120s || {
+        echo "make undeploy: namespace $NS is still ending. What it waits for:" >&2
+        kubectl get namespace $NS -o 'jsonpath={range .status.conditions[?(@.status=="True")]}{.message}{"\n"}{end}' >&2
+        exit 1
+    }
 }
 
 if kubectl get namespace $NS > /dev/null 2>&1; then end_functions; fi

@@ -41,6 +41,27 @@ A function answers 202 without a body: the event was done, had been done before,
 400: it can't be read (no body, no CloudEvent, a batch, another specversion, broken JSON, an attribute missing).
 413: too big. 422: it can never work (unknown type, subject that names no model, field unknown or invalid).
 429 and 503: later, `Retry-After` says when. The body of an error is a problem (RFC 9457) with `code` and `next_action`.
+A broker that stands between answers for itself: its 202 says that it has the event, not that the event is done.
+
+## Sending them
+
+`modelswitch stop NAMESPACE/NAME --via broker` and `modelswitch start …` send the commands, `modelswitch publish TYPE
+--model NAMESPACE/NAME --data '{{…}}'` any event below; both to `--sink` or `K_SINK`. In Python:
+
+```python
+import os
+
+from events.commands import StopRequested
+from events.envelope import build
+from events.model import ModelRef
+from events.publisher import Publisher
+
+event = build(StopRequested(timeout="90s"), ModelRef(namespace="fraud", name="scorer"), source="/pipelines/nightly")
+Publisher.from_environment(os.environ).send(event)
+```
+
+`send` returns when the sink has taken the event, or raises `events.errors.PublishFailed`. The namespace of the model must
+allow commands by event: label `modelswitch.dev/events: allow`.
 """
 
 

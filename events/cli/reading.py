@@ -63,7 +63,7 @@ def _details(found: ModelStatus) -> list[str]:
 
 def _table(found: list[ModelStatus]) -> Table:
     table = Table(box=None, pad_edge=False)
-    for column in ("NAMESPACE", "NAME", "KIND", "STATE", "REASON", "HOLDS", "SINCE"):
+    for column in ("NAMESPACE", "NAME", "KIND", "STATE", "REASON", "RESOURCES", "SINCE"):
         table.add_column(column, overflow="fold", no_wrap=column in {"STATE", "SINCE"})
     for one in found:
         held = one.resource_allocation

@@ -100,7 +100,8 @@ def _refusal(code: int, item: dict[str, Any]) -> CliError:
 
 
 def _body(command: ModelCommand) -> dict[str, Any]:
-    return command.model_dump(mode="json", exclude_defaults=True)
+    """Over REST the actor is whoever is authenticated, and the server refuses to be told another."""
+    return command.model_dump(mode="json", exclude_defaults=True, exclude={"actor"})
 
 
 def _checked(model: type[ModelCommand], fields: dict[str, Any]) -> ModelCommand:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from events.cli.exits import CliError, Exit
@@ -35,18 +36,23 @@ class Follower:
     by_event: bool = False
 
     def follow(self, statuses: Iterable[ModelStatus]) -> list[ModelStatus]:
-        """The last status of each, in the order given. Every change is told on stderr. CliError (5): time is over."""
+        """The last status of each, in the order given. Every change on the way is told on stderr. CliError (5): time is over."""
         last = {_key(status): status for status in statuses}
         console = stderr_console()
         columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
         with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
             tasks = {key: progress.add_task(sentence(status), total=None) for key, status in last.items()}
             for status in last.values():
-                console.print(sentence(status))
+                self._tell(console, status)
             for status in self._changes(last):
-                console.print(sentence(status))
+                self._tell(console, status)
                 progress.update(tasks[_key(status)], description=sentence(status))
         return list(last.values())
+
+    def _tell(self, console: Console, status: ModelStatus) -> None:
+        """On the way only: the end is a result, and goes to stdout."""
+        if not self.ended(status):
+            console.print(sentence(status))
 
     def ended(self, status: ModelStatus) -> bool:
         return self.reached(status) or self.turned(status) or (status.state is State.ERROR and self._heard(status))

@@ -4,6 +4,8 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
 
 import httpx
 
@@ -52,10 +54,19 @@ class _Watch:
         try:
             for event in self._events():
                 self.last_id = event.id or self.last_id
-                if event.event == "model":
-                    self._tell(parse_status(json.loads(event.data)))
+                self._take(event)
         except (httpx.TransportError, ValueError):
             stderr_console().print("The connection was lost; connecting again.")
+
+    def _take(self, event: ServerSent) -> None:
+        """`reset`: the server's history has a gap. Facts and kinds of events that come later are passed over."""
+        if event.event == "model":
+            self._tell(parse_status(json.loads(event.data)))
+        elif event.event == "deleted":
+            self._tell_deleted(json.loads(event.data))
+        elif event.event == "reset":
+            for status in self._present():
+                self._tell(status)
 
     def _events(self) -> Iterator[ServerSent]:
         headers = {"accept": "text/event-stream"} | ({"last-event-id": self.last_id} if self.last_id else {})
@@ -83,10 +94,14 @@ class _Watch:
     def _scope(self) -> dict[str, str]:
         return {"namespace": self.namespace} if self.namespace else {}
 
+    def _wanted(self, namespace: str, name: str, kind: str) -> bool:
+        one = self.target
+        return one is None or (one.name == name and one.namespace in {None, namespace} and one.kind in {None, kind})
+
     def _tell(self, status: ModelStatus) -> None:
-        if self.target and not _fits(self.target, status):
-            return
         key = (status.namespace, status.name, status.kind.value)
+        if not self._wanted(*key):
+            return
         line = sentence(status)
         if self.said.get(key) == line:
             return
@@ -96,6 +111,16 @@ class _Watch:
         else:
             say(f"{status.observed_at.astimezone():%H:%M:%S} {line}")
 
+    def _tell_deleted(self, gone: dict[str, Any]) -> None:
+        namespace, name, kind = (str(gone.get(part)) for part in ("namespace", "name", "kind"))
+        self.said.pop((namespace, name, kind), None)
+        if not self._wanted(namespace, name, kind):
+            return
+        if self.as_json:
+            say_json({"namespace": namespace, "name": name, "kind": kind, "deleted": True})
+        else:
+            say(f"{datetime.now().astimezone():%H:%M:%S} {namespace}/{name}: deleted")
+
 
 def watch(selection: Selection, connection: Connection, *, as_json: bool) -> None:
     """Never ends by itself."""
@@ -104,11 +129,3 @@ def watch(selection: Selection, connection: Connection, *, as_json: bool) -> Non
     namespace = target.namespace if target else selection.namespace
     with ModelServer.connect(connection) as server:
         _Watch(server, target, namespace, as_json).run()
-
-
-def _fits(target: Target, status: ModelStatus) -> bool:
-    return (
-        target.name == status.name
-        and target.namespace in {None, status.namespace}
-        and target.kind in {None, status.kind}
-    )

@@ -8,9 +8,9 @@ from datetime import datetime
 from pathlib import Path
 
 import aiohttp
-from cloudevents.conversion import to_binary
 
 from events.envelope import build
+from events.wire import to_binary
 from functions.adapters.store import Store, Waiting
 
 SOURCE = "/modelswitch"
@@ -55,8 +55,7 @@ class Sink:
             time=published.time,
         )
         headers, body = to_binary(event)
-        if OIDC_TOKEN.exists():
-            headers["Authorization"] = f"Bearer {OIDC_TOKEN.read_text().strip()}"
+        headers.update(_authorization())
         if self._session is None:
             self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=SEND_SECONDS))
         try:
@@ -64,3 +63,8 @@ class Sink:
                 return response.status < 300
         except (aiohttp.ClientError, TimeoutError):
             return False
+
+
+def _authorization() -> dict[str, str]:
+    """Knative mounts a short-lived token where the broker asks who sends; read anew, since it is renewed in place."""
+    return {"Authorization": f"Bearer {OIDC_TOKEN.read_text().strip()}"} if OIDC_TOKEN.exists() else {}

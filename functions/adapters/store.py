@@ -129,14 +129,15 @@ class Store:
                 refusal.status = 422
                 raise refusal
             case _:
-                first, revision, doc, plan = rest
+                first, revision, doc, plan, sequence, redelivered = rest
                 return Claimed(
                     now=_moment(now),
                     token=token,
                     record=codec.load_record(doc),
                     revision=int(revision),
                     first_seen=_moment(first),
-                    superseded=status == "superseded",
+                    sequence=int(sequence),
+                    redelivered=bool(redelivered),
                     planned=codec.load_intent(plan),
                 )
 
@@ -162,7 +163,6 @@ class Store:
             str(record.version if record else 0),
             str(record.pods_version if record else 0),
             codec.dump_answer(ask.answer) if ask.answer else "",
-            "1" if ask.apply else "0",
             "1" if ask.forget else "0",
             _milliseconds(ask.due),
             ask.ref.subject,
@@ -236,6 +236,19 @@ class Store:
         with _translated():
             newest = await self._redis.xrevrange(f"{_TAG}:audit", count=1)
         return str(newest[0][0]) if newest else "0-0"
+
+    async def has_change(self, entry: str) -> bool:
+        """Whether the history still reaches back to this entry; "0-0" is where it begins."""
+        if entry == "0-0":
+            return True
+        with _translated():
+            return bool(await self._redis.xrange(f"{_TAG}:audit", min=entry, max=entry, count=1))
+
+    async def newest(self, before: str, limit: int) -> list[Change]:
+        """The history backwards from before `before` ("" for the newest)."""
+        with _translated():
+            entries = await self._redis.xrevrange(f"{_TAG}:audit", max=f"({before}" if before else "+", count=limit)
+        return [Change(entry, codec.load_audit(fields["d"])) for entry, fields in entries]
 
     async def changes(self, after: str, wait_seconds: float) -> AsyncIterator[Change]:
         """History from behind `after`, as it is written; ends after `wait_seconds` without news.

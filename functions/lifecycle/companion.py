@@ -45,6 +45,7 @@ class Companion(Frozen):
     holds: tuple[Hold, ...]
     source: str
     command: str
+    sequence: int = Field(default=0, description="Of the command that wrote here last; 0 where Redis was away.")
     since: datetime
     correlation_id: str | None = None
     grace: int | None = Field(default=None, description="Seconds for each pod where that is not the pod's own.")
@@ -52,6 +53,11 @@ class Companion(Frozen):
     endpoint: str | None = None
     prior_stop: str | None = None
     queued: QueuedStart | None = None
+
+    @property
+    def key(self) -> str:
+        """The command that the stop is of."""
+        return f"{self.source} {self.command}"
 
     @classmethod
     def parse(cls, text: str | None) -> "Companion | None":

@@ -21,6 +21,7 @@ from functions.lifecycle.effects import (
     Published,
     UnpinOwners,
 )
+from functions.lifecycle.errors import Superseded
 from functions.lifecycle.observation import AUTOSCALER_ANNOTATION, Observation, Owner
 from functions.lifecycle.observe import observe, publish
 from functions.lifecycle.patches import note_patch, start_patch, stop_patch
@@ -53,9 +54,18 @@ def decide(
     limits: Limits,
     planned: Intent | None = None,
 ) -> Decision:
-    """`planned` is what a delivery that died had stored: of this command, or for a hint of whichever was last."""
-    looked = observe(record, seen, limits, planned)
-    known = Decision(looked.record, facts=looked.facts, audit=looked.audit)
+    """`planned` is what a delivery that died had stored: of this command, or of whichever was last.
+
+    Raises Superseded for a command that comes again after a later one was done. Only a redelivery can be late: what
+    arrives for the first time is the latest there is.
+    """
+    seen = _without_left_behind(record, seen)
+    looked = observe(record, seen, limits, planned, resumed=_is_resumed(seen, request))
+    if request and request.redelivered and looked.record.sequence > request.sequence:
+        raise Superseded
+    sequence = max(looked.record.sequence, request.sequence if request else 0)
+    after = looked.record.model_copy(update={"sequence": sequence})
+    known = Decision(after, facts=looked.facts, audit=looked.audit)
     match request.command if request else None:
         case StopRequested() as command:
             decision = _stop(known, seen, request, command) if request else known
@@ -70,10 +80,10 @@ def decide(
 def _stop(known: Decision, seen: Observation, request: Request, command: StopRequested) -> Decision:
     companion = seen.companion
     if seen.stop_wanted:
-        if companion and (companion.source, companion.command) == (request.source, request.id):
+        if _is_resumed(seen, request):
             return replace(_finish_grace(known, seen), changed=True)
         if companion and companion.queued:
-            effect = note_patch(seen, companion.model_copy(update={"queued": None}))
+            effect = note_patch(seen, companion.model_copy(update={"queued": None, "sequence": request.sequence}))
             record = known.record.model_copy(update={"queued": False})
             return _asked(replace(known, record=record, effects=(effect,), changed=True), seen, request)
         return _asked(replace(known, note=_already(known.record)), seen, request)
@@ -93,6 +103,7 @@ def _stop(known: Decision, seen: Observation, request: Request, command: StopReq
         holds=(hold,),
         source=request.source,
         command=request.id,
+        sequence=request.sequence,
         since=now,
         correlation_id=request.correlation_id,
         grace=grace,
@@ -131,7 +142,7 @@ def _stop(known: Decision, seen: Observation, request: Request, command: StopReq
         effects=effects,
         facts=(*known.facts, publish(seen.ref, fact, run, now)),
         changed=True,
-        intent=Intent(verb="stop", at=now, run=run),
+        intent=Intent(verb="stop", at=now, run=run, sequence=request.sequence),
     )
     return _asked(decision, seen, request)
 
@@ -153,7 +164,10 @@ def _start(
         key=request.key,
         correlation_id=request.correlation_id,
     )
-    return _asked(_started(known, seen, run, restore_autoscaling=command.restore_autoscaling), seen, request)
+    started = _started(known, seen, run, restore_autoscaling=command.restore_autoscaling)
+    if started.intent:
+        started = replace(started, intent=started.intent.model_copy(update={"sequence": request.sequence}))
+    return _asked(started, seen, request)
 
 
 def _started(known: Decision, seen: Observation, run: Run, *, restore_autoscaling: bool) -> Decision:
@@ -212,7 +226,7 @@ def _queue(known: Decision, seen: Observation, request: Request, command: StartR
     )
     if companion.queued == queued:
         return replace(known, changed=True)
-    effect = note_patch(seen, companion.model_copy(update={"queued": queued}))
+    effect = note_patch(seen, companion.model_copy(update={"queued": queued, "sequence": request.sequence}))
     record = known.record.model_copy(update={"queued": True})
     return _asked(replace(known, record=record, effects=(effect,), changed=True), seen, request)
 
@@ -238,6 +252,19 @@ def _upkeep(known: Decision, seen: Observation) -> Decision:
         entry = _entry(started.record, seen, "start", queued.actor, event=(queued.source, queued.id), changed=True)
         return replace(started, audit=(*known.audit, entry))
     return _finish_grace(known, seen)
+
+
+def _without_left_behind(record: Record | None, seen: Observation) -> Observation:
+    """A companion that was there while the model ran says nothing of a stop that somebody else set later."""
+    stale = record and record.uid == seen.uid and seen.companion and record.left_behind == seen.companion.key
+    return replace(seen, companion=None) if stale and seen.stop_wanted else seen
+
+
+def _is_resumed(seen: Observation, request: Request | None) -> bool:
+    """Whether the stop on the model is this very command's: an earlier delivery died after its PATCH."""
+    if request is None or seen.companion is None or not seen.stop_wanted:
+        return False
+    return seen.companion.key == request.key
 
 
 def _finish_grace(known: Decision, seen: Observation) -> Decision:

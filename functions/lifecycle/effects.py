@@ -144,7 +144,6 @@ class Commit:
     token: str | None = None
     request: Request | None = None
     answer: StepAnswer | None = None
-    apply: bool = False
     audit: tuple[AuditEntry, ...] = ()
     facts: tuple[Published, ...] = ()
     due: datetime | None = None
@@ -160,15 +159,19 @@ class Loaded:
 
 @dataclass(frozen=True)
 class Claimed:
-    """`answer` is there when the command was answered before; `planned` when a delivery died after its plan."""
+    """`answer` is there when the command was answered before; `planned` when a delivery died after its plan.
+
+    `sequence` is the command's place in the order of arrival on this model; a redelivery keeps it.
+    """
 
     now: datetime
     token: str
     record: Record | None
     revision: int
     first_seen: datetime
+    sequence: int = 0
+    redelivered: bool = False
     answer: StepAnswer | None = None
-    superseded: bool = False
     planned: Intent | None = None
 
 

@@ -45,7 +45,7 @@ def _stop_run(seen: Observation, record: Record) -> Run:
             since=companion.since,
             actor=actor,
             reason=reason,
-            key=f"{companion.source} {companion.command}",
+            key=companion.key,
             correlation_id=companion.correlation_id,
             grace=companion.grace,
         )
@@ -85,12 +85,31 @@ def _start_run(seen: Observation, record: Record, planned: Intent | None) -> Run
     return None
 
 
-def observe(record: Record | None, seen: Observation, limits: Limits, planned: Intent | None = None) -> Seen:
-    """The record brought up to this look. A model made before us, or anew under the same name, begins an empty one."""
+def _sequence(seen: Observation, record: Record, start: Run | None, planned: Intent | None) -> int:
+    """Also of a command that took effect on the cluster and died before it could say so."""
+    done = seen.companion.sequence if seen.stop_wanted and seen.companion else 0
+    if planned and start and start.key == planned.run.key:
+        done = planned.sequence
+    return max(record.sequence, done)
+
+
+def observe(
+    record: Record | None,
+    seen: Observation,
+    limits: Limits,
+    planned: Intent | None = None,
+    *,
+    resumed: bool = False,
+) -> Seen:
+    """The record brought up to this look. A model made before us, or anew under the same name, begins an empty one.
+
+    `resumed`: the stop that is seen is the very command at hand, which died after its PATCH: no adoption, its own work.
+    """
     before = record if record and record.uid == seen.uid else Record(ref=seen.ref, uid=seen.uid)
     stop = _stop_run(seen, before) if seen.stop_wanted else None
     start = None if seen.stop_wanted else _start_run(seen, before, planned)
-    changed_hands = before.state is not None and (before.desired == "stopped") != seen.stop_wanted
+    known = before.state is not None or resumed
+    changed_hands = known and (before.desired == "stopped") != seen.stop_wanted
     pods = dict(before.pods) if seen.stop_wanted else {}
     pods = merge(pods, seen) if seen.stop_wanted else {pod.uid: seen_pod(pod) for pod in seen.pods}
     now = seen.observed_at
@@ -108,7 +127,8 @@ def observe(record: Record | None, seen: Observation, limits: Limits, planned: I
             "pods": pods,
             "stop": stop,
             "start": start,
-            "receipt": before.receipt,
+            "sequence": _sequence(seen, before, start, planned),
+            "left_behind": before.left_behind if seen.stop_wanted else seen.companion and seen.companion.key,
             "observed_at": now,
         }
     )
@@ -124,22 +144,20 @@ def observe(record: Record | None, seen: Observation, limits: Limits, planned: I
             "start": None if verdict.state is State.RUNNING else looked.start,
         }
     )
-    after = _with_receipt(after, before, now)
-    facts = _facts(after, before, looked, verdict, changed_hands=changed_hands)
+    after = _with_receipt(after, before, now, known=known)
+    facts = _facts(after, before, looked, verdict, changed_hands=changed_hands) if known else ()
     return Seen(after, facts, _audit(after, before, looked, changed_hands=changed_hands))
 
 
-def _with_receipt(after: Record, before: Record, now: datetime) -> Record:
+def _with_receipt(after: Record, before: Record, now: datetime, *, known: bool) -> Record:
     if after.state is not State.STOPPED or after.stop is None:
         return after
     if before.state is State.STOPPED and before.stop and before.stop.key == after.stop.key:
         return after
-    adopted_blind = before.state is None and not after.pods
-    if adopted_blind:
+    if not known and not after.pods:
         return after.model_copy(update={"receipt": None})
-    complete = before.state is not None or after.stop.ours
-    receipt = write_receipt(after.pods, after.stop, now, complete=complete)
-    if before.state is None:
+    receipt = write_receipt(after.pods, after.stop, now, complete=known or after.stop.ours)
+    if not known:
         receipt = receipt.model_copy(update={"seconds": None})
     return after.model_copy(update={"receipt": receipt, "pods": {}})
 
@@ -148,7 +166,7 @@ def _facts(
     after: Record, before: Record, looked: Record, verdict: Verdict, *, changed_hands: bool
 ) -> tuple[Published, ...]:
     now = after.observed_at
-    if now is None or before.state is None:
+    if now is None:
         return ()
     facts: list[Published] = []
 

@@ -48,6 +48,7 @@ class Intent(Frozen):
     verb: Verb
     at: datetime
     run: Run
+    sequence: int = 0
     autoscaler: Autoscaler | None = None
 
 
@@ -77,6 +78,10 @@ class Record(Frozen):
     receipt: Receipt | None = None
     labels: dict[str, str] = Field(default_factory=dict)
     autoscaler: Autoscaler | None = None
+    sequence: int = Field(default=0, description="Of the latest command that is known to have been done.")
+    left_behind: str | None = Field(
+        default=None, description="The companion that somebody else's start did not remove."
+    )
     observed_at: datetime | None = None
 
     def status(self) -> ModelStatus:

@@ -1,6 +1,6 @@
 """A command on its way through a step: what is wanted, of which model, by whom, under which id."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from events.commands import ModelCommand, StartRequested, StopRequested, Verb
@@ -21,6 +21,12 @@ class Request:
     expires_at: datetime | None = None
     by_event: bool = False
     queue: bool = False
+    sequence: int = 0
+    redelivered: bool = False
+
+    def claimed(self, sequence: int, *, redelivered: bool) -> "Request":
+        """The same command with its place in the order."""
+        return replace(self, sequence=sequence, redelivered=redelivered)
 
     @property
     def verb(self) -> Verb:

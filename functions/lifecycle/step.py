@@ -35,6 +35,7 @@ from functions.lifecycle.errors import (
     Refused,
     StepError,
     StoreUnavailable,
+    Superseded,
     Temporary,
 )
 from functions.lifecycle.observation import Observation
@@ -69,14 +70,15 @@ def take_command(request: Request, limits: Limits) -> Step:
         return (yield from _attempts(request, _Turn(None, 0), limits))
     if claimed.answer:
         return claimed.answer
-    if claimed.superseded:
-        return (yield from _drop(request, claimed, Code.SUPERSEDED, "a later command was already done"))
     expires = request.expires_at or claimed.first_seen + COMMAND_LIFE
     if expires < claimed.now:
         return (yield from _drop(request, claimed, Code.EXPIRED, f"it expired at {expires.isoformat()}"))
     turn = _Turn(claimed.record, claimed.revision, claimed.token, claimed.planned)
+    request = request.claimed(claimed.sequence, redelivered=claimed.redelivered)
     try:
         return (yield from _attempts(request, turn, limits))
+    except Superseded:
+        return (yield from _drop(request, claimed, Code.SUPERSEDED, "a later command was already done"))
     except Refused as refusal:
         return (yield from _refuse(request, claimed, refusal))
     except StepError:
@@ -190,7 +192,6 @@ def _commit(
         token=token,
         request=request,
         answer=answer,
-        apply=request is not None,
         audit=decision.audit,
         facts=decision.facts,
         due=decision.due,

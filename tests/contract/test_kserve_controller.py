@@ -31,7 +31,6 @@ from functions.local.kserve.resources import (
     Resource,
 )
 
-STOP = "serving.kserve.io/stop"
 NAMESPACE = Resource("/api/v1", "namespaces", "Namespace", namespaced=False)
 QUOTA = Resource("/api/v1", "resourcequotas", "ResourceQuota")
 REPLICA_SET = Resource("/apis/apps/v1", "replicasets", "ReplicaSet")
@@ -131,10 +130,12 @@ class Here:
                     raise
 
     async def annotate(self, name, resource=INFERENCE_SERVICE, **annotations):
+        """Sets annotations of serving.kserve.io by their short name, `_` for `-`; None removes one."""
+
         def change(obj):
             held = obj["metadata"].setdefault("annotations", {})
             for key, value in annotations.items():
-                full = STOP if key == "stop" else key.replace("__", "/")
+                full = f"serving.kserve.io/{key.replace('_', '-')}"
                 held.pop(full, None) if value is None else held.update({full: value})
 
         return await self.edit(name, change, resource)
@@ -290,8 +291,8 @@ async def test_an_autoscaler_of_ones_own_leaves_out_kserves(here):
 
 
 async def test_a_stop_is_ignored_where_auto_update_is_disabled(here):
-    disabled = {"serving.kserve.io/disable-auto-update": "true"}
-    await here.running(inference_service(here.namespace, "fixed", annotations=disabled))
+    await here.running(inference_service(here.namespace, "fixed"))
+    await here.annotate("fixed", disable_auto_update="true")
     await here.annotate("fixed", stop="true")
     await here.running(inference_service(here.namespace, "after-fixed"))
     assert find((await here.get("fixed"))["status"], "Ready")["status"] == "True"

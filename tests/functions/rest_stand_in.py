@@ -53,7 +53,7 @@ class StandIn:
     models: dict = field(default_factory=dict)
     looks: int = 2
     requests: list = field(default_factory=list)
-    override: Callable = staticmethod(lambda request: None)
+    override: Callable | None = None
     stream: list = field(default_factory=list)
     stream_changed: threading.Condition = field(default_factory=threading.Condition)
     cut_after: int | None = None
@@ -89,7 +89,7 @@ class StandIn:
         return 202, {}, {"status": self.models[key], "changed": True, "recorded": True}
 
     def answer(self, request):
-        if (special := self.override(request)) is not None:
+        if self.override and (special := self.override(request)) is not None:
             return special
         parts = request.path.strip("/").split("/")
         if request.path == "/api/v1/models":
@@ -182,8 +182,9 @@ class _Handler(BaseHTTPRequestHandler):
         position = int(self.headers.get("last-event-id", -1)) + 1
         while True:
             with self.stand_in.stream_changed:
-                if not self.stand_in.stream_changed.wait_for(lambda: len(self.stand_in.stream) > position, timeout=20):
-                    return
+                while len(self.stand_in.stream) <= position:
+                    if not self.stand_in.stream_changed.wait(timeout=20):
+                        return
                 event, data = self.stand_in.stream[position]
             self.wfile.write(f"event: {event}\nid: {position}\ndata: {json.dumps(data)}\n\n".encode())
             self.wfile.flush()
@@ -196,7 +197,7 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
 
-class serving:
+class serving:  # noqa: N801 - read as a verb: `with serving(…)`
     """Context manager: the stand-in on a free port of the loopback."""
 
     def __init__(self, stand_in):

@@ -42,7 +42,7 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
 
-class receiving:
+class receiving:  # noqa: N801 - read as a verb: `with receiving()`
     """Context manager: the sink on a free port of the loopback."""
 
     def __init__(self):

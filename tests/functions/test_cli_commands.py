@@ -1,18 +1,15 @@
-"""The command line as a real process against a real HTTP server: what it asks, prints, and how it exits."""
+"""The command line against a real HTTP server: what it asks, prints, and how it exits."""
 
 import json
-import os
 import signal
 import socket
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
+from cli_process import ROOT, command, environment
 from rest_stand_in import StandIn, model, problem, serving
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -26,32 +23,27 @@ def api():
         yield stand_in
 
 
-def environment(url, **extra):
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("MODELSWITCH", "K_"))}
-    return {**kept, "MODELSWITCH_URL": url, "PYTHONPATH": str(ROOT), "NO_COLOR": "1", "COLUMNS": "200", **extra}
-
-
-def command(api_or_url, *words, stdin=None, **extra):
-    url = getattr(api_or_url, "url", api_or_url)
-    return subprocess.run(
-        [sys.executable, "-m", "events.cli.main", *words],
-        env=environment(url, **extra),
+def test_the_installed_command_is_a_process_with_an_exit_code(api):
+    done = subprocess.run(
+        [sys.executable, "-m", "events.cli.main", "stop", "fraud/scorer"],
+        env=environment(api.url),
         capture_output=True,
         text=True,
         timeout=60,
-        input=stdin,
         check=False,
     )
+    assert (done.returncode, done.stdout) == (0, "fraud/scorer: stopped: 1 GPU and 8Gi freed in 2.1s\n")
 
 
 def test_stop_waits_and_says_what_was_freed(api):
     done = command(api, "stop", "fraud/scorer", "--timeout", "90s", "--reason", "training")
     assert done.returncode == 0, done.stderr
     assert done.stdout == "fraud/scorer: stopped: 1 GPU and 8Gi freed in 2.1s\n"
-    assert "fraud/scorer: stopping (1 GPU, 8Gi)" in done.stderr
+    assert done.stderr == "fraud/scorer: stopping (1 GPU, 8Gi)…\n"
     (request,) = api.sent("POST", "/api/v1/namespaces/fraud/models/scorer/stop")
     assert request.body["timeout"] == "90s"
     assert request.body["reason"] == "training"
+    assert "actor" not in request.body
     assert request.headers["idempotency-key"]
 
 
@@ -342,6 +334,18 @@ def test_watch_shows_what_is_and_what_changes_across_a_lost_connection(api):
         assert streams[1].headers["last-event-id"] == "0"
         watching.process.send_signal(signal.SIGINT)
         assert watching.process.wait(10) == 130
+
+
+def test_watch_says_what_is_deleted_and_looks_again_after_a_gap(api):
+    with Watching(api, "-n", "fraud") as watching:
+        assert "fraud/scorer" in watching.line()
+        assert "fraud/ranker" in watching.line()
+        api.broadcast("deleted", {"namespace": "fraud", "name": "ranker", "kind": "InferenceService"})
+        assert watching.line().endswith("fraud/ranker: deleted")
+        del api.models["fraud", "ranker"]
+        api.put(model("fraud", "scorer", state="stopped"))
+        api.broadcast("reset", {"message": "history was lost"})
+        assert "fraud/scorer: stopped" in watching.line()
 
 
 def test_watch_as_json_gives_one_status_a_line(api):

@@ -1,11 +1,11 @@
-"""`modelswitch publish` and `--via broker` as a real process against a real HTTP server in the broker's place."""
+"""`modelswitch publish` and `--via broker` against a real HTTP server in the broker's place."""
 
 import json
 
 import pytest
+from cli_process import command
 from rest_stand_in import StandIn, model, serving
 from sink_stand_in import receiving
-from test_cli_commands import command
 
 from events.commands import StartRequested, StopRequested
 from events.envelope import read
@@ -102,7 +102,7 @@ def test_stop_via_broker_publishes_one_command_per_model_and_needs_no_api(sink):
     assert done.returncode == 0, done.stderr
     received = [read(*one) for one in sink.arrived]
     assert [str(one.ref) for one in received] == ["InferenceService fraud/a", "InferenceService other/b"]
-    assert all(one.data.graceful is False and one.data.reason == "why" for one in received)
+    assert all(one.data.graceful is False and one.data.reason == "why" and one.data.actor for one in received)
     assert received[0].id != received[1].id
 
 
@@ -116,3 +116,16 @@ def test_start_via_broker_can_wait_over_rest_until_the_command_has_been_heard(si
     assert done.returncode == 0, done.stderr
     assert done.stdout.endswith("fraud/scorer: running (1 GPU, 8Gi)\n")
     assert read(*sink.arrived[0]).data.type == StartRequested.type
+
+
+def test_an_error_from_before_the_command_does_not_end_the_wait_but_one_after_it_does(sink):
+    stand_in = StandIn()
+    stand_in.put(model("fraud", "scorer"))
+    before = model("fraud", "scorer", state="error", reason="CrashLoopBackOff")
+    after = {**before, "desired": "stopped", "reason": "ClusterRefused"}
+    looks = iter([before, before, after])
+    stand_in.override = lambda _: (200, {}, next(looks))
+    with serving(stand_in):
+        done = command(stand_in, "stop", "fraud/scorer", "--via", "broker", "--wait", "--sink", sink.url)
+    assert done.returncode == 1
+    assert "ClusterRefused" in done.stdout

@@ -80,7 +80,7 @@ def test_a_retry_after_beyond_the_deadline_ends_it_at_once(sink, quick):
 
 def test_the_deadline_ends_the_retries(sink, tmp_path):
     sink.answers = [(500, {})] * 1000
-    with pytest.raises(PublishFailed, match="up to 0.3s"):
+    with pytest.raises(PublishFailed, match=r"up to 0\.3s"):
         Publisher(sink.url, deadline=0.3, token_file=tmp_path / "none", first_wait=0.02).send(stop_event())
     assert 1 < len(sink.arrived) < 100
 

@@ -1,11 +1,12 @@
 -- Take a command's id and the model's turn, in one go.
 -- KEYS: seen, model   ARGV: token, lease in ms, life of an id in s, fingerprint of the command
--- Answers {status, now in ms, …}: done {answer} | busy {wait in ms} | reused | superseded, new {first seen, rev, doc, plan}
+-- Answers {status, now in ms, …}: done {answer} | busy {wait in ms} | reused |
+--   new {first seen, rev, doc, plan, sequence, redelivered}
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local token, lease = ARGV[1], tonumber(ARGV[2])
 local seen = redis.call('HMGET', KEYS[1], 'state', 'token', 'until', 'seq', 'answer', 'first', 'fingerprint')
-local model = redis.call('HMGET', KEYS[2], 'rev', 'doc', 'plan', 'applied', 'busy', 'busy_until')
+local model = redis.call('HMGET', KEYS[2], 'rev', 'doc', 'plan', 'busy', 'busy_until', 'seq')
 local state, mine = seen[1], seen[2] == token
 
 if state and seen[7] ~= ARGV[4] then return {'reused', now} end
@@ -13,16 +14,21 @@ if state == 'done' then return {'done', now, seen[5]} end
 if state == 'pending' and not mine and tonumber(seen[3]) > now then
   return {'busy', now, tonumber(seen[3]) - now}
 end
-if model[5] and model[5] ~= token and tonumber(model[6]) > now then
-  return {'busy', now, tonumber(model[6]) - now}
+if model[4] and model[4] ~= token and tonumber(model[5]) > now then
+  return {'busy', now, tonumber(model[5]) - now}
 end
 
-local seq = seen[4] or redis.call('HINCRBY', KEYS[2], 'seq', 1)
+-- The clock keeps the order rising across a loss of Redis' data; the model's annotation remembers it then.
+local seq = seen[4]
+if not seq then
+  seq = math.max(tonumber(model[6] or '0') + 1, now)
+  redis.call('HSET', KEYS[2], 'seq', string.format('%d', seq))
+end
 local first = seen[6] or now
-redis.call('HSET', KEYS[1], 'state', 'pending', 'token', token, 'until', now + lease, 'seq', seq, 'first', first,
+local redelivered = seen[4] and not mine
+redis.call('HSET', KEYS[1], 'state', 'pending', 'token', token, 'until', now + lease,
+  'seq', string.format('%d', seq), 'first', first,
   'fingerprint', ARGV[4])
 redis.call('EXPIRE', KEYS[1], ARGV[3])
 redis.call('HSET', KEYS[2], 'busy', token, 'busy_until', now + lease)
-local status = 'new'
-if model[4] and tonumber(seq) < tonumber(model[4]) then status = 'superseded' end
-return {status, now, first, model[1] or '0', model[2] or '', model[3] or ''}
+return {'new', now, first, model[1] or '0', model[2] or '', model[3] or '', tonumber(seq), redelivered and 1 or 0}

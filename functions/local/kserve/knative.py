@@ -11,6 +11,7 @@ from functions.local.kserve.conditions import is_true
 from functions.local.kserve.knative_pods import revision_deployment
 from functions.local.kserve.knative_scale import idle_for, scale_of
 from functions.local.kserve.resources import DEPLOYMENT, KNATIVE_SERVICE, REVISION, Json, owned_by
+from functions.local.kserve.worker import ReconcileError
 
 LABEL = "serving.knative.dev"
 TEMPLATE_DIGEST = "sim.modelswitch.dev/template"
@@ -54,6 +55,8 @@ class KnativeServices:
         wanted = revision_deployment(revision)
         meta = wanted["metadata"]
         deployment = await self._cluster.get(DEPLOYMENT, meta["namespace"], meta["name"])
+        if deployment and not _owned(deployment, revision["metadata"]["uid"]):
+            raise ReconcileError(f"deployment {meta['name']} is still that of an earlier revision; waiting for its end")
         settings = annotations_of(revision)
         least = int(settings.get(MIN_SCALE, "1"))
         if deployment is None:
@@ -72,8 +75,8 @@ class KnativeServices:
         return max(idle - idle_for(deployment), 0.1) if waits else None
 
 
-def _owned(revision: Json, uid: str) -> bool:
-    meta = revision["metadata"]
+def _owned(obj: Json, uid: str) -> bool:
+    meta = obj["metadata"]
     return not meta.get("deletionTimestamp") and any(r["uid"] == uid for r in meta.get("ownerReferences", []))
 
 

@@ -35,16 +35,20 @@ class Mirror:
         self.listed = asyncio.Event()
 
     async def run(self) -> None:
-        """Until cancelled. A server that is away is asked again."""
+        """Until cancelled. A server that is away is asked again, and said to be away once."""
         version = ""
+        lost = False
         while True:
             try:
                 version = version or await self._list()
+                lost = False
                 version = await self._watch(version)
             except WatchExpired:
                 version = ""
             except (ApiError, aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-                print(f"kserve: watch of {self._resource.plural} lost ({error}); trying again", flush=True)
+                if not lost:
+                    print(f"kserve: watch of {self._resource.plural} lost ({error}); trying again", flush=True)
+                lost = True
                 version = ""
                 await asyncio.sleep(RETRY_SECONDS)
 

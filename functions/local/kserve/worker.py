@@ -3,8 +3,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-import aiohttp
-
 from functions.local.kserve.cluster import ApiError
 
 Key = tuple[str, str]
@@ -44,7 +42,7 @@ class Worker:
     async def _once(self, key: Key) -> float | None:
         try:
             delay = await self._reconcile(*key)
-        except (ReconcileError, ApiError, aiohttp.ClientError, TimeoutError, OSError) as error:
+        except Exception as error:  # noqa: BLE001 - one object that can't be read must not stop the others
             return self._retry(key, error)
         self._failures.pop(key, None)
         return delay
@@ -55,5 +53,5 @@ class Worker:
             return FIRST_RETRY_SECONDS
         failures = self._failures[key] = self._failures.get(key, 0) + 1
         if failures in {1, 10}:
-            print(f"kserve: {self._name} {'/'.join(key)}: {error}", flush=True)
+            print(f"kserve: {self._name} {'/'.join(key)}: {error!s} ({type(error).__name__})", flush=True)
         return min(FIRST_RETRY_SECONDS * 2.0 ** (failures - 1), LAST_RETRY_SECONDS)

@@ -209,6 +209,9 @@ def _scale_of(obj: Obj) -> Obj:
 
 
 def _body(call: Call) -> Obj:
+    if "protobuf" in call.content_type:
+        hint = "this API takes JSON and YAML only; with kubectl use `kubectl apply -f` instead of `kubectl create`"
+        raise ApiError(415, "UnsupportedMediaType", f"got {call.content_type}: {hint}", {})
     try:
         body = yaml.safe_load(call.body) if "yaml" in call.content_type else json.loads(call.body)
     except (ValueError, yaml.YAMLError) as error:

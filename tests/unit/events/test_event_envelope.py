@@ -165,7 +165,7 @@ MALFORMED = {
 @pytest.mark.parametrize("case", MALFORMED)
 def test_what_is_no_cloudevent_is_malformed(case):
     (headers, body), words = MALFORMED[case]
-    with pytest.raises(Malformed, match=".") as caught:
+    with pytest.raises(Malformed) as caught:
         read(headers, body)
     assert words in str(caught.value)
     assert caught.value.status == 400

@@ -1,0 +1,62 @@
+"""`python -m functions.api`: the REST API and dashboard on HOST:PORT."""
+
+import socket
+import sys
+
+import uvicorn
+from pydantic import ValidationError
+
+from functions.api.app import create_app
+from functions.api.guard import is_loopback
+from functions.logs import configure, logger
+from functions.settings import Settings
+
+SHUTDOWN_SECONDS = 5
+
+
+def main() -> int:
+    """1 where the environment forbids to start; each time with the way out."""
+    try:
+        settings = Settings()
+        configure(settings.log_format, settings.log_level)
+    except (ValidationError, KeyError) as error:
+        return _refuse(f"the environment holds something unusable: {error}")
+    if settings.auth == "none" and not is_loopback(settings.host):
+        return _refuse(
+            f"AUTH=none with HOST={settings.host} would let the whole network stop models; "
+            "expected HOST=127.0.0.1, or AUTH=token"
+        )
+    if taken := _taken(settings):
+        return _refuse(f"{settings.host}:{settings.port} can't be listened on ({taken}); set PORT to another one")
+    logger().info("listening", action="api-started", host=settings.host, port=settings.port, auth=settings.auth)
+    uvicorn.run(
+        create_app(settings),
+        host=settings.host,
+        port=settings.port,
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+    )
+    return 0
+
+
+def _taken(settings: Settings) -> str | None:
+    """uvicorn says it too, but behind a traceback."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind((settings.host, settings.port))
+        except OSError as error:
+            return error.strerror
+    return None
+
+
+def _refuse(why: str) -> int:
+    sys.stderr.write(f"modelswitch api: {why}.\n")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

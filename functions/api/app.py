@@ -1,0 +1,91 @@
+"""The application: routes, error handling and what runs beside them."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from starlette.middleware import Middleware
+from starlette.staticfiles import StaticFiles
+
+from functions.adapters.identity import Access, ClusterAccess, EveryoneHere
+from functions.api import bulk, commands, health, pages, problems, reading, stream
+from functions.api.broadcast import Broadcast
+from functions.api.context import Api, Outbox
+from functions.api.contract import PROBLEM_SCHEMA
+from functions.api.guard import Guard
+from functions.api.meters import Meters
+from functions.composition import Parts
+from functions.settings import Settings
+
+DESCRIPTION = (
+    "Stop, start and watch the models that KServe serves. Errors are RFC 9457 problems with a stable `code` and a "
+    "`next_action`. Where AUTH=token, send `Authorization: Bearer TOKEN`: the cluster's RBAC decides (patch on the "
+    "resource for stop and start, get for one model, list for many)."
+)
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Connects when it is started, not here."""
+    meters = Meters()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        parts = await Parts.connect(settings)
+        api = Api(parts, _access(parts), Outbox(parts.sink), Broadcast(parts.store), meters)
+        app.state.api = api
+        beside = [asyncio.create_task(api.outbox.run()), asyncio.create_task(api.broadcast.run())]
+        try:
+            yield
+        finally:
+            for task in beside:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
+            await parts.close()
+
+    app = FastAPI(
+        title="modelswitch",
+        version="1",
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        middleware=[Middleware(Guard, meters=meters, local_only=settings.auth == "none")],
+    )
+    problems.install(app)
+    for part in (bulk, commands, reading, stream, health, pages):
+        app.include_router(part.router)
+    app.mount("/static", StaticFiles(directory=pages.STATIC), name="static")
+    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign] # FastAPI's documented way to extend it
+    return app
+
+
+def _access(parts: Parts) -> Access:
+    if parts.settings.auth == "none":
+        return EveryoneHere()
+    return ClusterAccess(parts.cluster, parts.settings.auth_audience)
+
+
+def _openapi(app: FastAPI) -> dict[str, Any]:
+    """FastAPI's document with our Problem in place of its own validation error."""
+    if app.openapi_schema:
+        return app.openapi_schema
+    document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+    schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    schemas["Problem"] = PROBLEM_SCHEMA
+    for name in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(name, None)
+    for methods in document["paths"].values():
+        for operation in methods.values():
+            answers = operation["responses"]
+            if "HTTPValidationError" in str(answers.get("422")):
+                answers["422"] = {
+                    "description": "InvalidRequest",
+                    "content": {problems.MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+                }
+    app.openapi_schema = document
+    return document

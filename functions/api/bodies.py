@@ -1,0 +1,101 @@
+"""Bodies of requests: read with a limit, parsed strictly, and refused with the field's name."""
+
+import re
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeVar
+
+from fastapi import Depends, Request
+from pydantic import BaseModel, ValidationError
+
+from events.commands import ModelCommand, StartRequested, StopRequested, Verb
+from events.errors import Malformed
+from events.wire import MAX_BODY_BYTES, parse_json
+from functions.adapters.identity import User
+from functions.api.problems import ApiError, described, invalid, malformed
+from functions.lifecycle.errors import Code
+
+_Model = TypeVar("_Model", bound=BaseModel)
+_KEY = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,254}[\x21-\x7e])?")
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Under which id a command runs, and which request it belongs to."""
+
+    id: str
+    correlation_id: str
+    traceparent: str | None
+
+
+async def read_object(request: Request) -> dict[str, Any]:
+    """The body's JSON object, {} where there is none. Problems: 413 TooLarge, 400 Malformed, 422 for other JSON."""
+    length = request.headers.get("content-length", "0")
+    if length.isdigit() and len(length) < 20 and int(length) > MAX_BODY_BYTES:
+        raise _too_large()
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY_BYTES:
+            raise _too_large()
+    if not body.strip():
+        return {}
+    try:
+        content = parse_json(bytes(body))
+    except Malformed as error:
+        raise malformed(f"the body is {error.message}") from error
+    if not isinstance(content, dict):
+        raise invalid(
+            "the body is JSON, but no object", 'Send an object such as {"reason": "night"}, or no body at all.'
+        )
+    return content
+
+
+def read_origin(request: Request) -> Origin:
+    """From Idempotency-Key, X-Correlation-ID or X-Request-ID, and traceparent. 422 for a key that can't be one."""
+    key = request.headers.get("idempotency-key")
+    if key is not None and not _KEY.fullmatch(key):
+        raise invalid("Idempotency-Key: expected 1 to 256 printable ASCII characters", "Send a UUID, for example.")
+    identity = key or str(uuid.uuid4())
+    correlation = request.headers.get("x-correlation-id") or request.headers.get("x-request-id") or ""
+    traceparent = request.headers.get("traceparent", "")
+    return Origin(
+        id=identity,
+        correlation_id=correlation if _KEY.fullmatch(correlation) else identity,
+        traceparent=traceparent if _TRACEPARENT.fullmatch(traceparent) else None,
+    )
+
+
+def parse(model: type[_Model], content: Mapping[str, Any]) -> _Model:
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        raise invalid(described(error.errors())) from error
+
+
+def parse_command(verb: Verb, content: Mapping[str, Any], user: User) -> ModelCommand:
+    """The command as the same event's data would have it, with the authenticated user as its actor."""
+    if "actor" in content:
+        raise invalid("actor: over REST the actor is whoever is authenticated", "Leave the field out.")
+    command: ModelCommand = parse(StopRequested if verb == "stop" else StartRequested, content)
+    return command.model_copy(update={"actor": user.name})
+
+
+def take_queue(content: dict[str, Any]) -> bool:
+    """`queue` belongs to the request, not to the command."""
+    queue = content.pop("queue", False)
+    if not isinstance(queue, bool):
+        raise invalid("queue: expected true or false")
+    return queue
+
+
+def _too_large() -> ApiError:
+    return ApiError(
+        413, Code.TOO_LARGE, f"the body is larger than {MAX_BODY_BYTES} bytes", "Send only the fields of the command."
+    )
+
+
+Body = Annotated[dict[str, Any], Depends(read_object)]
+From = Annotated[Origin, Depends(read_origin)]

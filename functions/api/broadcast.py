@@ -1,0 +1,117 @@
+"""One reader of the history per process, however many people watch."""
+
+import asyncio
+import json
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from events.model import ModelRef
+from events.status import ModelStatus
+from functions.adapters.store import Change, Store
+from functions.lifecycle.errors import StoreUnavailable
+
+READ_SECONDS = 1.0
+QUEUE_LENGTH = 1000
+
+
+@dataclass(frozen=True)
+class News:
+    """A change and the model as it is now; `status` None where the model is gone. `ref` None: start over."""
+
+    entry: str
+    ref: ModelRef | None
+    status: ModelStatus | None = None
+    change: dict[str, Any] | None = None
+
+    @property
+    def data(self) -> str:
+        if self.ref is None:
+            return json.dumps({"message": "History was lost in between. Load the list again."})
+        if self.status is None:
+            named = {"namespace": self.ref.namespace, "name": self.ref.name, "kind": self.ref.kind.value}
+            return json.dumps({**named, "change": self.change})
+        return json.dumps({**self.status.model_dump(mode="json"), "change": self.change})
+
+    @property
+    def event(self) -> str:
+        if self.ref is None:
+            return "reset"
+        return "model" if self.status else "deleted"
+
+
+class Broadcast:
+    """Reads while somebody listens. A listener that falls behind by 1,000 changes starts over."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._listeners: set[asyncio.Queue[News]] = set()
+        self._wanted = asyncio.Event()
+
+    def join(self) -> "asyncio.Queue[News]":
+        listener: asyncio.Queue[News] = asyncio.Queue(QUEUE_LENGTH)
+        self._listeners.add(listener)
+        self._wanted.set()
+        return listener
+
+    def leave(self, listener: "asyncio.Queue[News]") -> None:
+        self._listeners.discard(listener)
+
+    async def run(self) -> None:
+        """Until cancelled. Redis may go and come back; where its history went with it, everybody starts over."""
+        while True:
+            await self._wanted.wait()
+            self._wanted.clear()
+            position: str | None = None
+            while self._listeners:
+                try:
+                    position = await self._read(position)
+                except StoreUnavailable:
+                    await asyncio.sleep(READ_SECONDS)
+
+    async def _read(self, position: str | None) -> str:
+        if position is None:
+            position = await self._store.last_change()
+        elif not await self._store.has_change(position):
+            position = await self._store.last_change()
+            self._tell(News(position, None))
+        for news in await self.news([change async for change in self._store.changes(position, READ_SECONDS)]):
+            position = news.entry
+            self._tell(news)
+        return position
+
+    async def news(self, changes: list[Change]) -> list[News]:
+        """The changes that concern models, each with that model's present status."""
+        refs = list(dict.fromkeys(change.audit.ref for change in changes if change.audit.ref))
+        records = dict(zip(refs, await self._store.records(refs), strict=True)) if refs else {}
+        found: list[News] = []
+        for change in changes:
+            ref, audit = change.audit.ref, change.audit
+            if ref is None:
+                continue
+            record = records[ref]
+            described = {
+                "action": audit.action,
+                "actor": audit.actor,
+                "reason": audit.reason,
+                "code": audit.code,
+                "message": audit.message,
+                "changed": audit.changed,
+                "time": audit.time.isoformat(),
+            }
+            found.append(News(change.entry, ref, record.status() if record and record.state else None, described))
+        return found
+
+    def _tell(self, news: News) -> None:
+        for listener in self._listeners:
+            try:
+                listener.put_nowait(news)
+            except asyncio.QueueFull:
+                _empty(listener)
+                listener.put_nowait(News(news.entry, None))
+
+
+def _empty(listener: "asyncio.Queue[News]") -> None:
+    with suppress(asyncio.QueueEmpty):
+        while True:
+            listener.get_nowait()

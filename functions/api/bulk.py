@@ -1,0 +1,175 @@
+"""POST /api/v1/models:stop and :start: many models at once, an answer for each."""
+
+import asyncio
+from dataclasses import dataclass, replace
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse
+from pydantic import Field
+
+from events.commands import ModelCommand, Verb
+from events.model import Frozen, Kind, ModelRef
+from functions.adapters.identity import NotAllowed, User
+from functions.api.bodies import Body, From, Origin, parse, parse_command, take_queue
+from functions.api.context import Api, Caller, TheApi
+from functions.api.contract import (
+    BULK_START_BODY,
+    BULK_STOP_BODY,
+    KEY_HEADER,
+    MOST_MODELS,
+    BulkAnswer,
+    BulkItem,
+    BulkModel,
+    problems,
+)
+from functions.api.listing import Wanted, listable, parse_labels, statuses
+from functions.api.naming import make_ref, resolve
+from functions.api.problems import ApiError, invalid
+from functions.api.steps import run_command
+from functions.lifecycle.errors import StepError
+
+router = APIRouter(prefix="/api/v1", tags=["stop and start"])
+AT_ONCE = 16
+_RESPONSES = problems(400, 401, 403, 413, 422, 502, 503)
+
+
+class Selection(Frozen):
+    models: tuple[BulkModel, ...] | None = None
+    selector: str | None = Field(default=None, max_length=2000)
+    namespaces: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class _Bulk:
+    """One bulk request. `whole`: namespaces and kinds where the caller may patch everything, so nobody asks per model."""
+
+    api: Api
+    user: User
+    command: ModelCommand
+    origin: Origin
+    queue: bool
+    whole: frozenset[tuple[str, Kind]] = frozenset()
+
+
+@router.post(
+    "/models:stop",
+    summary="Stop many models",
+    response_model=BulkAnswer,
+    responses=_RESPONSES,
+    openapi_extra={"requestBody": BULK_STOP_BODY, "parameters": [KEY_HEADER]},
+)
+async def stop_many(api: TheApi, user: Caller, body: Body, origin: From) -> JSONResponse:
+    """By name, or by label over namespaces; 1,000 at most, 16 at a time. Each model gets its own answer."""
+    return await _run(api, "stop", user, body, origin)
+
+
+@router.post(
+    "/models:start",
+    summary="Start many models",
+    response_model=BulkAnswer,
+    responses=_RESPONSES,
+    openapi_extra={"requestBody": BULK_START_BODY, "parameters": [KEY_HEADER]},
+)
+async def start_many(api: TheApi, user: Caller, body: Body, origin: From) -> JSONResponse:
+    """By name, or by label over namespaces; 1,000 at most, 16 at a time. Each model gets its own answer."""
+    return await _run(api, "start", user, body, origin)
+
+
+async def _run(api: Api, verb: Verb, user: User, body: dict[str, Any], origin: Origin) -> JSONResponse:
+    queue = take_queue(body) if verb == "start" else False
+    selecting = {name: body.pop(name) for name in Selection.model_fields if name in body}
+    bulk = _Bulk(api, user, parse_command(verb, body, user), origin, queue)
+    chosen = await _choose(api, user, parse(Selection, selecting))
+    bulk = replace(bulk, whole=await _whole(bulk, chosen))
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def one(model: BulkModel) -> BulkItem:
+        async with gate:
+            return await _one(bulk, model)
+
+    items = await asyncio.gather(*(one(model) for model in chosen))
+    accepted = sum(item.status < 300 for item in items)
+    answer = BulkAnswer(items=items, accepted=accepted, failed=len(items) - accepted)
+    return JSONResponse(answer.model_dump(mode="json"), 200, {"X-Correlation-ID": origin.correlation_id})
+
+
+async def _choose(api: Api, user: User, selection: Selection) -> list[BulkModel]:
+    """Each model once."""
+    if (selection.models is None) is (selection.selector is None):
+        raise invalid("expected either models or selector", 'Send {"models": [{"namespace": …, "name": …}]}.')
+    if selection.models is not None:
+        if selection.namespaces is not None:
+            raise invalid("namespaces: goes with selector, not with models", "Name each model's namespace in models.")
+        chosen = list(dict.fromkeys(selection.models))
+    else:
+        chosen = await _select(api, user, selection)
+    if len(chosen) > MOST_MODELS:
+        raise invalid(f"{len(chosen)} models; expected at most {MOST_MODELS}", "Send them in several requests.")
+    return chosen
+
+
+async def _select(api: Api, user: User, selection: Selection) -> list[BulkModel]:
+    labels = parse_labels([selection.selector or ""])
+    if not labels:
+        raise invalid("selector: it selects nothing in particular", "Name a label: team=search.")
+    places = selection.namespaces
+    if places is not None:
+        places = tuple(make_ref(place, "any", None).namespace for place in places)
+    wanted = Wanted(frozenset(places) if places is not None else None, labels=labels)
+    refs = await listable(api, user, wanted)
+    return [
+        BulkModel(namespace=status.namespace, name=status.name, kind=status.kind)
+        async for status in statuses(api, refs)
+        if wanted.fits(status)
+    ]
+
+
+async def _whole(bulk: _Bulk, chosen: list[BulkModel]) -> frozenset[tuple[str, Kind]]:
+    """One review per namespace and kind; where that says no, one per model follows."""
+    places = sorted({(model.namespace, model.kind) for model in chosen if model.namespace})
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def ask(namespace: str, kind: Kind) -> bool:
+        async with gate:
+            make_ref(namespace, "any", kind)
+            return await bulk.api.access.may(bulk.user, "patch", kind, namespace)
+
+    answers = await asyncio.gather(*(ask(*place) for place in places), return_exceptions=True)
+    return frozenset(place for place, answer in zip(places, answers, strict=True) if answer is True)
+
+
+async def _one(bulk: _Bulk, model: BulkModel) -> BulkItem:
+    item = BulkItem(namespace=model.namespace, name=model.name, kind=model.kind.value, status=200)
+    try:
+        ref = await _permitted(bulk, model)
+        item.namespace = ref.namespace
+        origin = replace(bulk.origin, id=f"{bulk.origin.id} {ref.subject}")
+        answer = await run_command(bulk.api, ref, bulk.command, bulk.user, origin, queue=bulk.queue)
+    except StepError as error:
+        return item.model_copy(
+            update={
+                "status": error.status,
+                "code": str(error.code),
+                "message": error.message,
+                "next_action": error.next_action,
+                "retry_after": error.retry_after,
+            }
+        )
+    except ApiError as error:
+        found = {"code": str(error.code), "message": error.detail, "next_action": error.next_action}
+        return item.model_copy(update={"status": error.status, **found})
+    return item.model_copy(
+        update={"status": answer.status, "changed": bool(answer.body["changed"]), "message": answer.body.get("message")}
+    )
+
+
+async def _permitted(bulk: _Bulk, model: BulkModel) -> ModelRef:
+    if model.namespace is None:
+        return await resolve(bulk.api, bulk.user, model.name, None, model.kind, "patch")
+    ref = make_ref(model.namespace, model.name, model.kind)
+    if (ref.namespace, ref.kind) in bulk.whole:
+        return ref
+    if not await bulk.api.access.may(bulk.user, "patch", ref.kind, ref.namespace, ref.name):
+        raise NotAllowed(bulk.user, "patch", ref.kind, ref.namespace)
+    return ref

@@ -1,0 +1,60 @@
+"""What the routes work with, and who is asking."""
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Annotated, cast
+
+from fastapi import Depends, Request
+from fastapi.security import HTTPBearer
+
+from functions.adapters.identity import Access, User
+from functions.adapters.sink import Sink
+from functions.api.broadcast import Broadcast
+from functions.api.meters import Meters
+from functions.composition import Parts
+from functions.lifecycle.errors import StepError
+from functions.logs import logger
+
+
+class Outbox:
+    """Facts leave after the answer, one flush at a time, never in the caller's time. The tick sends what is left."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+        self._waiting = asyncio.Event()
+
+    def nudge(self) -> None:
+        self._waiting.set()
+
+    async def run(self) -> None:
+        while True:
+            await self._waiting.wait()
+            self._waiting.clear()
+            with suppress(StepError):
+                sent = await self._sink.flush()
+                if sent:
+                    logger().info("facts published", action="facts-published", facts=sent)
+
+
+@dataclass(frozen=True)
+class Api:
+    parts: Parts
+    access: Access
+    outbox: Outbox
+    broadcast: Broadcast
+    meters: Meters
+
+
+def of_request(request: Request) -> Api:
+    return cast("Api", request.app.state.api)
+
+
+async def authenticate(request: Request) -> User:
+    """Runs before anything else is looked at: without a token nobody learns what a valid request is."""
+    return await of_request(request).access.authenticate(request.headers.get("authorization"))
+
+
+_bearer = HTTPBearer(auto_error=False, description="A Kubernetes token; not needed where AUTH=none.")
+TheApi = Annotated[Api, Depends(of_request)]
+Caller = Annotated[User, Depends(authenticate), Depends(_bearer)]

@@ -1,0 +1,120 @@
+"""Around every request: a log line, a count, headers for browsers, and no answer without a reason.
+
+Where nobody is asked for a token (AUTH=none), a web page must not be able to act through somebody's browser: the Host
+must be this machine's (DNS rebinding), and whatever changes something must not come from another site.
+"""
+
+import time
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from functions.api.meters import Meters
+from functions.api.problems import response
+from functions.lifecycle.errors import Code
+from functions.logs import logger
+
+_READING = {"GET", "HEAD", "OPTIONS"}
+_METHODS = _READING | {"POST", "PUT", "PATCH", "DELETE"}
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+
+def is_loopback(host: str) -> bool:
+    """A name or address of this machine: 127.0.0.0/8, ::1, localhost."""
+    return host in {"localhost", "::1"} or host.endswith(".localhost") or _is_127(host)
+
+
+def _is_127(host: str) -> bool:
+    parts = host.split(".")
+    return len(parts) == 4 and parts[0] == "127" and all(part.isdigit() and int(part) < 256 for part in parts)
+
+
+class Guard:
+    """The outermost middleware. `local_only`: AUTH=none."""
+
+    def __init__(self, app: ASGIApp, meters: Meters, *, local_only: bool) -> None:
+        self._app = app
+        self._meters = meters
+        self._local_only = local_only
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began = time.perf_counter()
+        status = 0
+
+        async def answer(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
+                headers.setdefault("Cache-Control", "no-store")
+            await send(message)
+
+        try:
+            refused = refusal(scope["method"], Headers(scope=scope), local_only=self._local_only)
+            if refused:
+                await response(403, Code.FORBIDDEN, *refused)(scope, receive, answer)
+            else:
+                await self._app(scope, receive, answer)
+        except Exception:  # noqa: BLE001 - whatever it is, the caller gets a problem and the log the traceback
+            logger().exception("request failed", action="request-failed", path=scope["path"][:200])
+            if status:
+                raise
+            detail = "something unexpected happened here; the log has the details"
+            await response(500, "InternalError", detail, "Ask again; report it if it goes on.")(scope, receive, answer)
+        finally:
+            self._note(scope, status, time.perf_counter() - began)
+
+    def _note(self, scope: Scope, status: int, seconds: float) -> None:
+        route = getattr(scope.get("route"), "path", None) or "none"
+        method = scope["method"] if scope["method"] in _METHODS else "other"
+        self._meters.requests.labels(method, route, status).inc()
+        if not route.startswith(("/healthz", "/livez", "/metrics", "/static")):
+            logger().info(
+                "request",
+                action="request",
+                method=scope["method"],
+                path=scope["path"][:200],
+                status=status,
+                milliseconds=round(seconds * 1000, 1),
+            )
+
+
+def refusal(method: str, headers: Headers, *, local_only: bool) -> tuple[str, str] | None:
+    """Why a browser's request is refused, and what to do; None where it is not."""
+    host = _host(headers.get("host", ""))
+    if local_only and host and not is_loopback(host):
+        return (
+            f"without authentication only this machine is served, and the Host was {host[:200]!r}",
+            "Use http://127.0.0.1 or http://localhost, or set AUTH=token.",
+        )
+    if method in _READING:
+        return None
+    site = headers.get("sec-fetch-site", "none")
+    origin = headers.get("origin")
+    foreign = local_only and origin is not None and urlsplit(_plain(origin)).netloc != headers.get("host", "")
+    if site not in {"same-origin", "none"} or (foreign and site != "same-origin"):
+        return ("a page of another site asked for this", "Use this dashboard, the command line, or curl.")
+    return None
+
+
+def _host(header: str) -> str:
+    if header.startswith("["):
+        return header[1:].partition("]")[0]
+    return header.rpartition(":")[0].lower() if ":" in header else header.lower()
+
+
+def _plain(origin: str) -> str:
+    """urlsplit raises for brackets that don't match."""
+    return origin if "[" not in origin or "]" in origin else ""

@@ -1,0 +1,70 @@
+"""Whether everything that this process needs is up."""
+
+import asyncio
+from collections.abc import Awaitable
+
+import httpx
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from functions.adapters.cluster import Changed, Missing
+from functions.api.context import TheApi
+from functions.api.problems import response
+from functions.lifecycle.errors import PreconditionFailed, StepError
+
+router = APIRouter(tags=["health"])
+PEER_SECONDS = 2.0
+
+
+@router.get("/healthz", summary="Is everything up?", response_model=None)
+async def healthz(api: TheApi) -> JSONResponse:
+    """200 when Redis, the Kubernetes API and HEALTH_PEERS answer; else a problem that names what is missing."""
+    peers = [url.strip() for url in api.parts.settings.health_peers.split(",") if url.strip()]
+    names = ["Redis", "the Kubernetes API", *peers]
+    checks: list[Awaitable[str | None]] = [
+        _trouble(api.parts.store.ping()),
+        _trouble(api.parts.cluster.get("/version")),
+        *(_peer_trouble(url) for url in peers),
+    ]
+    missing = {name: trouble for name, trouble in zip(names, await asyncio.gather(*checks), strict=True) if trouble}
+    if not missing:
+        return JSONResponse({"status": "ok"})
+    return response(
+        503,
+        "NotReady",
+        "; ".join(f"{name} does not answer ({trouble})" for name, trouble in missing.items()),
+        "Wait a moment; if it goes on, look at the logs of what is missing.",
+        retry_after=1,
+        missing=list(missing),
+    )
+
+
+@router.get("/livez", summary="Does this process answer?")
+async def livez() -> PlainTextResponse:
+    return PlainTextResponse("ok\n")
+
+
+@router.get("/metrics", summary="Counters for Prometheus")
+async def metrics(api: TheApi) -> Response:
+    return Response(generate_latest(api.meters.registry), media_type=CONTENT_TYPE_LATEST)
+
+
+async def _trouble(check: Awaitable[object]) -> str | None:
+    try:
+        async with asyncio.timeout(PEER_SECONDS):
+            await check
+    except TimeoutError:
+        return f"no answer within {PEER_SECONDS:.0f}s"
+    except (StepError, Missing, Changed, PreconditionFailed) as error:
+        return str(error)[:200]
+    return None
+
+
+async def _peer_trouble(url: str) -> str | None:
+    try:
+        async with httpx.AsyncClient(timeout=PEER_SECONDS, trust_env=False) as client:
+            answer = await client.get(url)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        return type(error).__name__
+    return None if answer.status_code == 200 else f"it answered {answer.status_code}"

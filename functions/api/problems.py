@@ -1,0 +1,151 @@
+"""Errors as RFC 9457 problems: what happened, what was expected, what to do next, under a stable code."""
+
+import math
+from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+
+from events.model import ModelRef
+from functions.adapters.cluster import Changed, Missing
+from functions.lifecycle.errors import Code, StepError
+
+MEDIA_TYPE = "application/problem+json"
+
+
+class Problem(BaseModel):
+    """RFC 9457, with a stable `code` and what to do next."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str = Field(
+        description="`urn:modelswitch:problem:` and the code.", examples=["urn:modelswitch:problem:NotFound"]
+    )
+    title: str
+    status: int
+    detail: str = Field(description="What happened and what was expected.")
+    code: str = Field(description="One CamelCase word, stable; also what `model.failed` and the audit carry.")
+    next_action: str = Field(description="What to do about it.")
+    instance: str | None = Field(default=None, description="The request's id, as in the log.")
+
+
+class ApiError(Exception):
+    """What only HTTP can get wrong. `extra` are further members of the problem."""
+
+    def __init__(self, status: int, code: str, detail: str, next_action: str, **extra: Any) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.code = code
+        self.detail = detail
+        self.next_action = next_action
+        self.extra = extra
+
+
+def malformed(detail: str, next_action: str = "Send one JSON object; /docs has examples.") -> ApiError:
+    return ApiError(400, "Malformed", detail, next_action)
+
+
+def invalid(detail: str, next_action: str = "Correct it; /docs has the fields and examples.") -> ApiError:
+    return ApiError(422, Code.INVALID_REQUEST, detail, next_action)
+
+
+def ambiguous(name: str, found: list[ModelRef]) -> ApiError:
+    names = ", ".join(ref.namespace for ref in found)
+    return ApiError(
+        409,
+        Code.AMBIGUOUS_MODEL,
+        f"{name} is in several namespaces: {names}",
+        "Name one: /api/v1/namespaces/NAMESPACE/models/NAME, or ?namespace=.",
+        candidates=[{"namespace": ref.namespace, "name": ref.name, "kind": ref.kind.value} for ref in found],
+    )
+
+
+def response(
+    status: int,
+    code: str,
+    detail: str,
+    next_action: str,
+    *,
+    retry_after: float | None = None,
+    headers: Mapping[str, str] | None = None,
+    **extra: Any,
+) -> JSONResponse:
+    """The problem as a response. `retry_after` in seconds, rounded up in the header."""
+    whole = None if retry_after is None else max(1, math.ceil(retry_after))
+    content = {
+        "type": f"urn:modelswitch:problem:{code}",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "code": str(code),
+        "next_action": next_action,
+        **({} if whole is None else {"retry_after": whole}),
+        **extra,
+    }
+    all_headers = {**({} if whole is None else {"Retry-After": str(whole)}), **(headers or {})}
+    if status == 401:
+        all_headers["WWW-Authenticate"] = 'Bearer realm="modelswitch"'
+    return JSONResponse(content, status, all_headers, MEDIA_TYPE)
+
+
+def of_step(error: StepError) -> JSONResponse:
+    return response(error.status, error.code, error.message, error.next_action, retry_after=error.retry_after)
+
+
+def of_api(error: ApiError) -> JSONResponse:
+    return response(error.status, error.code, error.detail, error.next_action, **error.extra)
+
+
+def of_http(error: HTTPException, path: str) -> JSONResponse:
+    """What the router says: no such path, not this method."""
+    code = {404: str(Code.NOT_FOUND), 405: "MethodNotAllowed"}.get(error.status_code, "Malformed")
+    detail = {
+        404: f"there is nothing at {path[:200]}",
+        405: "this path does not take that method",
+    }.get(error.status_code, str(error.detail))
+    return response(error.status_code, code, detail, "See /docs for every path and method.", headers=error.headers)
+
+
+def of_validation(error: RequestValidationError) -> JSONResponse:
+    return of_api(invalid(described(error.errors())))
+
+
+def described(errors: Any) -> str:
+    """Pydantic's findings in one line, each with the field's name."""
+    return "; ".join(f"{_place(item['loc'])}: {item['msg']}" for item in list(errors)[:10])
+
+
+def _place(location: tuple[Any, ...]) -> str:
+    names = [str(step) for step in location if step not in {"path", "query", "body"}]
+    return ".".join(names)[:200] or "the body"
+
+
+def install(app: FastAPI) -> None:
+    """Every error that a route can raise becomes a problem; what is left is the outermost middleware's."""
+
+    def handle(kind: type[Exception], answer: Callable[[Request, Any], JSONResponse]) -> None:
+        async def handler(request: Request, error: Exception) -> JSONResponse:
+            return answer(request, error)
+
+        asynchronous: Callable[[Request, Exception], Awaitable[JSONResponse]] = handler
+        app.add_exception_handler(kind, asynchronous)
+
+    handle(StepError, lambda _, error: of_step(error))
+    handle(ApiError, lambda _, error: of_api(error))
+    handle(HTTPException, lambda request, error: of_http(error, request.url.path))
+    handle(RequestValidationError, lambda _, error: of_validation(error))
+    handle(
+        Changed,
+        lambda _, error: response(409, Code.CONFLICT, f"it changed meanwhile: {error}", "Ask again.", retry_after=1),
+    )
+    handle(
+        Missing,
+        lambda _, error: response(
+            502, Code.CLUSTER_REFUSED, f"the cluster lacks something: {error}", "Check that KServe is installed."
+        ),
+    )

@@ -1,0 +1,85 @@
+"""Runs the one step for a REST request, and looks at a model."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from events.commands import ModelCommand
+from events.model import ModelRef
+from events.status import ModelStatus
+from functions.adapters.identity import User
+from functions.api.bodies import Origin
+from functions.api.context import Api
+from functions.lifecycle.effects import Look, StepAnswer
+from functions.lifecycle.errors import Code, NotFound, StepError
+from functions.lifecycle.request import Request
+from functions.lifecycle.step import Step, take_command, take_hint
+
+
+async def run_command(
+    api: Api, ref: ModelRef, command: ModelCommand, user: User, origin: Origin, *, queue: bool = False
+) -> StepAnswer:
+    """Raises StepError. Facts leave in the background, also where the step was refused: a look may have found some."""
+    request = Request(
+        ref=ref,
+        command=command,
+        source=f"rest:{user.name}",
+        id=origin.id,
+        actor=user.name,
+        correlation_id=origin.correlation_id,
+        traceparent=origin.traceparent,
+        queue=queue,
+    )
+    try:
+        answer = await _measured(api, request.verb, take_command(request, api.parts.limits))
+    finally:
+        api.outbox.nudge()
+    return answer if answer.body else StepAnswer(200, await _dropped(api, ref))
+
+
+async def look(api: Api, ref: ModelRef) -> ModelStatus:
+    """What is true now. NotFound where there is no such model; nothing is then written about it."""
+    seen = None
+    if (await api.parts.store.load(ref)).record is None:
+        seen = await api.parts.lookout.look(Look(ref))
+        if not seen.exists:
+            raise not_found(ref)
+    await _measured(api, "look", take_hint(ref, api.parts.limits), seen)
+    api.outbox.nudge()
+    record = (await api.parts.store.load(ref)).record
+    if record is None or record.state is None:
+        raise not_found(ref)
+    return record.status()
+
+
+def not_found(ref: ModelRef) -> NotFound:
+    return NotFound(
+        Code.NOT_FOUND,
+        f"there is no {ref.kind} {ref.name} in namespace {ref.namespace}",
+        f"Check the name: kubectl get {ref.kind.plural} -n {ref.namespace}",
+    )
+
+
+async def _dropped(api: Api, ref: ModelRef) -> Mapping[str, Any]:
+    """A command that came too late (an old Idempotency-Key): nothing was changed, and this is how things are."""
+    return {
+        "status": (await look(api, ref)).model_dump(mode="json"),
+        "changed": False,
+        "recorded": True,
+        "message": "Nothing was done: this request expired, or a later one was already done.",
+    }
+
+
+async def _measured(api: Api, verb: str, step: Step, looked: Any = None) -> StepAnswer:
+    began = time.perf_counter()
+    outcome = "InternalError"
+    try:
+        answer = await api.parts.interpreter.run(step, looked)
+        outcome = "changed" if answer.changed else "unchanged"
+        return answer
+    except StepError as error:
+        outcome = str(error.code)
+        raise
+    finally:
+        api.meters.steps.labels(verb, outcome).inc()
+        api.meters.step_seconds.labels(verb).observe(time.perf_counter() - began)

@@ -1,0 +1,57 @@
+"""The deliveries of one Trigger, each at its time, several at once: one slow subscriber holds up nobody else's."""
+
+import asyncio
+import heapq
+import time
+from collections.abc import Awaitable, Callable
+
+from functions.local.broker.queue import Delivery
+
+AT_ONCE = 50
+"""Deliveries under way, as the functions' containerConcurrency."""
+
+
+class Lane:
+    """Sleeps until something is due; `deliver` is called once per delivery handed in."""
+
+    def __init__(self, deliver: Callable[[Delivery], Awaitable[None]]) -> None:
+        self._deliver = deliver
+        self._heap: list[tuple[float, int, Delivery]] = []
+        self._changed = asyncio.Event()
+        self._slots = asyncio.Semaphore(AT_ONCE)
+        self._under_way: set[asyncio.Task[None]] = set()
+
+    def add(self, delivery: Delivery) -> None:
+        heapq.heappush(self._heap, (delivery.due, delivery.id, delivery))
+        self._changed.set()
+
+    async def run(self) -> None:
+        """Until cancelled; what is under way then is cancelled too, and its row stays."""
+        try:
+            while True:
+                await self._slots.acquire()
+                delivery = await self._next_due()
+                task = asyncio.create_task(self._one(delivery))
+                self._under_way.add(task)
+                task.add_done_callback(self._under_way.discard)
+        finally:
+            for task in self._under_way:
+                task.cancel()
+            await asyncio.gather(*self._under_way, return_exceptions=True)
+
+    async def _one(self, delivery: Delivery) -> None:
+        try:
+            await self._deliver(delivery)
+        finally:
+            self._slots.release()
+
+    async def _next_due(self) -> Delivery:
+        while True:
+            left = self._heap[0][0] - time.time() if self._heap else None
+            if left is not None and left <= 0:
+                return heapq.heappop(self._heap)[2]
+            self._changed.clear()
+            try:
+                await asyncio.wait_for(self._changed.wait(), left)
+            except TimeoutError:
+                continue

@@ -1,0 +1,119 @@
+"""Every row of the table, and what lies between rows."""
+
+from datetime import timedelta
+
+import pytest
+from builders import LIMITS, NOW, REF, a_companion, a_pod, later, running, stop_set, terminating
+
+from events.status import State
+from functions.lifecycle.derive import RULES, derive
+from functions.lifecycle.observation import Answer, Mode, Trouble
+from functions.lifecycle.reasons import ADVICE
+from functions.lifecycle.record import Record, Run
+
+EMPTY = Record(ref=REF)
+STOPPING = Record(ref=REF, stop=Run(since=NOW, actor="ana", key="k"))
+STARTING = Record(ref=REF, start=Run(since=NOW, actor="ana", key="k"))
+UNSCHEDULABLE = Trouble("Unschedulable", "0/1 nodes are available: 1 Insufficient nvidia.com/gpu.")
+
+
+def verdict(seen, record=EMPTY):
+    found = derive(seen, record, LIMITS)
+    return found.state, found.reason
+
+
+@pytest.mark.parametrize(
+    ("seen", "expected"),
+    [
+        (running(), (State.RUNNING, None)),
+        (running(a_pod(), a_pod("b", ready=False, trouble=UNSCHEDULABLE)), (State.RUNNING, "Degraded")),
+        (running(pods=(), mode=Mode.KNATIVE, may_scale_to_zero=True), (State.RUNNING, "ScaledToZero")),
+        (running(pods=()), (State.STARTING, "AwaitingPods")),
+        (
+            running(a_pod(ready=False), mode=Mode.KNATIVE, may_scale_to_zero=True),
+            (State.RUNNING, "Waking"),
+        ),
+        (running(a_pod(ready=False), ready=Answer.FALSE), (State.STARTING, "PodsStarting")),
+        (running(a_pod(), ready=Answer.FALSE), (State.STARTING, "AwaitingRoute")),
+        (running(a_pod(ready=False, trouble=UNSCHEDULABLE), ready=Answer.UNKNOWN), (State.ERROR, "Unschedulable")),
+        (
+            running(pods=(), ready=Answer.FALSE, trouble=Trouble("QuotaExceeded", "exceeded quota: q")),
+            (State.ERROR, "QuotaExceeded"),
+        ),
+        (running(deleting=True), (State.STOPPING, "Deleting")),
+        (running(terminating(a_pod()), ready=Answer.FALSE), (State.STARTING, "AwaitingPods")),
+    ],
+)
+def test_a_model_that_should_run(seen, expected):
+    assert verdict(seen) == expected
+
+
+@pytest.mark.parametrize(
+    ("seen", "expected"),
+    [
+        (stop_set(terminating(a_pod())), (State.STOPPING, "Draining")),
+        (stop_set(a_pod(), said=False), (State.STOPPING, "Draining")),
+        (stop_set(said=False), (State.STOPPING, "AwaitingKServe")),
+        (stop_set(), (State.STOPPED, "StoppedOutside")),
+        (stop_set(companion=a_companion()), (State.STOPPED, "StoppedByUser")),
+        (stop_set(stopped_condition=None), (State.STOPPED, "StoppedOutside")),
+        (stop_set(stopped_condition=None, ready_reason="SomethingElse"), (State.STOPPING, "AwaitingKServe")),
+    ],
+)
+def test_a_model_that_should_be_stopped(seen, expected):
+    assert verdict(seen, STOPPING) == expected
+
+
+def test_the_stopped_condition_alone_is_not_stopped_while_a_pod_is_left():
+    assert verdict(stop_set(terminating(a_pod()), said=True), STOPPING)[0] is State.STOPPING
+
+
+def test_the_annotation_counts_in_any_case():
+    assert verdict(stop_set(annotations={"serving.kserve.io/stop": "TRUE"}))[0] is State.STOPPED
+    assert verdict(running(annotations={"serving.kserve.io/stop": "false"}))[0] is State.RUNNING
+
+
+def test_pods_that_outlive_their_grace_are_an_error_that_names_the_node():
+    seen = stop_set(terminating(a_pod()), observed_at=later(61))
+    found = derive(seen, STOPPING, LIMITS)
+    assert (found.state, found.reason) == (State.ERROR, "PodsNotGone")
+    assert "node1" in found.message
+    assert verdict(stop_set(terminating(a_pod()), observed_at=later(59)), STOPPING)[0] is State.STOPPING
+
+
+def test_a_long_grace_is_no_error_before_it_ends():
+    seen = stop_set(terminating(a_pod(grace=300)), observed_at=later(290))
+    assert verdict(seen, STOPPING) == (State.STOPPING, "Draining")
+
+
+def test_a_stop_that_kserve_ignores_becomes_an_error():
+    assert verdict(stop_set(a_pod(), said=False, observed_at=later(151)), STOPPING) == (State.ERROR, "StopIgnored")
+    assert verdict(stop_set(a_pod(), said=False, observed_at=later(149)), STOPPING)[0] is State.STOPPING
+
+
+def test_a_start_has_until_its_deadline():
+    seen = running(a_pod(ready=False), ready=Answer.FALSE)
+    late = running(a_pod(ready=False), ready=Answer.FALSE, observed_at=NOW + timedelta(minutes=15, seconds=1))
+    assert verdict(seen, STARTING)[0] is State.STARTING
+    assert verdict(late, STARTING) == (State.ERROR, "StartDeadlineExceeded")
+
+
+def test_the_deadline_of_a_start_nobody_saw_begins_when_kserve_says_it_became_unready():
+    late = running(a_pod(ready=False), ready=Answer.FALSE, ready_changed=NOW - timedelta(minutes=16))
+    assert verdict(late) == (State.ERROR, "StartDeadlineExceeded")
+
+
+def test_an_error_heals_when_its_cause_goes():
+    assert verdict(running(a_pod(ready=False, trouble=UNSCHEDULABLE), ready=Answer.FALSE))[0] is State.ERROR
+    assert verdict(running())[0] is State.RUNNING
+
+
+def test_an_error_says_what_to_do_next():
+    found = derive(running(a_pod(ready=False, trouble=UNSCHEDULABLE), ready=Answer.FALSE), EMPTY, LIMITS)
+    assert "Insufficient nvidia.com/gpu" in found.message
+    assert found.next == ADVICE["Unschedulable"]
+    assert found.message.endswith(ADVICE["Unschedulable"])
+
+
+def test_the_last_rule_takes_whatever_is_left():
+    assert RULES[-1].when(None)  # type: ignore[arg-type]

@@ -1,0 +1,215 @@
+"""The step itself, driven over a model of the world: crashes at every point, duplicates, orders, lost stores."""
+
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+from builders import LIMITS, NOW, REF, a_pod, start, stop
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from world import World
+
+from events.facts import ModelFailed, ModelStarted, ModelStopped
+from events.status import State
+from functions.lifecycle.errors import Code, StoreUnavailable
+from functions.lifecycle.step import take_hint
+
+LAST_ASK = 12
+
+
+def counted(world, kind):
+    return sum(isinstance(published.fact, kind) for published in world.facts)
+
+
+@pytest.mark.parametrize("crash_before", range(1, LAST_ASK))
+@pytest.mark.parametrize("forced", [False, True])
+def test_a_crash_before_any_io_loses_neither_the_stop_nor_receipt_nor_actor(crash_before, forced):
+    world, request = World(), stop(graceful=not forced, by_event=True)
+    world.command(request, crash_before)
+    world.kserve()
+    world.command(request)
+    world.settle()
+    assert world.record.state is State.STOPPED
+    assert world.patches == ["stop"]
+    assert world.pods == []
+    assert not world.pinned
+    receipt = world.record.receipt
+    assert (receipt.actor, receipt.pods, receipt.gpus) == ("ana", 1, 1)
+    assert counted(world, ModelStopped) == 1
+    assert len({published.id for published in world.facts}) == len(world.facts)
+
+
+@pytest.mark.parametrize("crash_before", range(1, LAST_ASK))
+def test_a_crash_before_any_io_loses_neither_the_start_nor_its_actor(crash_before):
+    world = World()
+    world.command(stop())
+    world.settle()
+    world.command(start(by_event=True), crash_before)
+    world.hint()
+    world.command(start(by_event=True))
+    world.settle()
+    assert world.record.state is State.RUNNING
+    assert world.annotations == {}
+    assert world.patches == ["stop", "start"]
+    started = [published.fact for published in world.facts if isinstance(published.fact, ModelStarted)]
+    assert [fact.actor for fact in started] == ["ben"]
+
+
+@pytest.mark.parametrize("crash_before", range(1, LAST_ASK))
+def test_a_forced_stop_that_nobody_delivers_again_leaves_nothing_pinned(crash_before):
+    world = World()
+    world.command(stop(graceful=False), crash_before)
+    world.settle()
+    assert not world.pinned
+    assert (world.record.state is State.STOPPED) == (world.patches == ["stop"])
+
+
+def test_a_duplicate_gets_the_first_answer_and_changes_nothing():
+    world = World()
+    first = world.command(stop())
+    world.settle()
+    world.command(start())
+    world.settle()
+    assert world.command(stop()) == first
+    assert world.record.state is State.RUNNING
+    assert world.patches == ["stop", "start"]
+
+
+def test_a_stop_that_failed_and_is_delivered_again_does_not_undo_the_start_that_came_after():
+    world = World()
+    world.command(stop(by_event=True), crash_before=2)
+    world.command(start(id="later"))
+    answer = world.command(stop(by_event=True))
+    assert answer.status == 202
+    assert world.patches == []
+    assert not world.stop_wanted
+    assert Code.SUPERSEDED in [entry.code for entry in world.audit]
+
+
+def test_a_command_by_event_that_can_t_be_had_is_answered_audited_and_published():
+    world = World()
+    expired = stop(by_event=True, expires_at=NOW - timedelta(seconds=1))
+    assert world.command(expired).status == 202
+    assert world.audit[-1].code == Code.EXPIRED
+    assert isinstance(world.facts[-1].fact, ModelFailed)
+    assert world.patches == []
+    assert world.command(expired).status == 202
+    assert counted(world, ModelFailed) == 1
+
+
+def test_a_start_by_event_while_stopping_is_kept_and_done_when_the_last_pod_is_gone():
+    world = World()
+    world.command(stop())
+    world.kserve()
+    assert world.command(start(by_event=True, queue=True)).status == 202
+    assert world.record.queued
+    world.settle()
+    world.settle()
+    assert world.record.state is State.RUNNING
+    assert world.annotations == {}
+
+
+def test_a_refusal_over_rest_is_told_and_the_same_key_may_try_again():
+    world = World()
+    world.command(stop())
+    world.kserve()
+    refused = world.command(start())
+    assert refused.code is Code.STOP_IN_PROGRESS
+    world.settle()
+    assert world.command(start()).status == 202
+
+
+def test_redis_away_still_stops_over_rest_and_says_that_nothing_was_recorded():
+    world = World(redis=False)
+    answer = world.command(stop())
+    assert answer.status == 202
+    assert answer.body["recorded"] is False
+    assert world.stop_wanted
+    world.redis = True
+    world.settle()
+    assert world.record.state is State.STOPPED
+    assert world.record.receipt.actor == "ana"
+
+
+@pytest.mark.parametrize("request_", [start(), stop(by_event=True), start(by_event=True)])
+def test_redis_away_everything_else_waits_and_nothing_is_half_done(request_):
+    world = World(redis=False)
+    assert isinstance(world.command(request_), StoreUnavailable)
+    assert world.patches == []
+
+
+def test_an_old_hint_costs_no_look():
+    world = World()
+    world.hint()
+    version = world.version
+    world.version += 5
+    world.run(take_hint(REF, LIMITS, object_version=version))
+    assert world.record.version == version
+
+
+ACTIONS = st.lists(
+    st.tuples(
+        st.sampled_from(["stop", "start", "queued start", "forced stop", "hint", "kserve", "again", "outside"]),
+        st.integers(0, LAST_ASK),
+    ),
+    max_size=14,
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(ACTIONS)
+def test_any_schedule_ends_in_agreement_with_the_cluster_and_nothing_is_done_twice(actions):
+    """Whatever is sent, crashes, repeats or is done by others: one PATCH per command at most, no pin, no lie."""
+    world = World(pods=[a_pod(grace=300)])
+    sent = []
+    outside = 0
+    for number, (what, crash_before) in enumerate(actions):
+        world.now += timedelta(seconds=1)
+        match what:
+            case "hint":
+                world.hint(crash_before)
+            case "kserve":
+                world.kserve()
+            case "outside":
+                outside += 1
+                world.toggle_outside()
+            case "again":
+                if sent:
+                    world.command(sent[-1], crash_before)
+            case _:
+                make = start if "start" in what else stop
+                extra = {"graceful": False} if "forced" in what else {}
+                sent.append(make(id=f"c{number}", by_event=True, queue=True, **extra))
+                world.command(sent[-1], crash_before)
+    for request in sent:
+        world.command(request)
+    world.settle()
+    world.settle()
+    assert (world.record.state is State.STOPPED) == world.stop_wanted
+    assert (world.record.state is State.RUNNING) != world.stop_wanted
+    assert not world.stop_wanted or world.pods == []
+    assert not world.pinned
+    assert world.patches.count("stop") <= 2 * len(sent)
+    assert len({published.id for published in world.facts}) == len(world.facts)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(["stop", "start", "forced stop"]), st.integers(0, LAST_ASK)), min_size=1))
+def test_the_command_accepted_last_wins(commands):
+    """Crashed deliveries come again after all others, as a broker's retries do; they never undo what came later."""
+    world = World()
+    sent, last = [], None
+    for number, (what, crash_before) in enumerate(commands):
+        extra = {"graceful": False} if "forced" in what else {}
+        make = start if what == "start" else stop
+        request = make(id=f"c{number}", by_event=True, queue=True, **extra)
+        sent.append(request)
+        answered = world.command(request, crash_before)
+        last = request if answered else last
+        world.settle()
+    for request in sent:
+        world.command(request)
+        world.settle()
+    newest = max(world.seen.values(), key=lambda seen: seen.sequence)
+    verb = next(request.verb for request in sent if world.seen[request.key] is newest)
+    assert world.stop_wanted == (verb == "stop")
