@@ -6,7 +6,7 @@ PORT ?= 8080
 export PORT
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "make %-14s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{split($$1, name, ":"); printf "make %-12s %s\n", name[1], $$2}'
 
 .venv/.ready: requirements/all.txt pyproject.toml
 	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11) and "modelswitch needs Python 3.11 or newer; this is " + sys.version)'
@@ -16,10 +16,40 @@ help: ## this list
 	@.venv/bin/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-run: .venv/.ready ## the product on http://127.0.0.1:8080 (PORT=…); KUBECONFIG=… for a real cluster
-	@$(PY) -m functions.local
+setup: .venv/.ready ## what the other targets need (they call it themselves)
 
-test: .venv/.ready ## unit, contract, function and manifest tests
+run: setup ## the product on http://127.0.0.1:8080 (PORT=…); with KUBECONFIG=… for that cluster
+	@exec $(PY) -m functions.local
+
+test: setup ## unit, contract, function and manifest tests
 	@$(PY) -m pytest tests/unit tests/contract tests/functions tests/manifests
 
-.PHONY: help run test
+check: setup ## lint, types, import rules, generated files, README
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(PY) -m mypy
+	@.venv/bin/lint-imports
+	@$(PY) -m events.catalogue --check
+	@$(PY) -m functions.lifecycle.document --check
+	@$(PY) -m pytest -q tests/docs
+
+e2e: setup ## end to end on the cluster that KUBECONFIG names
+	@test -n "$$KUBECONFIG" || { echo "make e2e needs KUBECONFIG: the cluster to test on (see CONTRIBUTING.md)"; exit 2; }
+	@MODELSWITCH_TEST_KUBECONFIG="$$KUBECONFIG" $(PY) -m pytest tests/contract tests/manifests tests/e2e
+
+generate: setup ## write what is generated: schemas, EventTypes, docs/events.md, the state table
+	@$(PY) -m events.catalogue
+	@$(PY) -m functions.lifecycle.document
+
+format: setup ## format and fix
+	@$(PY) -m ruff check --fix .
+	@$(PY) -m ruff format .
+
+lock: setup ## pin requirements/*.txt anew from pyproject.toml (needs uv)
+	@uv pip compile -q --python-version 3.11 --no-header --generate-hashes --all-extras --group dev pyproject.toml -o requirements/all.txt
+	@uv pip compile -q --python-version 3.11 --no-header --generate-hashes --extra functions pyproject.toml \
+	  -c <(sed -n 's/^\([a-z].*==[^ ]*\).*/\1/p' requirements/all.txt) -o requirements/functions.txt
+
+include knative/targets.mk
+
+.PHONY: help setup run test check e2e generate format lock

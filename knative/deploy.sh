@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Puts modelswitch on the cluster that KUBECONFIG names. Run by `make deploy`; every step can be repeated.
 #   IMAGE    the pushed image, needed      OVERLAY  a folder of overlays/, default dev
-#   WAIT     seconds to wait until everything is ready, 0: don't      MODELSWITCH_NAMESPACE is fixed: modelswitch
+#   WAIT     seconds to wait until everything is ready, default 180; 0: don't wait
 set -euo pipefail
 cd "$(dirname "$0")/.."
 : "${OVERLAY:=dev}" "${WAIT:=180}" "${IMAGE:=}"
@@ -29,8 +29,10 @@ check_cluster() {
     kubectl version --request-timeout=10s > /dev/null 2>&1 ||
         fail "no answer from the cluster of context '$(kubectl config current-context 2> /dev/null || echo none)'." \
             "Check KUBECONFIG, or kubectl config use-context …"
-    need_crd brokers.eventing.knative.dev "Knative Eventing" "Install Knative Eventing (knative.dev/docs/install), then try again."
-    need_crd sinkbindings.sources.knative.dev "Knative Eventing" "Install Knative Eventing (knative.dev/docs/install), then try again."
+    local crd
+    for crd in brokers.eventing.knative.dev sinkbindings.sources.knative.dev pingsources.sources.knative.dev; do
+        need_crd $crd "Knative Eventing" "Install Knative Eventing (knative.dev/docs/install), then try again."
+    done
     need_crd inferenceservices.serving.kserve.io "KServe" "Install KServe, whose models this stops and starts, then try again."
     [ "$OVERLAY" = no-serving ] ||
         need_crd services.serving.knative.dev "Knative Serving" "Install Knative Serving, or use OVERLAY=no-serving."

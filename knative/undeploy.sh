@@ -23,7 +23,9 @@ end_functions() {
 
 clear_pins() { # ReplicaSets and StatefulSets that a stop under way had pinned: their pods would otherwise live on
     local kind namespace name finalizers index
-    kubectl get replicasets,statefulsets -A -o go-template='{{range .items}}{{if .metadata.finalizers}}{{.kind}} {{.metadata.namespace}} {{.metadata.name}} {{range .metadata.finalizers}}{{.}},{{end}}{{"\n"}}{{end}}{{end}}' |
+    local columns='{{.kind}} {{.metadata.namespace}} {{.metadata.name}} {{range .metadata.finalizers}}{{.}},{{end}}'
+    kubectl get replicasets,statefulsets -A \
+        -o go-template="{{range .items}}{{if .metadata.finalizers}}$columns{{\"\\n\"}}{{end}}{{end}}" |
         { grep -F "$PIN," || true; } |
         while read -r kind namespace name finalizers; do
             index=$(tr ',' '\n' <<< "$finalizers" | grep -nxF "$PIN" | cut -d: -f1)

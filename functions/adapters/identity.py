@@ -18,7 +18,7 @@ Right = Literal["get", "list", "patch"]
 KEPT_SECONDS = 10.0
 KEPT_ANSWERS = 10_000
 LONGEST_TOKEN = 16_384
-_TOKEN_REVIEWS = "/apis/authentication.k8s.io/v1/tokenreviews"
+_TOKEN_REVIEWS = "/apis/authentication.k8s.io/v1/tokenreviews"  # noqa: S105 - a path
 _ACCESS_REVIEWS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
 
 _Answer = TypeVar("_Answer")
@@ -67,7 +67,7 @@ class Access(Protocol):
     async def may(self, user: User, right: Right, kind: Kind, namespace: str = "", name: str = "") -> bool: ...
 
 
-async def require(access: Access, user: User, right: Right, kind: Kind, namespace: str = "", name: str = "") -> None:
+async def require(access: Access, user: User, right: Right, kind: Kind, *, namespace: str = "", name: str = "") -> None:
     """Raises NotAllowed."""
     if not await access.may(user, right, kind, namespace, name):
         raise NotAllowed(user, right, kind, namespace)

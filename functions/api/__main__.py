@@ -42,7 +42,7 @@ def main() -> int:
 
 
 def _taken(settings: Settings) -> str | None:
-    """uvicorn says it too, but behind a traceback."""
+    """Why the port can't be had; uvicorn says it too, but behind a traceback."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as trial:
         trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

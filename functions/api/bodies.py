@@ -13,6 +13,7 @@ from events.commands import ModelCommand, StartRequested, StopRequested, Verb
 from events.errors import Malformed
 from events.wire import MAX_BODY_BYTES, parse_json
 from functions.adapters.identity import User
+from functions.api.context import Api, Caller, TheApi
 from functions.api.problems import ApiError, described, invalid, malformed
 from functions.lifecycle.errors import Code
 
@@ -79,7 +80,7 @@ def parse_command(verb: Verb, content: Mapping[str, Any], user: User) -> ModelCo
     """The command as the same event's data would have it, with the authenticated user as its actor."""
     if "actor" in content:
         raise invalid("actor: over REST the actor is whoever is authenticated", "Leave the field out.")
-    command: ModelCommand = parse(StopRequested if verb == "stop" else StartRequested, content)
+    command: ModelCommand = parse(StopRequested, content) if verb == "stop" else parse(StartRequested, content)
     return command.model_copy(update={"actor": user.name})
 
 
@@ -97,5 +98,23 @@ def _too_large() -> ApiError:
     )
 
 
-Body = Annotated[dict[str, Any], Depends(read_object)]
-From = Annotated[Origin, Depends(read_origin)]
+@dataclass(frozen=True)
+class Calling:
+    """One POST: who sent what."""
+
+    api: Api
+    user: User
+    body: dict[str, Any]
+    origin: Origin
+
+
+def _calling(
+    api: TheApi,
+    user: Caller,
+    body: Annotated[dict[str, Any], Depends(read_object)],
+    origin: Annotated[Origin, Depends(read_origin)],
+) -> Calling:
+    return Calling(api, user, body, origin)
+
+
+CallNow = Annotated[Calling, Depends(_calling)]

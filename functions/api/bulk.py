@@ -2,7 +2,6 @@
 
 import asyncio
 from dataclasses import dataclass, replace
-from typing import Any
 
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
@@ -11,8 +10,8 @@ from pydantic import Field
 from events.commands import ModelCommand, Verb
 from events.model import Frozen, Kind, ModelRef
 from functions.adapters.identity import NotAllowed, User
-from functions.api.bodies import Body, From, Origin, parse, parse_command, take_queue
-from functions.api.context import Api, Caller, TheApi
+from functions.api.bodies import Calling, CallNow, Origin, parse, parse_command, take_queue
+from functions.api.context import Api
 from functions.api.contract import (
     BULK_START_BODY,
     BULK_STOP_BODY,
@@ -24,7 +23,7 @@ from functions.api.contract import (
     problems,
 )
 from functions.api.listing import Wanted, listable, parse_labels, statuses
-from functions.api.naming import make_ref, resolve
+from functions.api.naming import Name, make_ref, resolve
 from functions.api.problems import ApiError, invalid
 from functions.api.steps import run_command
 from functions.lifecycle.errors import StepError
@@ -59,9 +58,9 @@ class _Bulk:
     responses=_RESPONSES,
     openapi_extra={"requestBody": BULK_STOP_BODY, "parameters": [KEY_HEADER]},
 )
-async def stop_many(api: TheApi, user: Caller, body: Body, origin: From) -> JSONResponse:
+async def stop_many(call: CallNow) -> JSONResponse:
     """By name, or by label over namespaces; 1,000 at most, 16 at a time. Each model gets its own answer."""
-    return await _run(api, "stop", user, body, origin)
+    return await _run("stop", call)
 
 
 @router.post(
@@ -71,16 +70,17 @@ async def stop_many(api: TheApi, user: Caller, body: Body, origin: From) -> JSON
     responses=_RESPONSES,
     openapi_extra={"requestBody": BULK_START_BODY, "parameters": [KEY_HEADER]},
 )
-async def start_many(api: TheApi, user: Caller, body: Body, origin: From) -> JSONResponse:
+async def start_many(call: CallNow) -> JSONResponse:
     """By name, or by label over namespaces; 1,000 at most, 16 at a time. Each model gets its own answer."""
-    return await _run(api, "start", user, body, origin)
+    return await _run("start", call)
 
 
-async def _run(api: Api, verb: Verb, user: User, body: dict[str, Any], origin: Origin) -> JSONResponse:
+async def _run(verb: Verb, call: Calling) -> JSONResponse:
+    body, origin = dict(call.body), call.origin
     queue = take_queue(body) if verb == "start" else False
     selecting = {name: body.pop(name) for name in Selection.model_fields if name in body}
-    bulk = _Bulk(api, user, parse_command(verb, body, user), origin, queue)
-    chosen = await _choose(api, user, parse(Selection, selecting))
+    bulk = _Bulk(call.api, call.user, parse_command(verb, body, call.user), origin, queue)
+    chosen = await _choose(call.api, call.user, parse(Selection, selecting))
     bulk = replace(bulk, whole=await _whole(bulk, chosen))
     gate = asyncio.Semaphore(AT_ONCE)
 
@@ -166,7 +166,7 @@ async def _one(bulk: _Bulk, model: BulkModel) -> BulkItem:
 
 async def _permitted(bulk: _Bulk, model: BulkModel) -> ModelRef:
     if model.namespace is None:
-        return await resolve(bulk.api, bulk.user, model.name, None, model.kind, "patch")
+        return await resolve(bulk.api, bulk.user, Name(model.name, None, model.kind), "patch")
     ref = make_ref(model.namespace, model.name, model.kind)
     if (ref.namespace, ref.kind) in bulk.whole:
         return ref

@@ -67,7 +67,7 @@ class Guard:
                 await response(403, Code.FORBIDDEN, *refused)(scope, receive, answer)
             else:
                 await self._app(scope, receive, answer)
-        except Exception:  # noqa: BLE001 - whatever it is, the caller gets a problem and the log the traceback
+        except Exception:
             logger().exception("request failed", action="request-failed", path=scope["path"][:200])
             if status:
                 raise
@@ -116,5 +116,5 @@ def _host(header: str) -> str:
 
 
 def _plain(origin: str) -> str:
-    """urlsplit raises for brackets that don't match."""
+    """Empty where the brackets don't match: urlsplit would raise."""
     return origin if "[" not in origin or "]" in origin else ""

@@ -1,5 +1,6 @@
 """From what a path or body names to one model, telling nobody of models that they may not read."""
 
+from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Path, Query
@@ -7,24 +8,38 @@ from pydantic import ValidationError
 
 from events.model import Kind, ModelRef
 from functions.adapters.identity import Right, User, require
-from functions.api.context import Api
+from functions.api.context import Api, Caller, TheApi
 from functions.api.problems import ambiguous, described, invalid
 from functions.lifecycle.errors import Code, NotFound
 
+InNamespace = Annotated[str, Path(description="The model's namespace.", examples=["ml"])]
+Named = Annotated[str, Path(description="The model's name.", examples=["iris"])]
+MaybeNamespace = Annotated[str | None, Query(description="Its namespace, where the name alone is not enough.")]
+KindText = Annotated[
+    str | None,
+    Query(
+        description="InferenceService (default), LLMInferenceService or InferenceGraph.", examples=["InferenceGraph"]
+    ),
+]
 
-def parse_kind(
-    kind: Annotated[
-        str | None,
-        Query(
-            description="InferenceService (default), LLMInferenceService or InferenceGraph.",
-            examples=["InferenceGraph"],
-        ),
-    ] = None,
-) -> Kind | None:
+
+@dataclass(frozen=True)
+class Name:
+    """What was typed; what is None is to be found out."""
+
+    name: str
+    namespace: str | None = None
+    kind: Kind | None = None
+
+
+def parse_kind(kind: KindText = None) -> Kind | None:
     try:
         return Kind.parse(kind) if kind else None
     except ValueError as error:
         raise invalid(f"kind: {error}"[:300]) from error
+
+
+OfKind = Annotated[Kind | None, Depends(parse_kind)]
 
 
 def make_ref(namespace: str, name: str, kind: Kind | None) -> ModelRef:
@@ -36,36 +51,56 @@ def make_ref(namespace: str, name: str, kind: Kind | None) -> ModelRef:
 
 async def permitted(api: Api, user: User, ref: ModelRef, right: Right) -> ModelRef:
     """Raises NotAllowed before anybody has looked whether the model exists."""
-    await require(api.access, user, right, ref.kind, ref.namespace, ref.name)
+    await require(api.access, user, right, ref.kind, namespace=ref.namespace, name=ref.name)
     return ref
 
 
-async def resolve(api: Api, user: User, name: str, namespace: str | None, kind: Kind | None, right: Right) -> ModelRef:
+async def resolve(api: Api, user: User, wanted: Name, right: Right) -> ModelRef:
     """The model of that name: in the namespace given, else in DEFAULT_NAMESPACE, else the only one readable.
 
     Raises NotAllowed, NotFound, or ApiError AmbiguousModel with the candidates.
     """
-    place = namespace or api.parts.settings.default_namespace
+    place = wanted.namespace or api.parts.settings.default_namespace
     if place:
-        return await permitted(api, user, make_ref(place, name, kind), right)
-    wanted = make_ref("any", name, kind)
+        return await permitted(api, user, make_ref(place, wanted.name, wanted.kind), right)
+    ref = make_ref("any", wanted.name, wanted.kind)
     readable = [
-        ref
-        async for ref in api.parts.lookout.find(wanted.name, wanted.kind)
-        if await api.access.may(user, "get", ref.kind, ref.namespace, ref.name)
+        found
+        async for found in api.parts.lookout.find(ref.name, ref.kind)
+        if await api.access.may(user, "get", found.kind, found.namespace, found.name)
     ]
     if len(readable) > 1:
-        raise ambiguous(name, readable)
+        raise ambiguous(ref.name, readable)
     if not readable:
         raise NotFound(
             Code.NOT_FOUND,
-            f"there is no {wanted.kind} {name} in any namespace that you may read",
-            f"Check the name: kubectl get {wanted.kind.plural} --all-namespaces",
+            f"there is no {ref.kind} {ref.name} in any namespace that you may read",
+            f"Check the name: kubectl get {ref.kind.plural} --all-namespaces",
         )
     return await permitted(api, user, readable[0], right)
 
 
-OfKind = Annotated[Kind | None, Depends(parse_kind)]
-InNamespace = Annotated[str, Path(description="The model's namespace.", examples=["ml"])]
-Named = Annotated[str, Path(description="The model's name.", examples=["iris"])]
-MaybeNamespace = Annotated[str | None, Query(description="Its namespace, where the name alone is not enough.")]
+async def _patch_in_path(api: TheApi, user: Caller, namespace: InNamespace, name: Named, kind: OfKind) -> ModelRef:
+    return await permitted(api, user, make_ref(namespace, name, kind), "patch")
+
+
+async def _get_in_path(api: TheApi, user: Caller, namespace: InNamespace, name: Named, kind: OfKind) -> ModelRef:
+    return await permitted(api, user, make_ref(namespace, name, kind), "get")
+
+
+def _typed(name: Named, kind: OfKind, namespace: MaybeNamespace = None) -> Name:
+    return Name(name, namespace, kind)
+
+
+async def _patch_by_name(api: TheApi, user: Caller, wanted: Annotated[Name, Depends(_typed)]) -> ModelRef:
+    return await resolve(api, user, wanted, "patch")
+
+
+async def _get_by_name(api: TheApi, user: Caller, wanted: Annotated[Name, Depends(_typed)]) -> ModelRef:
+    return await resolve(api, user, wanted, "get")
+
+
+PatchInPath = Annotated[ModelRef, Depends(_patch_in_path)]
+PatchByName = Annotated[ModelRef, Depends(_patch_by_name)]
+GetInPath = Annotated[ModelRef, Depends(_get_in_path)]
+GetByName = Annotated[ModelRef, Depends(_get_by_name)]

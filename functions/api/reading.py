@@ -1,9 +1,11 @@
 """What is true of models: one, many, and their history."""
 
+# ruff: noqa: FAST003 - the dependencies read the path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
 
 from events.model import Kind
 from events.status import ModelStatus, State
@@ -12,7 +14,7 @@ from functions.adapters.store import Change
 from functions.api.context import Api, Caller, TheApi
 from functions.api.contract import READ_RESPONSES, History, ModelList
 from functions.api.listing import Wanted, list_models, parse_labels
-from functions.api.naming import InNamespace, MaybeNamespace, Named, OfKind, make_ref, permitted, resolve
+from functions.api.naming import GetByName, GetInPath, make_ref, parse_kind
 from functions.api.steps import look
 
 router = APIRouter(prefix="/api/v1", tags=["look"])
@@ -20,71 +22,74 @@ HISTORY_PAGE = 500
 HISTORY_DEPTH = 10_000
 
 
+class Filters(BaseModel):
+    """Which models; a parameter that nobody defined is an error, not silence."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    namespace: str | None = Field(default=None, description="Only this namespace.")
+    kind: str | None = Field(default=None, description="InferenceService, LLMInferenceService or InferenceGraph.")
+
+    def place(self) -> str | None:
+        return make_ref(self.namespace, "any", None).namespace if self.namespace else None
+
+
+class ListFilters(Filters):
+    state: State | None = Field(default=None, description="Only models in this state.")
+    label: list[str] = Field(default=[], description="Only models with this label: a=b.")
+    limit: int = Field(default=100, ge=1, le=1000, description="Models per page.")
+    page: str | None = Field(default=None, alias="continue", description="`continue` of the page before.")
+
+
+class HistoryFilters(Filters):
+    name: str | None = Field(default=None, description="Only the model of this name.")
+    limit: int = Field(default=100, ge=1, le=1000, description="At most so many entries.")
+
+
 @router.get("/namespaces/{namespace}/models/{name}/status", summary="One model", responses=READ_RESPONSES)
-async def status(api: TheApi, user: Caller, namespace: InNamespace, name: Named, kind: OfKind) -> ModelStatus:
+async def status(api: TheApi, ref: GetInPath) -> ModelStatus:
     """Looks at the cluster now. The endpoint of a stopped model is the one that it had."""
-    return await look(api, await permitted(api, user, make_ref(namespace, name, kind), "get"))
+    return await look(api, ref)
 
 
 @router.get("/models/{name}/status", summary="One model by its name alone", responses=READ_RESPONSES)
-async def status_by_name(
-    api: TheApi, user: Caller, name: Named, namespace: MaybeNamespace, kind: OfKind
-) -> ModelStatus:
+async def status_by_name(api: TheApi, ref: GetByName) -> ModelStatus:
     """In ?namespace=, else the default namespace, else the only one that has it; otherwise 409 with the candidates."""
-    return await look(api, await resolve(api, user, name, namespace, kind, "get"))
+    return await look(api, ref)
 
 
 @router.get("/models", summary="Many models", response_model=ModelList, responses=READ_RESPONSES)
-async def models(
-    api: TheApi,
-    user: Caller,
-    kind: OfKind,
-    namespace: Annotated[str | None, Query(description="Only this namespace.")] = None,
-    state: Annotated[State | None, Query(description="Only models in this state.")] = None,
-    label: Annotated[list[str] | None, Query(description="Only models with this label: a=b.")] = None,
-    limit: Annotated[int, Query(ge=1, le=1000, description="Models per page.")] = 100,
-    page: Annotated[str | None, Query(alias="continue", description="`continue` of the page before.")] = None,
-) -> JSONResponse:
+async def models(api: TheApi, user: Caller, filters: Annotated[ListFilters, Query()]) -> JSONResponse:
     """From the records, in order of namespace, kind and name; only what you may list.
 
     503 while the records are being rebuilt after Redis was lost.
     """
-    wanted = Wanted(frozenset({_place(namespace)}) if namespace else None, kind, state, parse_labels(label or []))
-    found = await list_models(api, user, wanted, limit, page)
+    place = filters.place()
+    namespaces = frozenset({place}) if place else None
+    wanted = Wanted(namespaces, parse_kind(filters.kind), filters.state, parse_labels(filters.label))
+    found = await list_models(api, user, wanted, filters.limit, filters.page)
     items = [one.model_dump(mode="json") for one in found.items]
     return JSONResponse({"items": items, "continue": found.next, "total": found.total})
 
 
 @router.get("/audit", summary="History", response_model=History, responses=READ_RESPONSES)
-async def audit(
-    api: TheApi,
-    user: Caller,
-    kind: OfKind,
-    namespace: Annotated[str | None, Query(description="Only this namespace.")] = None,
-    name: Annotated[str | None, Query(description="Only the model of this name.")] = None,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-) -> JSONResponse:
+async def audit(api: TheApi, user: Caller, filters: Annotated[HistoryFilters, Query()]) -> JSONResponse:
     """Newest first, of what you may read; looked for in the last 10,000 entries."""
-    if namespace:
-        place = _place(namespace)
+    place, kind = filters.place(), parse_kind(filters.kind)
+    if place:
         kinds = [kind] if kind else list(Kind)
         if not any([await api.access.may(user, "list", one, place) for one in kinds]):
-            await require(api.access, user, "list", kinds[0], place)
+            await require(api.access, user, "list", kinds[0], namespace=place)
     items: list[dict[str, Any]] = []
     before = ""
     for _ in range(HISTORY_DEPTH // HISTORY_PAGE):
         entries = await api.parts.store.newest(before, HISTORY_PAGE)
-        for entry in entries:
-            if _fits(entry, namespace, name, kind) and await _readable(api, user, entry):
-                items.append(_shown(entry))
-        if len(items) >= limit or len(entries) < HISTORY_PAGE:
+        fitting = [entry for entry in entries if _fits(entry, place, filters.name, kind)]
+        items += [_shown(entry) for entry in fitting if await _readable(api, user, entry)]
+        if len(items) >= filters.limit or len(entries) < HISTORY_PAGE:
             break
         before = entries[-1].entry
-    return JSONResponse({"items": items[:limit]})
-
-
-def _place(namespace: str) -> str:
-    return make_ref(namespace, "any", None).namespace
+    return JSONResponse({"items": items[: filters.limit]})
 
 
 def _fits(entry: Change, namespace: str | None, name: str | None, kind: Kind | None) -> bool:

@@ -75,11 +75,12 @@ async def _measured(api: Api, verb: str, step: Step, looked: Any = None) -> Step
     outcome = "InternalError"
     try:
         answer = await api.parts.interpreter.run(step, looked)
-        outcome = "changed" if answer.changed else "unchanged"
-        return answer
     except StepError as error:
         outcome = str(error.code)
         raise
+    else:
+        outcome = "changed" if answer.changed else "unchanged"
+        return answer
     finally:
         api.meters.steps.labels(verb, outcome).inc()
         api.meters.step_seconds.labels(verb).observe(time.perf_counter() - began)

@@ -44,7 +44,7 @@ _EXAMPLE = (
 )
 async def events(
     api: TheApi,
-    user: Caller,
+    _user: Caller,
     request: Request,
     namespace: Annotated[str | None, Query(description="Only this namespace.")] = None,
     last_event_id: Annotated[str | None, Header(description="Go on behind this event.")] = None,

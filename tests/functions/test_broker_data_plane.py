@@ -7,7 +7,6 @@ import pytest
 import pytest_asyncio
 from broker_process import broker, brokering, headers, post, subscribing, trigger, until
 
-
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 

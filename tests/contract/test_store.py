@@ -1,0 +1,233 @@
+"""The store on a real Redis: claims, commits, what is due, and what a crash or a loss leaves."""
+
+import asyncio
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import redis.asyncio as redis
+
+from events.commands import StartRequested, StopRequested
+from events.facts import ModelStopping
+from events.model import ModelRef
+from events.status import State
+from functions.adapters.store import Store
+from functions.lifecycle.effects import AuditEntry, Claim, Commit, Plan, Published, Release, StepAnswer
+from functions.lifecycle.errors import Code, Refused, StoreUnavailable, Temporary
+from functions.lifecycle.record import Intent, Record, Run
+from functions.lifecycle.request import Request
+
+REF = ModelRef(namespace="fraud", name="scorer")
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+RECORD = Record(ref=REF, uid="u", version=10, pods_version=10, state=State.STOPPING, observed_at=NOW)
+ENTRY = AuditEntry(NOW, REF, "stop", "ana", state="stopping", changed=True)
+FACT = Published("fact-1", REF, ModelStopping(actor="ana", pods=1), NOW)
+
+
+def asked(identity: str = "1", ref: ModelRef = REF, **changes) -> Request:
+    values = {"command": StopRequested(), "source": "/test", "actor": "ana"}
+    return Request(ref=ref, id=identity, **{**values, **changes})
+
+
+@pytest.fixture
+async def store(redis_url):
+    connected = Store.connect(redis_url)
+    yield connected
+    await connected.close()
+
+
+@pytest.fixture
+async def raw(redis_url):
+    client = redis.from_url(redis_url, decode_responses=True)
+    yield client
+    await client.aclose()
+
+
+async def commit(store, claimed, request, **changes):
+    values = {"record": RECORD, "answer": StepAnswer(202, {"changed": True}, changed=True)}
+    return await store.commit(
+        Commit(REF, claimed.revision, token=claimed.token, request=request, **{**values, **changes})
+    )
+
+
+async def test_a_command_answered_once_gets_the_same_answer_again(store):
+    request = asked()
+    await commit(store, await store.claim(Claim(request)), request)
+    again = await store.claim(Claim(request))
+    assert again.answer == StepAnswer(202, {"changed": True}, changed=True)
+
+
+async def test_the_same_id_of_another_source_is_another_command(store):
+    request = asked()
+    await commit(store, await store.claim(Claim(request)), request)
+    other = await store.claim(Claim(asked(source="/other")))
+    assert other.answer is None
+
+
+async def test_another_delivery_waits_while_one_is_at_work(store):
+    await store.claim(Claim(asked()))
+    with pytest.raises(Temporary) as busy:
+        await store.claim(Claim(asked()))
+    assert busy.value.code is Code.BUSY
+    assert 0 < busy.value.retry_after <= 1
+
+
+async def test_one_model_takes_one_command_at_a_time_and_another_model_does_not_wait(store):
+    await store.claim(Claim(asked("1")))
+    with pytest.raises(Temporary):
+        await store.claim(Claim(asked("2")))
+    elsewhere = ModelRef(namespace="fraud", name="other")
+    assert (await store.claim(Claim(asked("3", elsewhere)))).answer is None
+
+
+async def test_fifty_claims_of_one_id_at_once_give_it_to_one(store):
+    results = await asyncio.gather(*(store.claim(Claim(asked())) for _ in range(50)), return_exceptions=True)
+    assert sum(not isinstance(result, Exception) for result in results) == 1
+
+
+async def test_a_lease_that_ended_is_taken_over_with_the_same_place_in_the_order(store, raw):
+    request = asked()
+    first = await store.claim(Claim(request))
+    await expire_leases(raw)
+    later = await store.claim(Claim(asked("2")))
+    await commit(store, later, asked("2"))
+    again = await store.claim(Claim(request))
+    assert again.redelivered
+    assert again.sequence == first.sequence < later.sequence
+    assert not later.redelivered
+
+
+async def test_the_delivery_that_lost_its_lease_can_t_commit(store, raw):
+    request = asked()
+    slow = await store.claim(Claim(request))
+    await expire_leases(raw)
+    await store.claim(Claim(request))
+    with pytest.raises(StoreUnavailable):
+        await commit(store, slow, request)
+
+
+async def test_a_release_lets_the_same_command_try_again_at_once(store):
+    request = asked()
+    claimed = await store.claim(Claim(request))
+    await store.release(Release(claimed.token, request))
+    again = await store.claim(Claim(request))
+    assert again.answer is None
+    assert again.sequence == claimed.sequence
+
+
+async def test_what_was_planned_survives_the_process(store, raw):
+    request = asked(command=StartRequested())
+    claimed = await store.claim(Claim(request))
+    run = Run(since=NOW, actor="ben", key=request.key)
+    await store.plan(Plan(claimed.token, request, Intent(verb="start", at=NOW, run=run)))
+    await expire_leases(raw)
+    assert (await store.claim(Claim(request))).planned.run.actor == "ben"
+    assert (await store.load(REF)).planned.run.actor == "ben"
+
+
+async def test_a_commit_leaves_everything_or_nothing(store, raw):
+    request = asked()
+    claimed = await store.claim(Claim(request))
+    due = NOW + timedelta(seconds=1)
+    await commit(store, claimed, request, audit=(ENTRY,), facts=(FACT,), due=due)
+    assert (await store.load(REF)).record == RECORD
+    assert [waiting.published for waiting in await store.waiting(10)] == [FACT]
+    assert await store.due(due, 10) == [REF]
+    assert await store.history(REF, 10) == [ENTRY]
+    before = {key: await dump(raw, key) for key in await raw.keys()}
+    stale = await store.commit(Commit(REF, 99, RECORD, audit=(ENTRY,), facts=(FACT,)))
+    assert stale.conflict
+    assert before == {key: await dump(raw, key) for key in await raw.keys()}
+
+
+async def test_an_older_look_never_overwrites_a_newer_one(store):
+    await store.commit(Commit(REF, 0, RECORD))
+    older = RECORD.model_copy(update={"pods_version": 9, "state": State.RUNNING})
+    committed = await store.commit(Commit(REF, 1, older))
+    assert committed.stale
+    assert (await store.load(REF)).record.state is State.STOPPING
+
+
+async def test_an_id_used_for_another_command_is_refused(store):
+    request = asked()
+    await commit(store, await store.claim(Claim(request)), request)
+    with pytest.raises(Refused) as refused:
+        await store.claim(Claim(asked(command=StopRequested(graceful=False))))
+    assert (refused.value.code, refused.value.status) == (Code.IDEMPOTENCY_KEY_REUSED, 422)
+
+
+async def test_a_fact_is_published_until_it_is_acknowledged(store):
+    await store.commit(Commit(REF, 0, RECORD, facts=(FACT,)))
+    (waiting,) = await store.waiting(10)
+    assert [again.entry for again in await store.waiting(10)] == [waiting.entry]
+    await store.published([waiting.entry])
+    assert await store.waiting(10) == []
+
+
+async def test_a_model_that_is_gone_is_forgotten(store):
+    await store.commit(Commit(REF, 0, RECORD, due=NOW))
+    await store.commit(Commit(REF, 1, None, forget=True))
+    assert (await store.load(REF)).record is None
+    assert await store.count() == 0
+    assert await store.due(NOW, 10) == []
+    await store.commit(Commit(REF, 2, RECORD))
+    assert (await store.load(REF)).record == RECORD
+
+
+async def test_the_order_of_commands_goes_on_rising_after_a_loss_of_all_data(store, raw):
+    first = await store.claim(Claim(asked("1")))
+    await raw.flushall()
+    assert (await store.claim(Claim(asked("2")))).sequence > first.sequence
+
+
+async def test_models_come_in_pages(store):
+    refs = [ModelRef(namespace="fraud", name=f"m{number:02}") for number in range(7)]
+    for ref in refs:
+        await store.commit(Commit(ref, 0, RECORD.model_copy(update={"ref": ref})))
+    first = await store.subjects("", 4)
+    assert first + await store.subjects(first[-1], 4) == [ref.subject for ref in refs]
+
+
+async def test_the_history_can_be_followed_from_where_one_left(store):
+    start = await store.last_change()
+    await store.commit(Commit(REF, 0, RECORD, audit=(ENTRY, ENTRY)))
+    seen = [change async for change in store.changes(start, 0.05)]
+    assert [change.audit for change in seen] == [ENTRY, ENTRY]
+    assert [change async for change in store.changes(seen[0].entry, 0.05)] == seen[1:]
+
+
+async def test_all_keys_share_one_slot_of_a_redis_cluster(store, raw):
+    request = asked()
+    await commit(store, await store.claim(Claim(request)), request, audit=(ENTRY,), facts=(FACT,), due=NOW)
+    slots = {await raw.execute_command("CLUSTER KEYSLOT", key) for key in await raw.keys()}
+    assert len(slots) == 1
+
+
+async def test_a_redis_that_is_away_says_so():
+    away = Store.connect("redis://127.0.0.1:1/0")
+    with pytest.raises(StoreUnavailable) as error:
+        await away.load(REF)
+    assert error.value.status == 503
+    assert error.value.retry_after
+    await away.close()
+
+
+async def expire_leases(raw) -> None:
+    """As if 15 s had passed."""
+    for key in await raw.keys("*:seen:*"):
+        await raw.hset(key, "until", 0)
+    for key in await raw.keys("*:model:*"):
+        if await raw.hexists(key, "busy"):
+            await raw.hset(key, "busy_until", 0)
+
+
+async def dump(raw, key: str) -> str:
+    match await raw.type(key):
+        case "hash":
+            return json.dumps(await raw.hgetall(key))
+        case "stream":
+            return json.dumps(await raw.xrange(key))
+        case "zset":
+            return json.dumps(await raw.zrange(key, 0, -1, withscores=True))
+        case _:
+            return await raw.get(key)
