@@ -89,8 +89,8 @@ class Store:
     @classmethod
     def connect(cls, url: str) -> Self:
         """Retries only for a moment: a caller that waits is better told to come again."""
-        retry = Retry(ExponentialBackoff(cap=0.2, base=0.02), retries=2)
-        client = redis.from_url(url, socket_timeout=2, socket_connect_timeout=1, retry=retry, decode_responses=True)
+        retry = Retry(ExponentialBackoff(cap=0.2, base=0.02), retries=1)
+        client = redis.from_url(url, socket_timeout=1.5, socket_connect_timeout=1, retry=retry, decode_responses=True)
         return cls(client)
 
     async def close(self) -> None:

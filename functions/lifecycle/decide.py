@@ -6,7 +6,7 @@ and what to publish; or raises Refused.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from events.commands import StartRequested, StopRequested
 from events.facts import ModelStarting, ModelStopping
@@ -31,6 +31,7 @@ from functions.lifecycle.refusals import refuse_start, refuse_stop
 from functions.lifecycle.request import Request
 
 FORCED_GRACE_SECONDS = 1
+_AT_WORK = timedelta(seconds=15)
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def decide(
         case StartRequested() as command:
             decision = _start(known, seen, request, command, planned) if request else known
         case _:
-            decision = _upkeep(known, seen)
+            decision = _upkeep(known, seen, planned)
     pinned = bool(seen.pins) or any(isinstance(effect, PinOwners) for effect in decision.effects)
     return replace(decision, due=next_look(decision.record, pinned, seen.observed_at))
 
@@ -231,8 +232,11 @@ def _queue(known: Decision, seen: Observation, request: Request, command: StartR
     return _asked(replace(known, record=record, effects=(effect,), changed=True), seen, request)
 
 
-def _upkeep(known: Decision, seen: Observation) -> Decision:
-    """What is due without anybody asking: a queued start, a grace to finish, a pin that nobody needs."""
+def _upkeep(known: Decision, seen: Observation, planned: Intent | None) -> Decision:
+    """What is due without anybody asking: a queued start, a grace to finish, a pin that nobody needs.
+
+    A pin before its stop's PATCH is left alone for as long as the step that made it can be at work.
+    """
     companion = seen.companion
     if seen.stop_wanted and known.record.state is State.STOPPED and companion and companion.queued:
         queued = companion.queued
@@ -251,6 +255,8 @@ def _upkeep(known: Decision, seen: Observation) -> Decision:
         started = _started(known, seen, run, restore_autoscaling=queued.restore_autoscaling)
         entry = _entry(started.record, seen, "start", queued.actor, event=(queued.source, queued.id), changed=True)
         return replace(started, audit=(*known.audit, entry))
+    if not seen.stop_wanted and planned and planned.verb == "stop" and seen.observed_at - planned.at < _AT_WORK:
+        return known
     return _finish_grace(known, seen)
 
 

@@ -1,199 +1,22 @@
-"""The simulated KServe does what KServe was seen to do, on the simulated API and on a real one.
+"""The simulated KServe does what KServe was seen to do, on the simulated API and on a real one (see kserve_here.py)."""
 
-A real API server is chosen by MODELSWITCH_TEST_KUBECONFIG; its nodes need the image of tests/e2e/modelserver.
-"""
+import collections
 
-import asyncio
-import os
-import socket
-import subprocess
-import sys
-import time
-import uuid
-from pathlib import Path
-
-import pytest
 from kserve_objects import graph, inference_service, listener, llm, runtime
 
-from functions.local.kserve.cluster import ApiError, Cluster
 from functions.local.kserve.conditions import find
 from functions.local.kserve.resources import (
     AUTOSCALER,
     DEPLOYMENT,
     INFERENCE_GRAPH,
-    INFERENCE_SERVICE,
     KNATIVE_SERVICE,
     LLM_INFERENCE_SERVICE,
-    POD,
     REVISION,
     SERVICE,
     SERVING_RUNTIME,
-    Resource,
 )
 
-NAMESPACE = Resource("/api/v1", "namespaces", "Namespace", namespaced=False)
-QUOTA = Resource("/api/v1", "resourcequotas", "ResourceQuota")
-REPLICA_SET = Resource("/apis/apps/v1", "replicasets", "ReplicaSet")
-DEADLINE_SECONDS = 40
-
-
-def simulated_api(folder):
-    """A process of the simulated API; answers its kubeconfig once that is written."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    kubeconfig = Path(folder) / "kubeconfig"
-    command = [sys.executable, "-m", "functions.local.kubernetes", "--port", str(port), "--nodes", "1", "--gpus", "4"]
-    process = subprocess.Popen([*command, "--kubeconfig-out", str(kubeconfig)])
-    deadline = time.monotonic() + 20
-    while not (kubeconfig.exists() and _listens(port)):
-        assert process.poll() is None, "the simulated API ended at start"
-        assert time.monotonic() < deadline, "the simulated API did not listen within 20 s"
-        time.sleep(0.05)
-    return kubeconfig, process
-
-
-def _listens(port):
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-@pytest.fixture(scope="module", params=["simulated", "real"])
-def world(request, tmp_path_factory):
-    """(kubeconfig, namespace) with the controllers running as a process of their own."""
-    processes = []
-    if request.param == "real":
-        kubeconfig = os.environ.get("MODELSWITCH_TEST_KUBECONFIG")
-        if not kubeconfig:
-            pytest.skip("MODELSWITCH_TEST_KUBECONFIG names no real cluster")
-    else:
-        kubeconfig, process = simulated_api(tmp_path_factory.mktemp("api"))
-        processes.append(process)
-    namespace = f"kserve-{uuid.uuid4().hex[:8]}"
-    environment = {**os.environ, "KUBECONFIG": str(kubeconfig)}
-    environment["KSERVE_ROUTER_IMAGE"] = "docker.io/local/modelserver:1"
-    command = [sys.executable, "-m", "functions.local.kserve", namespace, f"{namespace}-quota"]
-    controllers = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
-    processes.append(controllers)
-    assert "watch" in controllers.stdout.readline()
-    asyncio.run(_prepare(str(kubeconfig), namespace))
-    yield str(kubeconfig), namespace
-    asyncio.run(_clean(str(kubeconfig), namespace))
-    for process in reversed(processes):
-        process.terminate()
-        process.wait(10)
-
-
-async def _prepare(kubeconfig, namespace):
-    cluster = await Cluster.connect(kubeconfig)
-    for name in (namespace, f"{namespace}-quota"):
-        await cluster.create(NAMESPACE, {"metadata": {"name": name}})
-        await cluster.create(SERVING_RUNTIME, runtime(name))
-    hard = {"requests.nvidia.com/gpu": "0"}
-    quota = {"metadata": {"name": "team", "namespace": f"{namespace}-quota"}, "spec": {"hard": hard}}
-    await cluster.create(QUOTA, quota)
-    await cluster.close()
-
-
-async def _clean(kubeconfig, namespace):
-    cluster = await Cluster.connect(kubeconfig)
-    for name in (namespace, f"{namespace}-quota"):
-        await cluster._call("DELETE", f"/api/v1/namespaces/{name}")
-    await cluster.close()
-
-
-class Here:
-    """One namespace of one cluster, in the words of the tests."""
-
-    def __init__(self, cluster, namespace):
-        self.cluster = cluster
-        self.namespace = namespace
-
-    async def make(self, obj, resource=INFERENCE_SERVICE):
-        return await self.cluster.create(resource, obj)
-
-    async def get(self, name, resource=INFERENCE_SERVICE):
-        return await self.cluster.get(resource, self.namespace, name)
-
-    async def pods(self, label):
-        return (await self.cluster.list(POD, self.namespace, label))["items"]
-
-    async def edit(self, name, change, resource=INFERENCE_SERVICE):
-        """Reads, changes and writes, again where somebody was faster."""
-        while True:
-            obj = await self.get(name, resource)
-            change(obj)
-            try:
-                return await self.cluster.replace(resource, obj)
-            except ApiError as error:
-                if error.reason != "Conflict":
-                    raise
-
-    async def annotate(self, name, resource=INFERENCE_SERVICE, **annotations):
-        """Sets annotations of serving.kserve.io by their short name, `_` for `-`; None removes one."""
-
-        def change(obj):
-            held = obj["metadata"].setdefault("annotations", {})
-            for key, value in annotations.items():
-                full = f"serving.kserve.io/{key.replace('_', '-')}"
-                held.pop(full, None) if value is None else held.update({full: value})
-
-        return await self.edit(name, change, resource)
-
-    async def seen(self, check, what):
-        """The first truthy answer of `check`, within the deadline."""
-        deadline = time.monotonic() + DEADLINE_SECONDS
-        while time.monotonic() < deadline:
-            if found := await check():
-                return found
-            await asyncio.sleep(0.05)
-        raise AssertionError(f"not seen within {DEADLINE_SECONDS} s: {what}")
-
-    async def condition(self, name, kind, status, resource=INFERENCE_SERVICE, reason=None):
-        """The object, once it has that condition."""
-
-        async def check():
-            obj = await self.get(name, resource)
-            found = find((obj or {}).get("status") or {}, kind)
-            fits = found and found["status"] == status and reason in {None, found.get("reason")}
-            return obj if fits else None
-
-        return await self.seen(check, f"{name} {kind}={status} {reason or ''}")
-
-    async def running(self, obj, resource=INFERENCE_SERVICE):
-        """Made and Ready; an InferenceService says Loaded only in the status after that one."""
-        name = obj["metadata"]["name"]
-        await self.make(obj, resource)
-        found = await self.condition(name, "Ready", "True", resource)
-        return await self.loaded(name) if resource is INFERENCE_SERVICE else found
-
-    async def loaded(self, name):
-        async def check():
-            obj = await self.get(name)
-            states = obj["status"].get("modelStatus", {}).get("states", {})
-            return obj if states.get("targetModelState") == "Loaded" else None
-
-        return await self.seen(check, f"{name} loaded")
-
-    async def gone(self, name, resource):
-        async def check():
-            return await self.get(name, resource) is None
-
-        await self.seen(check, f"{resource.kind} {name} gone")
-
-    async def no_pods(self, label):
-        async def check():
-            return not await self.pods(label)
-
-        await self.seen(check, f"no pods of {label}")
-
-
-@pytest.fixture
-async def here(world):
-    kubeconfig, namespace = world
-    cluster = await Cluster.connect(kubeconfig)
-    yield Here(cluster, namespace)
-    await cluster.close()
+pytest_plugins = ("kserve_here",)
 
 
 async def test_a_standard_model_gets_a_deployment_a_service_and_an_autoscaler_and_says_so(here):
@@ -314,8 +137,8 @@ async def test_a_stop_does_nothing_while_the_runtime_is_missing(here):
     assert await here.get("lost-predictor", DEPLOYMENT)
 
 
-async def test_a_quota_that_refuses_the_pods_is_told_in_predictor_ready(world, here):
-    here = Here(here.cluster, f"{here.namespace}-quota")
+async def test_a_quota_that_refuses_the_pods_is_told_in_predictor_ready(here):
+    here = here.with_quota()
     gpu = {"resources": {"requests": {"nvidia.com/gpu": "1"}, "limits": {"nvidia.com/gpu": "1"}}}
     await here.make(inference_service(here.namespace, "greedy", model=gpu))
     model = await here.condition("greedy", "PredictorReady", "False", reason="FailedCreate")
@@ -386,8 +209,10 @@ async def test_a_stop_forgets_the_canary_and_the_start_sends_it_all_the_traffic(
         obj["spec"]["predictor"]["model"]["env"] = [{"name": "VERSION", "value": "2"}]
 
     def shares(obj):
-        traffic = obj["status"].get("components", {}).get("predictor", {}).get("traffic", [])
-        return {target["revisionName"]: target["percent"] for target in traffic}
+        percents = collections.Counter()
+        for target in obj["status"].get("components", {}).get("predictor", {}).get("traffic", []):
+            percents[target["revisionName"]] += target["percent"]
+        return percents
 
     await here.edit("canary", second)
 

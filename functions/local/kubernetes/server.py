@@ -65,15 +65,16 @@ def build(settings: Settings) -> Cluster:
 
 
 class _Server(uvicorn.Server):
-    """Ends open watches when told to stop, which would otherwise keep it from ending."""
+    """Ends its open watches when told to stop (they would keep it waiting) and then ends with success."""
 
     def __init__(self, config: uvicorn.Config, api: Api) -> None:
         super().__init__(config)
         self._api = api
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - uvicorn's signature
         self._api.watches.drop()
-        super().handle_exit(sig, frame)
+        self.force_exit = self.should_exit
+        self.should_exit = True
 
 
 async def serve(settings: Settings, listening: Callable[[str], None]) -> None:

@@ -1,5 +1,7 @@
 """Events to the sink. Like Knative's sources: a few tries, then the event is lost and that is said; it was only a hint."""
 
+from typing import Self
+
 import aiohttp
 import structlog
 from tenacity import AsyncRetrying, RetryError, retry_if_exception_type, stop_after_attempt, wait_exponential
@@ -23,7 +25,7 @@ class Sender:
         self._sink = sink
         self._lost = 0
 
-    async def __aenter__(self) -> "Sender":
+    async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=SEND_SECONDS))
         return self
 

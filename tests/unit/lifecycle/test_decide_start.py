@@ -126,9 +126,7 @@ def test_over_quota_is_refused_with_the_numbers():
 
 
 def test_without_the_autoscaler_where_kserve_can_do_that():
-    after = patched(
-        dict(STOPPED.annotations), operations_of(decided(STOPPED, start(restore_autoscaling=False)))
-    )
+    after = patched(dict(STOPPED.annotations), operations_of(decided(STOPPED, start(restore_autoscaling=False))))
     assert after == {AUTOSCALER_ANNOTATION: "external"}
 
 

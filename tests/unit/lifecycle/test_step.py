@@ -1,6 +1,5 @@
 """The step itself, driven over a model of the world: crashes at every point, duplicates, orders, lost stores."""
 
-from collections import Counter
 from datetime import timedelta
 
 import pytest
@@ -59,6 +58,7 @@ def test_a_crash_before_any_io_loses_neither_the_start_nor_its_actor(crash_befor
 def test_a_forced_stop_that_nobody_delivers_again_leaves_nothing_pinned(crash_before):
     world = World()
     world.command(stop(graceful=False), crash_before)
+    world.now += timedelta(seconds=15)
     world.settle()
     assert not world.pinned
     assert (world.record.state is State.STOPPED) == (world.patches == ["stop"])
@@ -138,6 +138,18 @@ def test_redis_away_everything_else_waits_and_nothing_is_half_done(request_):
     assert world.patches == []
 
 
+def test_a_tick_between_pin_and_patch_does_not_take_the_pin_away():
+    world = World()
+    world.command(stop(graceful=False), crash_before=5)
+    assert world.pinned
+    assert not world.stop_wanted
+    world.hint()
+    assert world.pinned
+    world.now += timedelta(seconds=15)
+    world.hint()
+    assert not world.pinned
+
+
 def test_an_old_hint_costs_no_look():
     world = World()
     world.hint()
@@ -183,6 +195,7 @@ def test_any_schedule_ends_in_agreement_with_the_cluster_and_nothing_is_done_twi
                 world.command(sent[-1], crash_before)
     for request in sent:
         world.command(request)
+    world.now += timedelta(seconds=15)
     world.settle()
     world.settle()
     assert (world.record.state is State.STOPPED) == world.stop_wanted

@@ -213,4 +213,3 @@ class World:
         self.facts.extend(wanted.facts)
         self.audit.extend(wanted.audit)
         return ask.Committed()
-

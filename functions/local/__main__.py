@@ -1,0 +1,31 @@
+"""`python -m functions.local`, which is `make run`: the whole product on this machine."""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+from functions.local.supervisor import plan
+from functions.local.supervisor.settings import Refused, check_ports, free_ports, lock, read
+from functions.local.supervisor.supervisor import Supervisor
+
+ROOT = Path(__file__).parents[2]
+
+
+def main() -> int:
+    """Until Ctrl-C; 1 when something must be put right before it can start."""
+    try:
+        settings = read(os.environ, Path(os.environ.get("RUN_FOLDER") or ".run"))
+        held = lock(settings.folder)
+        check_ports(settings)
+    except Refused as refusal:
+        print(f"modelswitch can't start: {refusal}", file=sys.stderr)
+        return 1
+    settings.state.mkdir(parents=True, exist_ok=True)
+    made = plan.make(settings, os.environ, ROOT, free_ports(plan.PORTS_NEEDED))
+    asyncio.run(Supervisor(settings, made, [held.fileno()]).run())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,32 @@
+"""What is said once everything is up: where it is, and three things to try."""
+
+from functions.local.supervisor.plan import Plan
+from functions.local.supervisor.settings import Settings
+
+_CURL = """curl -i {broker} -H 'content-type: application/json' \\
+      -H 'ce-specversion: 1.0' -H 'ce-id: 1' -H 'ce-source: /me' \\
+      -H 'ce-type: dev.modelswitch.model.stop-requested.v1' \\
+      -H 'ce-subject: namespaces/{namespace}/inferenceservices/{name}' -d '{{}}'"""
+
+
+def banner(settings: Settings, plan: Plan, seconds: float) -> str:
+    """`seconds`: how long it took."""
+    simulated = settings.kubeconfig is None
+    namespace, name = ("fraud", "anomaly-detector") if simulated else ("NAMESPACE", "MODEL")
+    server = "" if settings.port == 8080 else f" --server {settings.url}"
+    lines = [
+        "",
+        f"modelswitch is up after {seconds:.1f} s:  {settings.url}",
+        f"  broker    {plan.broker_url}",
+        f"  kubectl   export KUBECONFIG={plan.kubeconfig}"
+        + ("   (simulated: 4 GPUs, a dozen models)" if simulated else ""),
+        "",
+        "Stop a model, any of these ways; start it again the same way:",
+        f"  modelswitch stop {name} --namespace {namespace}{server}",
+        f"  curl -X POST {settings.url}/api/v1/namespaces/{namespace}/models/{name}/stop",
+        f"  {_CURL.format(broker=plan.broker_url, namespace=namespace, name=name)}",
+        "",
+        "Ctrl-C ends everything.",
+        "",
+    ]
+    return "\n".join(lines)

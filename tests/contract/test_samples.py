@@ -1,0 +1,77 @@
+"""The samples of `make run`: each in the state that it is there to show, within seconds."""
+
+import asyncio
+import time
+
+import pytest
+from kserve_here import controllers_on, end, simulated_api
+
+from functions.local.kserve.cluster import Cluster
+from functions.local.kserve.conditions import find
+from functions.local.kserve.resources import INFERENCE_GRAPH, INFERENCE_SERVICE, LLM_INFERENCE_SERVICE, POD
+from functions.local.samples import apply_samples
+
+DEADLINE_SECONDS = 20
+LOADED = {"card-fraud", "anomaly-detector", "chargeback", "device-risk", "merchant-score", "embeddings", "answers-llm"}
+READY_ELSEWHERE = {"query-rewriter", "dispute-pipeline"}
+STOPPED = {"legacy-rules"}
+FAILING = {"geo-velocity", "translator"}
+
+
+@pytest.fixture
+def kubeconfig(tmp_path):
+    path, api = simulated_api(tmp_path)
+    processes = [api, controllers_on(path)]
+    yield str(path)
+    end(processes)
+
+
+@pytest.fixture
+async def cluster(kubeconfig):
+    cluster = await Cluster.connect(kubeconfig)
+    yield cluster
+    await cluster.close()
+
+
+async def states(cluster):
+    """{state: names}, from KServe's conditions."""
+    found = {"loaded": set(), "ready": set(), "stopped": set(), "failing": set(), "other": set()}
+    for resource in (INFERENCE_SERVICE, LLM_INFERENCE_SERVICE, INFERENCE_GRAPH):
+        for obj in (await cluster.list(resource))["items"]:
+            found[_state(obj)].add(obj["metadata"]["name"])
+    return found
+
+
+def _state(obj):
+    status = obj.get("status") or {}
+    ready = find(status, "Ready") or {}
+    if ready.get("status") == "True":
+        loaded = status.get("modelStatus", {}).get("states", {}).get("targetModelState") == "Loaded"
+        return "loaded" if loaded else "ready"
+    if ready.get("reason") == "Stopped":
+        return "stopped"
+    return "failing" if ready.get("reason") == "MinimumReplicasUnavailable" else "other"
+
+
+async def test_each_sample_gets_into_the_state_that_it_shows_and_making_them_again_changes_nothing(kubeconfig, cluster):
+    assert await apply_samples(kubeconfig) > 12
+    expected = {"loaded": LOADED, "ready": READY_ELSEWHERE, "stopped": STOPPED, "failing": FAILING, "other": set()}
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while (seen := await states(cluster)) != expected and time.monotonic() < deadline:
+        await asyncio.sleep(0.1)
+    assert seen == expected
+    assert await apply_samples(kubeconfig) == 0
+
+
+async def test_the_samples_take_all_four_gpus_but_the_one_that_waits(kubeconfig, cluster):
+    await apply_samples(kubeconfig)
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while (waiting := await _unschedulable(cluster)) != {"translator"} and time.monotonic() < deadline:
+        await asyncio.sleep(0.1)
+    assert waiting == {"translator"}
+
+
+async def _unschedulable(cluster):
+    pods = (await cluster.list(POD, "search"))["items"]
+    waiting = [pod for pod in pods if (find(pod["status"], "PodScheduled") or {}).get("reason") == "Unschedulable"]
+    return {pod["metadata"]["labels"].get("serving.kserve.io/inferenceservice", "other") for pod in waiting}

@@ -1,0 +1,82 @@
+"""A function as production runs it: functions-framework in a process of its own, over real HTTP."""
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+ROOT = Path(__file__).parents[2]
+DEADLINE = 30.0
+STOP = "dev.modelswitch.model.stop-requested.v1"
+START = "dev.modelswitch.model.start-requested.v1"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def until(condition, what: str, seconds: float = DEADLINE):
+    """What `condition` returns once it is true; fails with `what` after `seconds`."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if result := condition():
+            return result
+        time.sleep(0.02)
+    raise AssertionError(f"not within {seconds} s: {what}")
+
+
+@contextlib.contextmanager
+def running(command: list[str], log: Path, env: dict[str, str]) -> Iterator[subprocess.Popen]:
+    """A process with its output in `log`; ended, with its children, on leaving."""
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=os.environ | env, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+        )
+    try:
+        yield process
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, 9)
+        process.wait()
+
+
+@dataclass(frozen=True)
+class Function:
+    url: str
+    log: Path
+
+    def send(self, event_type: str, subject: str | None, data=None, **changes) -> httpx.Response:
+        """Posts an event in binary mode; `changes` are attributes, None leaves one out."""
+        attributes = {"specversion": "1.0", "id": "e1", "source": "/test", "type": event_type, "subject": subject}
+        headers = {f"ce-{name}": value for name, value in (attributes | changes).items() if value is not None}
+        return httpx.post(self.url, json={} if data is None else data, headers=headers, timeout=15)
+
+    def post(self, content: bytes, **headers: str) -> httpx.Response:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return httpx.post(self.url, content=content, headers=named, timeout=15)
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=5).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+@contextlib.contextmanager
+def function(name: str, log: Path, env: dict[str, str]) -> Iterator[Function]:
+    port = free_port()
+    framework = [sys.executable, "-m", "functions_framework", "--source", f"functions/{name}/main.py"]
+    with running([*framework, "--target", name, "--host", "127.0.0.1", "--port", str(port)], log, env):
+        url = f"http://127.0.0.1:{port}"
+        until(lambda: _answers(f"{url}/healthz"), f"{name} is up; see {log}")
+        yield Function(url, log)

@@ -1,0 +1,258 @@
+"""CloudEvents to the real functions-framework processes, over a simulated cluster and a real Redis."""
+
+import contextlib
+import json
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+import redis
+from function_process import START, STOP, free_port, function, running, until
+
+MODEL = "namespaces/fraud/inferenceservices/scorer"
+PATHS = "/apis/serving.kserve.io/v1beta1/namespaces/{}/inferenceservices"
+
+
+class Cluster:
+    """The simulated API server, with KServe's simulated controller at work."""
+
+    def __init__(self, url: str, kubeconfig: Path) -> None:
+        self.url = url
+        self.kubeconfig = kubeconfig
+
+    def namespace(self, name: str, **labels: str) -> None:
+        body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
+        httpx.post(f"{self.url}/api/v1/namespaces", json=body).raise_for_status()
+
+    def model(self, name: str, namespace: str = "fraud", **annotations: str) -> None:
+        container = {"name": "kserve-container", "image": "local/model:1"}
+        body = {
+            "apiVersion": "serving.kserve.io/v1beta1",
+            "kind": "InferenceService",
+            "metadata": {
+                "name": name,
+                "annotations": {"serving.kserve.io/deploymentMode": "Standard"} | annotations,
+            },
+            "spec": {"predictor": {"containers": [container]}},
+        }
+        httpx.post(self.url + PATHS.format(namespace), json=body).raise_for_status()
+        until(lambda: self.ready(name, namespace), f"{name} is ready")
+
+    def get(self, name: str, namespace: str = "fraud") -> dict:
+        return httpx.get(f"{self.url}{PATHS.format(namespace)}/{name}").json()
+
+    def annotations(self) -> dict:
+        items = httpx.get(f"{self.url}/apis/serving.kserve.io/v1beta1/inferenceservices").json()["items"]
+        return {item["metadata"]["uid"]: item["metadata"].get("annotations") for item in items}
+
+    def ready(self, name: str, namespace: str = "fraud") -> bool:
+        conditions = (self.get(name, namespace).get("status") or {}).get("conditions") or []
+        return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
+
+    def stop_annotation(self, name: str, namespace: str = "fraud") -> str | None:
+        annotations = self.get(name, namespace)["metadata"].get("annotations") or {}
+        return annotations.get("serving.kserve.io/stop")
+
+    def pods(self, name: str, namespace: str = "fraud") -> list[dict]:
+        query = {"labelSelector": f"serving.kserve.io/inferenceservice={name}"}
+        return httpx.get(f"{self.url}/api/v1/namespaces/{namespace}/pods", params=query).json()["items"]
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cluster")
+    port, kubeconfig = free_port(), folder / "kubeconfig"
+    serve = [sys.executable, "-m", "functions.local.kubernetes", "--port", str(port)]
+    control = [sys.executable, "-m", "functions.local.kserve"]
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(running([*serve, "--kubeconfig-out", str(kubeconfig)], folder / "api.log", {}))
+        until(kubeconfig.exists, "the simulated API is up")
+        stack.enter_context(running(control, folder / "kserve.log", {"KUBECONFIG": str(kubeconfig)}))
+        made = Cluster(f"http://127.0.0.1:{port}", kubeconfig)
+        made.namespace("fraud", **{"modelswitch.dev/events": "allow"})
+        made.namespace("closed")
+        yield made
+
+
+@pytest.fixture(scope="module")
+def functions(cluster, redis_server, tmp_path_factory):
+    """Every function, started once."""
+    folder = tmp_path_factory.mktemp("functions")
+    nobody_listens = "http://127.0.0.1:1"  # so that facts wait in the outbox, where tests read them
+    env = {"KUBECONFIG": str(cluster.kubeconfig), "REDIS_URL": redis_server, "K_SINK": nobody_listens}
+    names = ("stop", "start", "pod_status", "tick", "dead_letter")
+    with contextlib.ExitStack() as stack:
+        yield {name: stack.enter_context(function(name, folder / f"{name}.log", env)) for name in names}
+
+
+@pytest.fixture
+def audit(redis_url):
+    """What the audit holds, as dicts, oldest first."""
+    with redis.from_url(redis_url, decode_responses=True) as client:
+        yield lambda: [json.loads(fields["d"]) for _, fields in client.xrange("{modelswitch}:audit")]
+
+
+@pytest.fixture
+def facts(redis_url):
+    with redis.from_url(redis_url, decode_responses=True) as client:
+        yield lambda: [json.loads(fields["d"]) for _, fields in client.xrange("{modelswitch}:outbox")]
+
+
+def ping(functions) -> None:
+    functions["tick"].send("dev.knative.sources.ping", None, id="ping").raise_for_status()
+
+
+def record(redis_url: str, subject: str) -> dict:
+    with redis.from_url(redis_url, decode_responses=True) as client:
+        return json.loads(client.hget("{modelswitch}:model:" + subject, "doc") or "{}")
+
+
+def test_an_event_stops_the_model_and_the_next_ticks_show_it_stopped(cluster, functions, redis_url, audit):
+    cluster.model("scorer")
+    ping(functions)
+    answer = functions["stop"].send(STOP, MODEL, {"reason": "drift"}, id="s1")
+    assert (answer.status_code, answer.content) == (202, b"")
+    assert cluster.stop_annotation("scorer") == "true"
+    until(lambda: not cluster.pods("scorer"), "no pod is left")
+    until(lambda: ping(functions) or record(redis_url, MODEL).get("state") == "stopped", "stopped is shown")
+    receipt = record(redis_url, MODEL)["receipt"]
+    assert receipt["pods"] == 1
+    assert [entry["action"] for entry in audit() if entry.get("event_id") == "s1"] == ["stop"]
+
+
+def test_structured_mode_works_like_binary_mode(cluster, functions, redis_url):
+    cluster.model("structured")
+    event = {
+        "specversion": "1.0",
+        "id": "s2",
+        "source": "/test",
+        "type": STOP,
+        "subject": "namespaces/fraud/inferenceservices/structured",
+        "datacontenttype": "application/json",
+        "data": {"graceful": False},
+    }
+    answer = functions["stop"].post(json.dumps(event).encode(), content_type="application/cloudevents+json")
+    assert answer.status_code == 202
+    assert cluster.stop_annotation("structured") == "true"
+
+
+def test_a_pod_event_makes_the_record_follow_at_once(cluster, functions, redis_url):
+    cluster.model("followed")
+    (pod,) = cluster.pods("followed")
+    extensions = {"kind": "Pod", "apiversion": "v1", "name": pod["metadata"]["name"], "namespace": "fraud"}
+    answer = functions["pod_status"].send("dev.knative.apiserver.resource.update", "x", pod, **extensions)
+    assert answer.status_code == 202
+    assert record(redis_url, "namespaces/fraud/inferenceservices/followed")["state"] == "running"
+
+
+def test_a_duplicate_changes_nothing_even_after_a_start(cluster, functions, redis_url):
+    cluster.model("twice")
+    subject = "namespaces/fraud/inferenceservices/twice"
+    functions["stop"].send(STOP, subject, id="first")
+    until(lambda: not cluster.pods("twice"), "no pod is left")
+    functions["start"].send(START, subject, id="second")
+    until(lambda: ping(functions) or cluster.ready("twice"), "it runs again")
+    assert functions["stop"].send(STOP, subject, id="first").status_code == 202
+    assert cluster.stop_annotation("twice") is None
+
+
+def test_a_namespace_that_did_not_opt_in_takes_no_commands(cluster, functions, audit, facts):
+    cluster.model("private", "closed")
+    answer = functions["stop"].send(STOP, "namespaces/closed/inferenceservices/private", id="s9")
+    assert answer.status_code == 202
+    assert cluster.stop_annotation("private", "closed") is None
+    assert audit()[-1]["code"] == "EventsNotAllowed"
+    assert facts()[-1]["data"]["code"] == "EventsNotAllowed"
+
+
+def test_an_expired_command_is_dropped_and_said(cluster, functions, audit):
+    cluster.model("late")
+    subject = "namespaces/fraud/inferenceservices/late"
+    functions["stop"].send(STOP, subject, id="old", expirytime="2026-01-01T00:00:00Z")
+    assert cluster.stop_annotation("late") is None
+    assert audit()[-1]["code"] == "Expired"
+
+
+BAD = {
+    "no body": lambda f: f.post(b"", content_type="application/cloudevents+json"),
+    "no attributes": lambda f: f.post(b"{}", content_type="application/json"),
+    "wrong type": lambda f: f.send("dev.modelswitch.model.started.v1", MODEL),
+    "unknown type": lambda f: f.send("com.example.other", MODEL),
+    "unknown field": lambda f: f.send(STOP, MODEL, {"force": True}),
+    "wrong value": lambda f: f.send(STOP, MODEL, {"timeout": "soon"}),
+    "1 MiB and a byte": lambda f: f.send(STOP, MODEL, {"reason": "x" * 1024 * 1024}),
+    "a name with a slash": lambda f: f.send(STOP, "namespaces/fraud/inferenceservices/a/b"),
+    "no subject": lambda f: f.send(STOP, None),
+    "a batch": lambda f: f.post(b"[]", content_type="application/cloudevents-batch+json"),
+    "a wrong specversion": lambda f: f.send(STOP, MODEL, specversion="0.2"),
+    "broken JSON in binary mode": lambda f: f.post(
+        b"{broken",
+        content_type="application/json",
+        ce_specversion="1.0",
+        ce_id="1",
+        ce_source="/t",
+        ce_type=STOP,
+        ce_subject=MODEL,
+    ),
+    "broken JSON in structured mode": lambda f: f.post(b"{broken", content_type="application/cloudevents+json"),
+    "another method": lambda f: httpx.put(f.url, content=b""),
+}
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_bad_input_gets_a_4xx_with_a_reason_and_changes_nothing(what, cluster, functions, redis_url):
+    before = cluster.annotations()
+    answer = BAD[what](functions["stop"])
+    assert 400 <= answer.status_code < 500
+    problem = answer.json()
+    assert problem["detail"]
+    assert problem["next_action"]
+    assert "Traceback" not in answer.text
+    assert cluster.annotations() == before
+
+
+def test_bad_input_is_counted_and_logged(functions, redis_url):
+    functions["stop"].send(STOP, MODEL, {"force": True}, id="bad-1")
+    metrics = httpx.get(f"{functions['stop'].url}/metrics").text
+    assert 'modelswitch_events_total{function="stop",outcome="ImpossibleEvent"}' in metrics
+    assert "bad-1" in functions["stop"].log.read_text()
+
+
+def test_what_can_never_work_is_audited_as_poison(functions, audit):
+    functions["stop"].send(STOP, MODEL, {"force": True}, id="poison-1")
+    assert [(entry["action"], entry["event_id"]) for entry in audit()] == [("poison", "poison-1")]
+
+
+def test_a_dead_letter_is_written_into_the_audit(functions, audit):
+    answer = functions["dead_letter"].send(STOP, MODEL, id="dead-1", knativeerrorcode="503")
+    assert answer.status_code == 202
+    assert [(entry["action"], entry["event_id"], entry["code"]) for entry in audit()] == [
+        ("dead-letter", "dead-1", "503")
+    ]
+
+
+def test_redis_away_is_503_with_retry_after_and_nothing_is_half_done(cluster, tmp_path):
+    cluster.model("waiting")
+    env = {"KUBECONFIG": str(cluster.kubeconfig), "REDIS_URL": "redis://127.0.0.1:1/0"}
+    with function("stop", tmp_path / "stop.log", env) as stop:
+        answer = stop.send(STOP, "namespaces/fraud/inferenceservices/waiting")
+    assert answer.status_code == 503
+    assert int(answer.headers["retry-after"]) >= 1
+    assert answer.json()["code"] == "StoreUnavailable"
+    assert cluster.stop_annotation("waiting") is None
+
+
+def test_the_cluster_away_is_503_and_the_same_event_works_when_it_is_back(cluster, redis_url, tmp_path):
+    cluster.model("patient")
+    subject = "namespaces/fraud/inferenceservices/patient"
+    broken = tmp_path / "kubeconfig"
+    broken.write_text(cluster.kubeconfig.read_text().replace(cluster.url, "http://127.0.0.1:1"))
+    with function("stop", tmp_path / "away.log", {"KUBECONFIG": str(broken), "REDIS_URL": redis_url}) as stop:
+        answer = stop.send(STOP, subject)
+        assert (answer.status_code, answer.json()["code"]) == (503, "ClusterUnavailable")
+        assert "retry-after" in answer.headers
+    env = {"KUBECONFIG": str(cluster.kubeconfig), "REDIS_URL": redis_url}
+    with function("stop", tmp_path / "back.log", env) as stop:
+        assert stop.send(STOP, subject).status_code == 202
+    assert cluster.stop_annotation("patient") == "true"
