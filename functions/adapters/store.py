@@ -28,6 +28,7 @@ from functions.lifecycle.request import Request
 LEASE_SECONDS = 15
 REMEMBERED_SECONDS = 7 * 24 * 3600
 AUDIT_LENGTH = 100_000
+OVERLAP_SECONDS = 30  # a step lives for 10 s at most, so no two looks further apart can be in each other's way
 _TAG = "{modelswitch}"
 _LUA = Path(__file__).parent / "lua"
 
@@ -167,6 +168,8 @@ class Store:
             _milliseconds(ask.due),
             ask.ref.subject,
             str(AUDIT_LENGTH),
+            record.uid if record else "",
+            str(OVERLAP_SECONDS * 1000),
             str(len(ask.audit)),
             *(codec.dump_audit(entry) for entry in ask.audit),
             *(codec.dump_fact(fact) for fact in ask.facts),

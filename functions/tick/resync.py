@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pydantic import Field
 
 from events.model import Frozen, Kind, ModelRef
+from functions.adapters.store import OVERLAP_SECONDS
 from functions.composition import Parts, now
 from functions.lifecycle.decide import decide
 from functions.lifecycle.errors import ClusterRefused, StepError
@@ -77,7 +78,8 @@ def _is_news(parts: Parts, record: Record | None, seen: Observation) -> bool:
     """Whether a step would change anything that somebody could see."""
     if record is None or record.uid != seen.uid:
         return True
-    if seen.version < record.version or seen.pods_version < record.pods_version:
+    overlapping = record.observed_at and seen.observed_at - record.observed_at < timedelta(seconds=OVERLAP_SECONDS)
+    if overlapping and (seen.version < record.version or seen.pods_version < record.pods_version):
         return False
     decision = decide(record, seen, None, parts.limits)
     return bool(decision.effects) or decision.record.model_dump(exclude=_OF_A_LOOK) != record.model_dump(

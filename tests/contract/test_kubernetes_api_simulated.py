@@ -5,7 +5,6 @@ import pytest
 from kubernetes import aio
 from kubernetes_requests import ISVCS, isvc, items, merge_patch, watched
 
-
 pytestmark = pytest.mark.parametrize("kubernetes_api", ["simulated"], indirect=True)
 
 

@@ -148,6 +148,21 @@ async def test_an_older_look_never_overwrites_a_newer_one(store):
     assert (await store.load(REF)).record.state is State.STOPPING
 
 
+async def test_a_lower_version_long_after_is_a_cluster_that_was_restored(store, raw):
+    await store.commit(Commit(REF, 0, RECORD))
+    for key in await raw.keys("*:model:*"):
+        await raw.hset(key, "at", 0)
+    restored = RECORD.model_copy(update={"version": 3, "pods_version": 3, "state": State.RUNNING})
+    assert not (await store.commit(Commit(REF, 1, restored))).stale
+    assert (await store.load(REF)).record.state is State.RUNNING
+
+
+async def test_a_model_made_anew_is_not_held_against_the_old_one_s_versions(store):
+    await store.commit(Commit(REF, 0, RECORD))
+    anew = RECORD.model_copy(update={"uid": "another", "version": 1, "pods_version": 1})
+    assert not (await store.commit(Commit(REF, 1, anew))).stale
+
+
 async def test_an_id_used_for_another_command_is_refused(store):
     request = asked()
     await commit(store, await store.claim(Claim(request)), request)

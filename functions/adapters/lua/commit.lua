@@ -1,11 +1,13 @@
 -- Everything that a step leaves behind, or nothing: all is checked before anything is written.
 -- KEYS: seen, model, audit, outbox, due, index
 -- ARGV: 1 commit id, 2 token or '', 3 expected rev, 4 doc or '', 5 object version, 6 pods version, 7 answer or '',
---       8 forget 0|1, 9 due in ms or '', 10 subject, 11 audit length, 12 number of audit entries, then those entries,
---       then the facts
+--       8 forget 0|1, 9 due in ms or '', 10 subject, 11 audit length, 12 uid, 13 how long looks can overlap in ms,
+--       14 number of audit entries, then those entries, then the facts
 -- Answers ok | conflict | stale | lost
 local token, doc, forget = ARGV[2], ARGV[4], ARGV[8] == '1'
-local model = redis.call('HMGET', KEYS[2], 'rev', 'ver', 'pver', 'cid', 'busy')
+local model = redis.call('HMGET', KEYS[2], 'rev', 'ver', 'pver', 'cid', 'busy', 'uid', 'at')
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
 if model[4] == ARGV[1] then return 'ok' end
 if token ~= '' then
   local seen = redis.call('HMGET', KEYS[1], 'token', 'state')
@@ -14,18 +16,20 @@ end
 if doc ~= '' or forget then
   if (model[1] or '0') ~= ARGV[3] then return 'conflict' end
 end
-if doc ~= '' and model[2] then
+-- Versions order looks that overlap. Long after, a lower one is the truth of a cluster that was restored.
+if doc ~= '' and model[2] and model[6] == ARGV[12] and now - tonumber(model[7]) < tonumber(ARGV[13]) then
   if tonumber(ARGV[5]) < tonumber(model[2]) or tonumber(ARGV[6]) < tonumber(model[3]) then return 'stale' end
 end
 
 redis.call('HSET', KEYS[2], 'cid', ARGV[1])
 if doc ~= '' then
-  redis.call('HSET', KEYS[2], 'rev', tonumber(ARGV[3]) + 1, 'doc', doc, 'ver', ARGV[5], 'pver', ARGV[6])
+  redis.call('HSET', KEYS[2], 'rev', tonumber(ARGV[3]) + 1, 'doc', doc, 'ver', ARGV[5], 'pver', ARGV[6],
+    'uid', ARGV[12], 'at', string.format('%d', now))
   redis.call('ZADD', KEYS[6], 0, ARGV[10])
   if ARGV[9] ~= '' then redis.call('ZADD', KEYS[5], ARGV[9], ARGV[10]) else redis.call('ZREM', KEYS[5], ARGV[10]) end
 end
 if forget then
-  redis.call('HDEL', KEYS[2], 'doc', 'ver', 'pver', 'plan')
+  redis.call('HDEL', KEYS[2], 'doc', 'ver', 'pver', 'uid', 'at', 'plan')
   redis.call('HINCRBY', KEYS[2], 'rev', 1)
   redis.call('EXPIRE', KEYS[2], 604800)
   redis.call('ZREM', KEYS[6], ARGV[10])
@@ -42,7 +46,7 @@ if token ~= '' then
   end
   if model[5] == token then redis.call('HDEL', KEYS[2], 'busy', 'busy_until') end
 end
-local entries = tonumber(ARGV[12])
-for i = 13, 12 + entries do redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[11], '*', 'd', ARGV[i]) end
-for i = 13 + entries, #ARGV do redis.call('XADD', KEYS[4], '*', 'd', ARGV[i]) end
+local entries = tonumber(ARGV[14])
+for i = 15, 14 + entries do redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[11], '*', 'd', ARGV[i]) end
+for i = 15 + entries, #ARGV do redis.call('XADD', KEYS[4], '*', 'd', ARGV[i]) end
 return 'ok'

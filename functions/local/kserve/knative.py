@@ -1,6 +1,7 @@
 """Knative Serving, as far as KServe's Knative mode shows it: Revisions, their Deployments, traffic, scale to zero."""
 
 import copy
+import math
 import re
 
 from functions.local.kserve import knative_status
@@ -10,10 +11,19 @@ from functions.local.kserve.cluster import Cluster
 from functions.local.kserve.conditions import is_true
 from functions.local.kserve.knative_pods import revision_deployment
 from functions.local.kserve.knative_scale import idle_for, scale_of
-from functions.local.kserve.resources import DEPLOYMENT, KNATIVE_SERVICE, REVISION, Json, owned_by
+from functions.local.kserve.resources import (
+    DEPLOYMENT,
+    INFERENCE_SERVICE,
+    KNATIVE_SERVICE,
+    REVISION,
+    Json,
+    controller_of,
+    owned_by,
+)
 from functions.local.kserve.worker import ReconcileError
 
 LABEL = "serving.knative.dev"
+LOOK_SECONDS = 0.3
 TEMPLATE_DIGEST = "sim.modelswitch.dev/template"
 
 
@@ -29,10 +39,11 @@ class KnativeServices:
         revisions = await self._revisions(service)
         newest = revisions[-1]["metadata"]["name"]
         status = copy.deepcopy(service.get("status") or {})
+        noticed = await self._noticed(service)
         delays = []
         for revision in revisions:
             routed = knative_status.is_routed(service, status, revision["metadata"]["name"], newest)
-            delays.append(await self._serve(revision, routed=routed))
+            delays.append(await self._serve(revision, routed=routed, may_idle=noticed))
         knative_status.update(service, status, revisions)
         if status != service.get("status"):
             await self._cluster.replace(KNATIVE_SERVICE, {**service, "status": status}, "status")
@@ -50,7 +61,16 @@ class KnativeServices:
             own.append(await self._cluster.create(REVISION, _revision(service, number, template)))
         return own
 
-    async def _serve(self, revision: Json, *, routed: bool) -> float | None:
+    async def _noticed(self, service: Json) -> bool:
+        """Whether KServe has seen the model loaded: Knative's own idle time leaves it a minute for that, ours does not."""
+        owner = controller_of(service)
+        if owner is None or owner["kind"] != INFERENCE_SERVICE.kind:
+            return True
+        isvc = await self._cluster.get(INFERENCE_SERVICE, service["metadata"]["namespace"], owner["name"])
+        model = ((isvc or {}).get("status") or {}).get("modelStatus", {})
+        return bool(model.get("states", {}).get("targetModelState") == "Loaded")
+
+    async def _serve(self, revision: Json, *, routed: bool, may_idle: bool) -> float | None:
         """Keeps the revision's Deployment at its scale and the revision's status true (in place)."""
         wanted = revision_deployment(revision)
         meta = wanted["metadata"]
@@ -63,7 +83,7 @@ class KnativeServices:
             wanted["spec"]["replicas"] = max(least, int(settings.get(INITIAL_SCALE, "1"))) if routed else 0
             deployment = await self._cluster.create(DEPLOYMENT, wanted)
         idle = float(settings.get(IDLE_SECONDS, "60"))
-        replicas = scale_of(deployment, least=least, idle=idle, routed=routed)
+        replicas = scale_of(deployment, least=least, idle=idle if may_idle else math.inf, routed=routed)
         if replicas != deployment["spec"].get("replicas"):
             deployment["spec"]["replicas"] = replicas
             deployment = await self._cluster.replace(DEPLOYMENT, deployment)
@@ -72,7 +92,7 @@ class KnativeServices:
         if status != revision.get("status"):
             revision |= await self._cluster.replace(REVISION, {**revision, "status": status}, "status")
         waits = least == 0 and routed and replicas > 0 and is_true(deployment.get("status", {}), "Available")
-        return max(idle - idle_for(deployment), 0.1) if waits else None
+        return max(idle - idle_for(deployment), LOOK_SECONDS) if waits else None
 
 
 def _owned(obj: Json, uid: str) -> bool:

@@ -25,6 +25,7 @@ class Worker:
         self._queue: asyncio.Queue[Key] = asyncio.Queue()
         self._waiting: set[Key] = set()
         self._failures: dict[Key, int] = {}
+        self._timers: dict[Key, asyncio.TimerHandle] = {}
 
     def add(self, key: Key) -> None:
         if key not in self._waiting:
@@ -36,8 +37,10 @@ class Worker:
             key = await self._queue.get()
             self._waiting.discard(key)
             delay = await self._once(key)
+            if timer := self._timers.pop(key, None):
+                timer.cancel()
             if delay is not None:
-                asyncio.get_running_loop().call_later(delay, self.add, key)
+                self._timers[key] = asyncio.get_running_loop().call_later(delay, self.add, key)
 
     async def _once(self, key: Key) -> float | None:
         try:

@@ -17,17 +17,17 @@ STEADY_SECONDS = 30.0
 
 
 class Keeper:
-    """`ready` is set while the part is up. `others`: the keepers by name, for what it needs. `started` is told of starts."""
+    """`ready` is set while the part is up. `others`: the keepers by name, for what it needs. `changed` is told of each start and end."""
 
     def __init__(
-        self, part: Part, others: Mapping[str, "Keeper"], say: Callable[[str], None], started: Callable[[], None]
+        self, part: Part, others: Mapping[str, "Keeper"], say: Callable[[str], None], changed: Callable[[], None]
     ) -> None:
         self.part = part
         self.ready = asyncio.Event()
         self.pid: int | None = None
         self._say = say
         self._others = others
-        self._started = started
+        self._changed = changed
         self._again = asyncio.Event()
         self._said = asyncio.Event()
         self._wait = FIRST_WAIT_SECONDS
@@ -62,7 +62,7 @@ class Keeper:
         """From start to end; answers the exit code."""
         self._said.clear()
         self.pid, ended = await children.start(self.part)
-        self._started()
+        self._changed()
         for other in self._others.values():
             if self.part.name in other.part.needs:
                 other._again.set()  # noqa: SLF001 - its own class
@@ -76,6 +76,7 @@ class Keeper:
         self.ready.clear()
         children.signal(self.pid, signal.SIGKILL, group=True)  # a worker that outlives its master holds the port
         self.pid = None
+        self._changed()
         return code
 
     async def _become_ready(self) -> None:

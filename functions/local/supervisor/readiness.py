@@ -12,7 +12,7 @@ EVERY_SECONDS = 0.05
 
 async def until_ready(ready: Answers | Pongs) -> None:
     """Asks until the answer is right."""
-    while not await _ask(ready):
+    while not await _ask(ready):  # noqa: ASYNC110 - it happens in another process
         await asyncio.sleep(EVERY_SECONDS)
 
 

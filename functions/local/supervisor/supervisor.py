@@ -104,8 +104,10 @@ class Supervisor:
             parts = [keeper.part for keeper in self._keepers.values() if keeper.part.last == last]
             self._signal(children, parts, signal.SIGTERM)
             deadline = time.monotonic() + END_SECONDS
-            while any(self._is_alive(part) for part in parts) and time.monotonic() < deadline:
-                await asyncio.sleep(0.02)
+            while (alive := [part.name for part in parts if self._is_alive(part)]) and time.monotonic() < deadline:
+                await asyncio.sleep(0.02)  # noqa: ASYNC110 - they are the nursery's children: no event to wait for
+            if alive:
+                self._output.say(f"{', '.join(alive)} did not end within {END_SECONDS:g} s and is killed")
             self._signal(children, parts, signal.SIGKILL, group=True)
 
     def _is_alive(self, part: Part) -> bool:

@@ -1,0 +1,117 @@
+"""`make run` as a whole: everything comes up, a part that is killed comes back, and nothing is left at the end."""
+
+import asyncio
+import os
+import signal
+import socket
+import time
+
+import httpx
+import pytest
+import pytest_asyncio
+from broker_process import until
+from supervised import MakeRun, is_gone
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+EVERYBODY = {"redis", "kubernetes", "kserve", "broker", "source", "api"} | {
+    "stop",
+    "start",
+    "pod_status",
+    "tick",
+    "dead_letter",
+}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def product(tmp_path_factory):
+    running = await MakeRun(tmp_path_factory.mktemp("run")).start()
+    try:
+        await running.up()
+        yield running
+    finally:
+        await running.cleanup()
+
+
+async def test_everything_is_up_and_said_so_once(product):
+    assert await product.healthy()
+    assert product.pids().keys() == EVERYBODY
+    assert product.text().count("modelswitch is up") == 1
+    for word in (product.url, "/modelswitch/modelswitch", "KUBECONFIG=", "modelswitch stop", "ce-type:"):
+        assert word in product.text()
+
+
+async def test_the_sample_models_are_there(product):
+    async with httpx.AsyncClient(trust_env=False) as client:
+        answer = await client.get(f"{product.url}/api/v1/models")
+    assert answer.status_code == 200
+    assert "anomaly-detector" in answer.text
+
+
+async def test_every_line_carries_its_writers_name(product):
+    assert product.said("kubernetes  | simulated Kubernetes API listens")
+    assert product.said("broker      | http://")
+
+
+async def test_a_second_run_in_the_same_folder_is_refused(product):
+    second = await MakeRun(product.folder).start()
+    assert await second.ended() == 1
+    assert second.said("already at work in this folder")
+    assert second.said(str(product.process.pid))
+
+
+@pytest.mark.parametrize("name", ["stop", "broker", "source", "redis", "api"])
+async def test_a_killed_part_comes_back_and_it_is_said(product, name):
+    before = product.pids()[name]
+    os.kill(before, signal.SIGKILL)
+    await until(lambda: product.pids().get(name) not in {None, before}, f"{name} has a new process")
+    await until(lambda: is_gone(before), "the old one's workers are gone")
+    assert product.said(f"{name} ended (killed by SIGKILL); it starts again")
+    end = time.monotonic() + 20
+    while not await product.healthy():
+        assert time.monotonic() < end, product.text()
+        await asyncio.sleep(0.1)
+
+
+async def test_the_samples_are_made_again_when_the_simulated_cluster_was_killed(product):
+    made = product.text().count("sample objects made")
+    os.kill(product.pids()["kubernetes"], signal.SIGKILL)
+    await until(lambda: product.text().count("sample objects made") > made, "the samples are made again", 30)
+
+
+async def test_an_interrupt_ends_everything_within_seconds(tmp_path):
+    running = await MakeRun(tmp_path).start()
+    await running.up()
+    pids = running.pids()
+    begun = time.monotonic()
+    running.process.send_signal(signal.SIGINT)
+    assert await running.ended() == 0
+    assert time.monotonic() - begun < 8
+    assert not [name for name, pid in pids.items() if not is_gone(pid)]
+    assert running.said("modelswitch has ended")
+
+
+async def test_nothing_outlives_a_killed_supervisor(tmp_path):
+    running = await MakeRun(tmp_path).start()
+    await running.up()
+    pids = running.pids()
+    running.process.kill()
+    await running.process.wait()
+    await until(lambda: all(is_gone(pid) for pid in pids.values()), "every part has ended", 10)
+    await until(lambda: is_gone(running.process.pid), "the supervisor's own processes have ended")
+
+
+@pytest.mark.parametrize("which", ["PORT", "BROKER_PORT"])
+async def test_a_taken_port_is_said_with_the_way_out_before_anything_starts(tmp_path, which):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        running = await MakeRun(tmp_path, **{which: port}).start()
+        assert await running.ended() == 1
+    assert running.said(f"port {port}")
+    assert running.said(f"{which}=")
+    assert not (tmp_path / "processes.json").exists()
+
+
+async def test_a_kubeconfig_that_does_not_exist_is_said(tmp_path):
+    running = await MakeRun(tmp_path, KUBECONFIG=str(tmp_path / "nowhere")).start()
+    assert await running.ended() == 1
+    assert running.said("does not exist")
