@@ -52,7 +52,8 @@ class Cluster:
             if "KUBERNETES_SERVICE_HOST" in os.environ and "KUBECONFIG" not in os.environ:
                 config.load_incluster_config(client_configuration=configuration)
             else:
-                await config.load_kube_config(client_configuration=configuration)
+                named = os.environ.get("KUBECONFIG")
+                await config.load_kube_config(config_file=named, client_configuration=configuration)
         except (ConfigException, OSError) as error:
             raise ClusterUnavailable(f"no cluster is configured ({error}); set KUBECONFIG") from error
         configuration.connection_pool_maxsize = 16

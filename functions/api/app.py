@@ -21,8 +21,8 @@ from functions.composition import Parts
 from functions.settings import Settings
 
 DESCRIPTION = (
-    "Stop, start and watch the models that KServe serves. Errors are RFC 9457 problems with a stable `code` and a "
-    "`next_action`. Where AUTH=token, send `Authorization: Bearer TOKEN`: the cluster's RBAC decides (patch on the "
+    "Stop, start and watch the models that KServe serves. Errors are RFC 9457 problems with a stable code and a "
+    "next_action. Where AUTH=token, send the header Authorization: Bearer TOKEN: the cluster's RBAC decides (patch on the "
     "resource for stop and start, get for one model, list for many)."
 )
 
@@ -57,7 +57,7 @@ def create_app(settings: Settings) -> FastAPI:
         middleware=[Middleware(Guard, meters=meters, local_only=settings.auth == "none")],
     )
     problems.install(app)
-    for part in (bulk, commands, reading, stream, health, pages):
+    for part in (commands, bulk, reading, stream, health, pages):
         app.include_router(part.router)
     app.mount("/static", StaticFiles(directory=pages.STATIC), name="static")
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign] # FastAPI's documented way to extend it

@@ -30,7 +30,10 @@ from functions.lifecycle.errors import StepError
 
 router = APIRouter(prefix="/api/v1", tags=["stop and start"])
 AT_ONCE = 16
-_RESPONSES = problems(400, 401, 403, 413, 422, 502, 503)
+_RESPONSES = {
+    200: {"description": "An answer for each model, in the order asked for."},
+    **problems(400, 401, 403, 413, 422, 502, 503),
+}
 
 
 class Selection(Frozen):

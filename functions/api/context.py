@@ -56,5 +56,11 @@ async def authenticate(request: Request) -> User:
 
 
 _bearer = HTTPBearer(auto_error=False, description="A Kubernetes token; not needed where AUTH=none.")
+
+
+async def _caller(request: Request, _documented: Annotated[object, Depends(_bearer)]) -> User:
+    return await authenticate(request)
+
+
 TheApi = Annotated[Api, Depends(of_request)]
-Caller = Annotated[User, Depends(authenticate), Depends(_bearer)]
+Caller = Annotated[User, Depends(_caller)]

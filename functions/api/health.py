@@ -33,7 +33,7 @@ async def healthz(api: TheApi) -> JSONResponse:
     return response(
         503,
         "NotReady",
-        "; ".join(f"{name} does not answer ({trouble})" for name, trouble in missing.items()),
+        "; ".join(f"{name}: {trouble}" for name, trouble in missing.items()),
         "Wait a moment; if it goes on, look at the logs of what is missing.",
         retry_after=1,
         missing=list(missing),

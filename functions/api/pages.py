@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from events.status import ModelStatus, State
+from events.status import Hold, HoldKind, ModelStatus, State
 from functions.adapters.identity import Unauthenticated
 from functions.api.context import TheApi, authenticate
 from functions.api.listing import Wanted, list_models
@@ -44,8 +44,14 @@ def age(moment: datetime | None) -> str:
 def why(status: ModelStatus) -> str:
     """Who holds a stopped model and what for; else what is wrong with it."""
     if status.holds and status.state is State.STOPPED:
-        return "; ".join(f"{hold.actor}{f': {hold.reason}' if hold.reason else ''}" for hold in status.holds)
+        return "; ".join(_held(hold) for hold in status.holds)
     return status.message or ""
+
+
+def _held(hold: Hold) -> str:
+    who = hold.actor.removeprefix("external:")
+    place = " outside modelswitch" if hold.kind is HoldKind.EXTERNAL else ""
+    return f"Stopped{place} by {who}{f': {hold.reason}' if hold.reason else ''}"
 
 
 _templates.filters.update({"age": age, "why": why})

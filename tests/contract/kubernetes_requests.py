@@ -65,5 +65,7 @@ async def watched(client, path, **params):
 
 
 def condition(obj, kind):
-    found = obj.get("status", {}).get("conditions", [])
+    """A condition of an object; {} where it has none, and for the Status of an object that is not there."""
+    status = obj.get("status", {})
+    found = status.get("conditions", []) if isinstance(status, dict) else []
     return next((entry for entry in found if entry["type"] == kind), {})

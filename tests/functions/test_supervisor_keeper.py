@@ -4,9 +4,8 @@ import asyncio
 import contextlib
 import os
 import signal
-import sys
+from pathlib import Path
 
-import pytest
 from broker_process import until
 
 from functions.local.supervisor.children import Children
@@ -96,7 +95,7 @@ async def test_a_dead_parts_own_children_die_with_it():
         await until(one.ready.is_set, "it is ready")
         child = int(next(text for _, text in house.lines if text.startswith("child")).split()[1])
         os.kill(one.pid, signal.SIGKILL)
-        await until(lambda: not os.path.exists(f"/proc/{child}"), "its child is gone")
+        await until(lambda: not Path(f"/proc/{child}").exists(), "its child is gone")
 
 
 async def test_what_is_to_be_done_once_is_done_again_when_its_need_restarts():
@@ -108,24 +107,16 @@ async def test_what_is_to_be_done_once_is_done_again_when_its_need_restarts():
         await until(lambda: house.lines.count(("once", "done")) == 2, "done again")
 
 
-async def test_a_module_is_forked_with_arguments_environment_and_name_of_its_own(tmp_path):
-    (tmp_path / "shown.py").write_text(
-        "import os, sys\nif __name__ == '__main__':\n    print('ready', sys.argv[1:], os.environ['MARK'], os.getpgid(0) == os.getpid())\n"
-        "    sys.exit(7)\n"
+async def test_a_module_is_forked_with_arguments_environment_and_a_group_of_its_own(tmp_path, monkeypatch):
+    (tmp_path / "forked_module.py").write_text(
+        "import os, sys\nprint('ready', sys.argv[1:], os.environ['MARK'], os.getpgid(0) == os.getpid())\nsys.exit(7)\n"
     )
-    environment = {**os.environ, "MARK": "mine", "PYTHONPATH": str(tmp_path)}
-    part = Part("shown", "runpy_probe", ("a", "b"), Says("ready"), environment)
-    (tmp_path / "runpy_probe.py").write_text((tmp_path / "shown.py").read_text())
-    house = Household(part)
-    os.environ["PYTHONPATH"], before = f"{tmp_path}", os.environ.get("PYTHONPATH")
-    try:
-        await house.open()
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    part = Part("one", "forked_module", ("a", "b"), Says("ready"), {**os.environ, "MARK": "mine"})
+    async with household(part) as house:
         await until(lambda: house.said, "it ended")
-        assert ("shown", "ready ['a', 'b'] mine True") in house.lines
+        assert ("one", "ready ['a', 'b'] mine True") in house.lines
         assert "exit code 7" in house.said[0]
-    finally:
-        os.environ.pop("PYTHONPATH") if before is None else os.environ.update(PYTHONPATH=before)
-        await house.close()
 
 
 async def test_the_end_of_the_nursery_is_noticed():
@@ -134,11 +125,3 @@ async def test_the_end_of_the_nursery_is_noticed():
         house.children._process.kill()
         await asyncio.wait_for(house.lost.wait(), 5)
         os.killpg(house.keepers["one"].pid, signal.SIGKILL)
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-async def test_processes_carry_their_parts_name():
-    async with household(shell("one", "echo ready; sleep 60")) as house:
-        one = house.keepers["one"]
-        await until(one.ready.is_set, "it is ready")
-        assert os.getpgid(one.pid) == one.pid

@@ -41,7 +41,7 @@ def read_pod(item: Json) -> Pod:
         component=next((labels[key] for key in _COMPONENT_LABELS if key in labels), "predictor"),
         ready=_condition(status, "Ready") == "True",
         node=spec.get("nodeName"),
-        gpus=int(sum(amount for key, amount in requests.items() if is_gpu(key.removeprefix("requests.")))),
+        gpus=int(sum(amount for key, amount in requests.items() if _requests_gpu(key))),
         memory=int(requests.get("requests.memory", requests.get("limits.memory", Decimal(0)))),
         requests={key: format_quantity(amount) for key, amount in requests.items()},
         grace=_DEFAULT_GRACE if grace is None else int(grace),
@@ -51,6 +51,11 @@ def read_pod(item: Json) -> Pod:
         trouble=_trouble(status),
         finished=status.get("phase") in {"Succeeded", "Failed"},
     )
+
+
+def _requests_gpu(key: str) -> bool:
+    """Limits are listed beside requests, for quotas; they must not count twice."""
+    return key.startswith("requests.") and is_gpu(key.removeprefix("requests."))
 
 
 def _owner(metadata: Json) -> Owner | None:

@@ -23,9 +23,14 @@ function age(text) {
 
 function why(model) {
   if (model.state === "stopped" && model.holds.length) {
-    return model.holds.map((hold) => hold.actor + (hold.reason ? `: ${hold.reason}` : "")).join("; ");
+    return model.holds.map(held).join("; ");
   }
   return model.message ?? "";
+}
+
+function held(hold) {
+  const place = hold.kind === "external" ? " outside modelswitch" : "";
+  return `Stopped${place} by ${hold.actor.replace(/^external:/, "")}${hold.reason ? `: ${hold.reason}` : ""}`;
 }
 
 function say(text) {

@@ -104,8 +104,8 @@ class Supervisor:
             parts = [keeper.part for keeper in self._keepers.values() if keeper.part.last == last]
             self._signal(children, parts, signal.SIGTERM)
             deadline = time.monotonic() + END_SECONDS
-            while (alive := [part.name for part in parts if self._is_alive(part)]) and time.monotonic() < deadline:
-                await asyncio.sleep(0.02)  # noqa: ASYNC110 - they are the nursery's children: no event to wait for
+            while (alive := [part.name for part in parts if self._is_alive(part)]) and time.monotonic() < deadline:  # noqa: ASYNC110 - they are the nursery's children: no event to wait for
+                await asyncio.sleep(0.02)
             if alive:
                 self._output.say(f"{', '.join(alive)} did not end within {END_SECONDS:g} s and is killed")
             self._signal(children, parts, signal.SIGKILL, group=True)
@@ -156,4 +156,6 @@ class Supervisor:
     def _note_processes(self) -> None:
         """For whoever wants to look at, or kill, one of them: name -> process id."""
         pids = {name: keeper.pid for name, keeper in self._keepers.items() if keeper.pid}
-        (self._settings.folder / "processes.json").write_text(json.dumps(pids, indent=1))
+        unfinished = self._settings.folder / "processes.new"
+        unfinished.write_text(json.dumps(pids, indent=1))
+        unfinished.replace(self._settings.folder / "processes.json")

@@ -1,0 +1,351 @@
+"""Looking at models and acting on them, on the simulated API and on a real one, with KServe at work on it."""
+
+import asyncio
+
+import pytest
+from kserve_objects import graph, inference_service, llm
+
+from events.commands import StartRequested, StopRequested
+from events.model import Kind, ModelRef
+from events.status import State
+from functions.adapters.cluster import Cluster
+from functions.adapters.kserve.grace import Grace
+from functions.adapters.kserve.lookout import Lookout
+from functions.adapters.kserve.resources import Resources
+from functions.adapters.store import Store
+from functions.composition import now
+from functions.interpreter import Interpreter
+from functions.lifecycle.companion import Companion
+from functions.lifecycle.derive import Limits, derive
+from functions.lifecycle.effects import Look, PatchModel, PinOwners
+from functions.lifecycle.errors import Code, PreconditionFailed, Refused
+from functions.lifecycle.observation import Answer, Mode
+from functions.lifecycle.patches import start_patch, stop_patch
+from functions.lifecycle.record import Record
+from functions.lifecycle.request import Request
+from functions.lifecycle.step import take_command, take_hint
+from functions.local.kserve.resources import AUTOSCALER, INFERENCE_GRAPH, LLM_INFERENCE_SERVICE, REVISION
+
+pytest_plugins = ("kserve_here",)
+LIMITS = Limits()
+POD_LABEL = "serving.kserve.io/inferenceservice"
+
+
+class Eyes:
+    """Our adapters on the cluster under test."""
+
+    def __init__(self, cluster: Cluster, store: Store) -> None:
+        self.cluster = cluster
+        self.store = store
+        self.resources = Resources(cluster)
+        self.grace = Grace(cluster)
+        self.lookout = Lookout(cluster, self.resources, self.grace, now)
+        self.interpreter = Interpreter(cluster, self.resources, self.lookout, self.grace, store)
+        self.commands = 0
+
+    async def look(self, ref: ModelRef, verb: str | None = None):
+        return await self.lookout.look(Look(ref, verb=verb, pinned=True))
+
+    async def patch(self, patch: PatchModel) -> None:
+        await self.cluster.json_patch(await self.resources.model(patch.ref), list(patch.operations))
+
+    async def command(self, ref: ModelRef, command, **changes):
+        self.commands += 1
+        request = Request(ref, command, "/test", f"{ref} {self.commands}", "ana", **changes)
+        return await self.interpreter.run(take_command(request, LIMITS))
+
+    async def state(self, ref: ModelRef) -> State:
+        await self.interpreter.run(take_hint(ref, LIMITS))
+        return (await self.store.load(ref)).record.state
+
+
+@pytest.fixture
+async def eyes(world, redis_url, monkeypatch):
+    monkeypatch.setenv("KUBECONFIG", world[0])
+    cluster, store = await Cluster.connect(), Store.connect(redis_url)
+    yield Eyes(cluster, store)
+    await store.close()
+    await cluster.close()
+
+
+def ref(here, name, kind=Kind.INFERENCE_SERVICE):
+    return ModelRef(namespace=here.namespace, name=name, kind=kind)
+
+
+async def stopped(here, eyes, model, label):
+    await here.no_pods(label)
+
+    async def shown():
+        return await eyes.state(model) is State.STOPPED
+
+    await here.seen(shown, f"{model} stopped")
+
+
+async def running(here, eyes, model):
+    async def shown():
+        return await eyes.state(model) is State.RUNNING
+
+    await here.seen(shown, f"{model} running")
+
+
+async def test_a_look_reads_what_the_model_and_its_pods_say(here, eyes):
+    await here.running(inference_service(here.namespace, "seen"))
+    seen = await eyes.look(ref(here, "seen"))
+    assert (seen.mode, seen.ready, seen.stopped_condition) == (Mode.STANDARD, Answer.TRUE, Answer.FALSE)
+    (pod,) = seen.pods
+    assert (pod.ready, pod.component, pod.owner.kind) == (True, "predictor", "ReplicaSet")
+    assert pod.memory == 32 * 1024**2
+    assert derive(seen, Record(ref=seen.ref), LIMITS).state is State.RUNNING
+
+
+async def test_a_model_that_is_not_there_is_not_an_error(here, eyes):
+    assert not (await eyes.look(ref(here, "nobody"))).exists
+
+
+async def test_stop_and_start_leave_the_object_and_its_pod_template_as_they_were(here, eyes):
+    before = await here.running(inference_service(here.namespace, "same"))
+    template = (await here.pods(f"{POD_LABEL}=same"))[0]["metadata"]["labels"]["pod-template-hash"]
+    model = ref(here, "same")
+    assert (await eyes.command(model, StopRequested())).changed
+    await stopped(here, eyes, model, f"{POD_LABEL}=same")
+    assert (await eyes.command(model, StartRequested())).changed
+    await running(here, eyes, model)
+    after = await here.get("same")
+    for volatile in ("resourceVersion", "managedFields"):
+        before["metadata"].pop(volatile, None)
+        after["metadata"].pop(volatile, None)
+    assert after["metadata"] == before["metadata"]
+    assert after["spec"] == before["spec"]
+    assert (await here.pods(f"{POD_LABEL}=same"))[0]["metadata"]["labels"]["pod-template-hash"] == template
+
+
+@pytest.mark.parametrize("mode", ["Standard", "Knative"])
+async def test_a_forced_stop_gives_each_pod_one_second_and_breeds_no_other(here, eyes, mode):
+    name = f"forced-{mode.lower()}"
+    await here.running(inference_service(here.namespace, name, mode=mode))
+    label = f"{POD_LABEL}={name}"
+    names = {pod["metadata"]["name"] for pod in await here.pods(label)}
+    model = ref(here, name)
+    await eyes.command(model, StopRequested(graceful=False))
+
+    async def watched():
+        pods = await here.pods(label)
+        names.update(pod["metadata"]["name"] for pod in pods)
+        return not pods
+
+    await here.seen(watched, "no pod left")
+    assert len(names) == 1
+    await stopped(here, eyes, model, label)
+    receipt = (await eyes.store.load(model)).record.receipt
+    assert [grace.grace_seconds for grace in receipt.grace] == [1]
+    assert await eyes.grace.pins_of(model) == ()
+
+
+async def test_a_pin_left_by_a_crash_is_found_and_taken_away(here, eyes):
+    await here.running(inference_service(here.namespace, "pinned"))
+    model = ref(here, "pinned")
+    seen = await eyes.look(model)
+
+    await eyes.grace.pin(PinOwners(model, (seen.pods[0].owner,)))
+    assert model in await eyes.grace.pinned_models()
+    await eyes.interpreter.run(take_hint(model, LIMITS, pinned=True))
+    assert model not in await eyes.grace.pinned_models()
+    assert await eyes.state(model) is State.RUNNING
+
+
+async def test_a_patch_fails_when_somebody_was_faster(here, eyes):
+    await here.running(inference_service(here.namespace, "raced"))
+    seen = await eyes.look(ref(here, "raced"))
+    await here.annotate("raced", stop="true")
+    with pytest.raises(PreconditionFailed):
+        await eyes.patch(start_patch(seen, without_autoscaler=False))
+
+
+async def test_a_patch_on_a_model_without_any_annotation(here, eyes):
+    """A `test` for null holds where there is nothing, and the empty map does not stay behind."""
+    body = inference_service(here.namespace, "bare")
+    del body["metadata"]["annotations"]
+    await here.make(body)
+    await here.condition("bare", "Ready", "True")
+    await here.edit("bare", lambda obj: obj["metadata"].pop("annotations", None))
+    model = ref(here, "bare")
+    assert (await eyes.look(model)).annotations is None
+    await eyes.command(model, StopRequested())
+    await stopped(here, eyes, model, f"{POD_LABEL}=bare")
+    await eyes.command(model, StartRequested())
+    assert not (await here.get("bare"))["metadata"].get("annotations")
+
+
+async def test_a_stop_from_outside_names_who_set_it(here, eyes):
+    await here.running(inference_service(here.namespace, "outside"))
+    await here.annotate("outside", stop="true")
+    model = ref(here, "outside")
+    await stopped(here, eyes, model, f"{POD_LABEL}=outside")
+    record = (await eyes.store.load(model)).record
+    assert record.reason == "StoppedOutside"
+    assert record.holds[0].actor.startswith("external:")
+    assert record.holds[0].actor != "external:unknown"
+
+
+async def test_scaled_to_zero_looks_running_and_a_stop_keeps_it_down(here, eyes):
+    await here.running(inference_service(here.namespace, "idle-zero", mode="Knative", minReplicas=0))
+    await here.no_pods(f"{POD_LABEL}=idle-zero")
+    model = ref(here, "idle-zero")
+    await running(here, eyes, model)
+    assert (await eyes.store.load(model)).record.reason == "ScaledToZero"
+    await eyes.command(model, StopRequested())
+    await stopped(here, eyes, model, f"{POD_LABEL}=idle-zero")
+
+
+async def test_a_knative_model_comes_back_with_the_same_revision_name(here, eyes):
+    await here.running(inference_service(here.namespace, "revised", mode="Knative", minReplicas=1))
+    model = ref(here, "revised")
+    assert await here.get("revised-predictor-00001", REVISION)
+    await eyes.command(model, StopRequested(graceful=False))
+    await stopped(here, eyes, model, f"{POD_LABEL}=revised")
+    await eyes.command(model, StartRequested())
+    await running(here, eyes, model)
+    assert await here.get("revised-predictor-00001", REVISION)
+    assert (await here.get("revised"))["metadata"]["generation"] == 1
+
+
+async def test_an_llm_inference_service_stops_and_starts(here, eyes):
+    await here.running(llm(here.namespace, "llm"), LLM_INFERENCE_SERVICE)
+    model = ref(here, "llm", Kind.LLM_INFERENCE_SERVICE)
+    await eyes.command(model, StopRequested())
+    await stopped(here, eyes, model, "app.kubernetes.io/name=llm")
+    await eyes.command(model, StartRequested())
+    await running(here, eyes, model)
+
+
+async def test_an_inference_graph_stops_alone(here, eyes):
+    await here.running(inference_service(here.namespace, "member-a"))
+    await here.running(graph(here.namespace, "graph", "member-a"), INFERENCE_GRAPH)
+    model = ref(here, "graph", Kind.INFERENCE_GRAPH)
+    await eyes.command(model, StopRequested())
+    await stopped(here, eyes, model, "serving.kserve.io/inferencegraph=graph")
+    assert await here.pods(f"{POD_LABEL}=member-a")
+    await eyes.command(model, StartRequested())
+    await running(here, eyes, model)
+
+
+async def refused(eyes, model, command):
+    with pytest.raises(Refused) as error:
+        await eyes.command(model, command)
+    return error.value
+
+
+async def test_disable_auto_update_is_refused_with_the_way_out(here, eyes):
+    await here.running(inference_service(here.namespace, "frozen"))
+    await here.annotate("frozen", disable_auto_update="true")
+    error = await refused(eyes, ref(here, "frozen"), StopRequested())
+    assert error.code is Code.STOP_UNSUPPORTED
+    assert "disable-auto-update-" in error.next_action
+    assert "serving.kserve.io/stop" not in (await here.get("frozen"))["metadata"]["annotations"]
+
+
+async def test_a_missing_runtime_is_refused_with_the_way_out(here, eyes):
+    await here.make(inference_service(here.namespace, "lost-runtime", model={"runtime": "no-such-runtime"}))
+    error = await refused(eyes, ref(here, "lost-runtime"), StopRequested())
+    assert "no-such-runtime" in error.message
+
+
+async def test_model_mesh_is_refused(here, eyes):
+    await here.make(inference_service(here.namespace, "mesh", mode="ModelMesh"))
+    assert "ModelMesh" in (await refused(eyes, ref(here, "mesh"), StopRequested())).message
+
+
+async def test_a_canary_is_refused_unless_its_promotion_is_accepted(here, eyes):
+    await here.running(inference_service(here.namespace, "canaried", mode="Knative", minReplicas=1))
+
+    def second_revision(obj):
+        obj["spec"]["predictor"]["canaryTrafficPercent"] = 10
+        obj["spec"]["predictor"]["containerConcurrency"] = 7
+
+    await here.edit("canaried", second_revision)
+    model = ref(here, "canaried")
+
+    async def split():
+        return (await eyes.look(model, verb="stop")).obstacles
+
+    await here.seen(split, "the canary has its share")
+    assert (await refused(eyes, model, StopRequested())).code is Code.CANARY_IN_PROGRESS
+    assert (await eyes.command(model, StopRequested(promote_canary=True))).changed
+
+
+async def test_over_quota_is_refused_by_what_the_last_run_requested(here, eyes):
+    body = inference_service(here.namespace, "quota-bound")
+    await here.running(body)
+    model = ref(here, "quota-bound")
+    await eyes.command(model, StopRequested())
+    await stopped(here, eyes, model, f"{POD_LABEL}=quota-bound")
+    quota = {"metadata": {"name": "tight"}, "spec": {"hard": {"requests.memory": "16Mi"}}}
+    path = f"/api/v1/namespaces/{here.namespace}/resourcequotas"
+    await eyes.cluster.create(path, {"apiVersion": "v1", "kind": "ResourceQuota", **quota})
+    try:
+
+        async def counted():
+            return (await eyes.cluster.get(f"{path}/tight")).get("status", {}).get("hard")
+
+        await here.seen(counted, "the quota is counted")
+        error = await refused(eyes, model, StartRequested())
+        assert error.code is Code.QUOTA_EXCEEDED
+        assert "tight" in error.message
+    finally:
+        await eyes.cluster.delete(f"{path}/tight", {})
+
+
+async def test_a_start_without_the_autoscaler_and_back_with_it(here, eyes):
+
+    before = await here.running(inference_service(here.namespace, "scaled", maxReplicas=3))
+    assert await here.get("scaled-predictor", AUTOSCALER)
+    model = ref(here, "scaled")
+    await eyes.command(model, StopRequested())
+    await stopped(here, eyes, model, f"{POD_LABEL}=scaled")
+    await eyes.command(model, StartRequested(restore_autoscaling=False))
+    await running(here, eyes, model)
+    assert await here.get("scaled-predictor", AUTOSCALER) is None
+    await eyes.command(model, StopRequested())
+    await stopped(here, eyes, model, f"{POD_LABEL}=scaled")
+    await eyes.command(model, StartRequested())
+    await running(here, eyes, model)
+    assert await here.get("scaled-predictor", AUTOSCALER)
+    after = await here.get("scaled")
+    assert after["metadata"]["annotations"] == before["metadata"]["annotations"]
+    assert after["metadata"]["generation"] == before["metadata"]["generation"]
+
+
+async def test_a_page_of_models_sees_what_single_looks_see(here, eyes):
+    await here.running(inference_service(here.namespace, "paged"))
+    page = await eyes.lookout.page(Kind.INFERENCE_SERVICE, "")
+    listed = next(seen for seen in page.observations if seen.ref == ref(here, "paged"))
+    single = await eyes.look(ref(here, "paged"))
+    assert (listed.uid, listed.ready, len(listed.pods)) == (single.uid, single.ready, len(single.pods))
+    assert listed.pods_version > 0
+
+
+async def test_two_people_at_once_get_one_true_end(here, eyes):
+    await here.running(inference_service(here.namespace, "contested"))
+    model = ref(here, "contested")
+    await asyncio.gather(
+        eyes.command(model, StopRequested(), queue=True), eyes.command(model, StartRequested(), queue=True)
+    )
+
+    async def settled():
+        state = await eyes.state(model)
+        wanted = (await eyes.look(model)).stop_wanted
+        return state is (State.STOPPED if wanted else State.RUNNING)
+
+    await here.seen(settled, "both agree")
+
+
+async def test_the_stop_patch_is_one_patch(here, eyes):
+    await here.running(inference_service(here.namespace, "once"))
+    seen = await eyes.look(ref(here, "once"))
+    version = (await here.get("once"))["metadata"]["generation"]
+
+    companion = Companion(holds=(), source="/t", command="c", since=now())
+    await eyes.patch(stop_patch(seen, companion, {}))
+    metadata = (await here.get("once"))["metadata"]
+    assert metadata["generation"] == version
+    assert metadata["annotations"]["serving.kserve.io/stop"] == "true"
