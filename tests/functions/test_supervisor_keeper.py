@@ -61,7 +61,7 @@ async def household(*parts: Part):
 
 
 def shell(name: str, script: str, ready=None, **more) -> Part:
-    return Part(name, SH, ("-c", script), ready or Says("ready"), dict(os.environ), preloaded=False, **more)
+    return Part(name, SH, ("-c", script), ready or Says("ready"), dict(os.environ), imports="none", **more)
 
 
 async def test_a_part_starts_only_when_what_it_needs_is_ready():

@@ -35,9 +35,9 @@ async def _run(sink: str, watched: Sequence[Watched], pings: Sequence[Ping]) -> 
             watching = [_watching(api, item, sender) for item in watched]
             for one in watching:
                 group.create_task(one.run())
+            await asyncio.gather(*(one.started.wait() for one in watching))
             for ping in pings:
                 group.create_task(_ping(ping, sender))
-            await asyncio.gather(*(one.started.wait() for one in watching))
             print(f"watches {api.host} for {', '.join(dict.fromkeys(item.kind for item in watched))}", flush=True)
     finally:
         await api.close()
@@ -48,6 +48,8 @@ def _watching(api: KubernetesApi, watched: Watched, sender: Sender) -> Watching:
 
 
 async def _ping(ping: Ping, sender: Sender) -> None:
+    """On schedule, and once at the start: what existed before the watches began is found now, not seconds later."""
+    await sender.send(ping_event(ping))
     while True:
         await asyncio.sleep(ping.every - time.time() % ping.every)
         await sender.send(ping_event(ping))

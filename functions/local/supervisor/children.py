@@ -9,17 +9,25 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from functions.local.supervisor.part import Part
+from functions.local.supervisor.part import Imports, Part
 
-PRELOAD = (
+WEB = (
+    "aiohttp",
+    "prometheus_client",
+    "starlette.routing",
+    "structlog",
+    "uvicorn.lifespan.on",
+    "uvicorn.loops.auto",
+    "uvicorn.protocols.http.auto",
+    "yaml",
+    "functions.local.broker.ingress",
+)
+ALL = (
     "functions_framework._cli",
     "functions_framework.aio",
     "functions_framework._http.gunicorn",
     "gunicorn.arbiter",
     "uvicorn_worker",
-    "uvicorn.protocols.http.auto",
-    "uvicorn.lifespan.on",
-    "uvicorn.loops.auto",
     "kubernetes.aio",
     "redis.asyncio",
     "functions.commands",
@@ -28,6 +36,8 @@ PRELOAD = (
     "functions.local.kserve.controllers",
     "functions.local.source.watching",
 )
+BEFORE: Mapping[Imports, Sequence[str]] = {"none": (), "web": WEB, "all": ALL}
+"""What is imported before the parts of each kind start, in this order."""
 
 
 class Children:
@@ -63,7 +73,7 @@ class Children:
         )
         return cls(process, outputs, lost)
 
-    def preload(self, modules: Sequence[str] = PRELOAD) -> None:
+    def preload(self, modules: Sequence[str]) -> None:
         self._order({"preload": list(modules)})
 
     async def start(self, part: Part) -> tuple[int, asyncio.Future[int]]:
@@ -76,7 +86,7 @@ class Children:
                 "arguments": part.arguments,
                 "environment": dict(part.environment),
                 "output": self._outputs[part.name],
-                "preloaded": part.preloaded,
+                "preloaded": part.imports != "none",
             }
         )
         pid = await waiting

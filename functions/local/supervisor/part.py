@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Ends:
 
 
 Ready = Answers | Pongs | Says | Ends
+Imports = Literal["none", "web", "all"]
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,8 @@ class Part:
     """One process.
 
     `program` is a Python module, or a path to run as it is. `needs`: names of parts that must be ready before it starts.
-    `preloaded`: forked from the process that has imported what most parts share, instead of starting a fresh Python.
+    `imports`: what is already imported where it starts. "none": a fresh Python, at once; "web": forked as soon as the web
+    server's modules are in; "all": forked when everything that the functions share is.
     `last`: told to end only after the others have ended, because they talk to it while they end.
     """
 
@@ -48,5 +51,5 @@ class Part:
     ready: Ready
     environment: Mapping[str, str] = field(default_factory=dict)
     needs: tuple[str, ...] = ()
-    preloaded: bool = True
+    imports: Imports = "all"
     last: bool = False

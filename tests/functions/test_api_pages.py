@@ -1,0 +1,60 @@
+"""The dashboard, the reference and the counters, as a browser or Prometheus gets them."""
+
+import re
+
+from api_rig import ANN
+
+
+def test_the_dashboard_has_its_data_at_first_paint(world, open_api):
+    name = world.make()
+    open_api.get(f"/api/v1/namespaces/blue/models/{name}/status").raise_for_status()
+    world.synced()
+    page = open_api.get("/")
+    assert page.status_code == 200
+    assert f'data-name="{name}"' in page.text
+    assert "script-src 'self'" in page.headers["content-security-policy"]
+
+
+def test_pages_bring_everything_themselves(open_api):
+    for path in ("/", "/docs"):
+        text = open_api.get(path).text
+        assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=", text)
+        for address in re.findall(r'(?:src|href)="([^"]+)"', text):
+            assert address.startswith("/")
+            assert open_api.get(address).status_code == 200
+
+
+def test_while_the_list_is_rebuilt_the_page_says_so_and_comes_back(world, open_api):
+    world.redis.client().delete("{modelswitch}:synced")
+    page = open_api.get("/")
+    assert (page.status_code, page.headers["refresh"]) == (503, "2")
+    assert "rebuilt" in page.text
+    world.synced()
+
+
+def test_without_a_token_the_page_says_how_to_sign_in(token_api):
+    page = token_api.get("/")
+    assert page.status_code == 401
+    assert "proxy" in page.text
+    assert "data-name" not in page.text
+    assert token_api.get("/", headers=ANN).status_code in {200, 503}
+
+
+def test_the_reference_shows_every_operation_of_openapi(open_api):
+    document = open_api.get("/openapi.json").json()
+    text = open_api.get("/docs").text
+    for path, methods in document["paths"].items():
+        assert path in text
+        for operation in methods.values():
+            assert operation["summary"]
+    stop = document["paths"]["/api/v1/namespaces/{namespace}/models/{name}/stop"]["post"]
+    assert {"200", "202", "401", "403", "404", "409", "413", "422", "503"} <= set(stop["responses"])
+    assert "HTTPValidationError" not in str(document)
+
+
+def test_requests_and_steps_are_counted(world, open_api):
+    name = world.make(ready=False)
+    open_api.post(f"/api/v1/namespaces/blue/models/{name}/stop")
+    text = open_api.get("/metrics").text
+    assert 'modelswitch_steps_total{outcome="changed",verb="stop"}' in text
+    assert 'route="/api/v1/namespaces/{namespace}/models/{name}/stop"' in text
