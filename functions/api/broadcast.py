@@ -10,6 +10,7 @@ from events.model import ModelRef
 from events.status import ModelStatus
 from functions.adapters.store import Change, Store
 from functions.lifecycle.errors import StoreUnavailable
+from functions.logs import logger
 
 READ_SECONDS = 1.0
 QUEUE_LENGTH = 1000
@@ -68,11 +69,15 @@ class Broadcast:
                     position = await self._read(position)
                 except StoreUnavailable:
                     await asyncio.sleep(READ_SECONDS)
+                except Exception:  # noqa: BLE001 - whatever it is, the streams must go on
+                    logger().exception("history could not be read; everybody starts over", action="history-unreadable")
+                    await asyncio.sleep(READ_SECONDS)
+                    position = "unreadable"
 
     async def _read(self, position: str | None) -> str:
         if position is None:
             position = await self._store.last_change()
-        elif not await self._store.has_change(position):
+        elif position == "unreadable" or not await self._store.has_change(position):
             position = await self._store.last_change()
             self._tell(News(position, None))
         for news in await self.news([change async for change in self._store.changes(position, READ_SECONDS)]):

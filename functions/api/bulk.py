@@ -9,6 +9,7 @@ from pydantic import Field
 
 from events.commands import ModelCommand, Verb
 from events.model import Frozen, Kind, ModelRef
+from functions.adapters.cluster import Changed, Missing
 from functions.adapters.identity import NotAllowed, User
 from functions.api.bodies import Calling, CallNow, Origin, parse, parse_command, take_queue
 from functions.api.context import Api
@@ -159,6 +160,13 @@ async def _one(bulk: _Bulk, model: BulkModel) -> BulkItem:
                 "retry_after": error.retry_after,
             }
         )
+    except (Missing, Changed) as error:
+        words = {
+            "code": "ClusterRefused",
+            "message": str(error),
+            "next_action": "Ask again; check KServe if it goes on.",
+        }
+        return item.model_copy(update={"status": 502, **words})
     except ApiError as error:
         found = {"code": str(error.code), "message": error.detail, "next_action": error.next_action}
         return item.model_copy(update={"status": error.status, **found})

@@ -1,7 +1,6 @@
 """What the routes work with, and who is asking."""
 
 import asyncio
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, cast
 
@@ -31,10 +30,15 @@ class Outbox:
         while True:
             await self._waiting.wait()
             self._waiting.clear()
-            with suppress(StepError):
+            try:
                 sent = await self._sink.flush()
-                if sent:
-                    logger().info("facts published", action="facts-published", facts=sent)
+            except StepError:
+                continue
+            except Exception:  # noqa: BLE001 - whatever it is, later facts must still leave
+                logger().exception("facts could not be published", action="publish-failed")
+                continue
+            if sent:
+                logger().info("facts published", action="facts-published", facts=sent)
 
 
 @dataclass(frozen=True)

@@ -63,6 +63,10 @@ class Scene:
         return self.seen.ready is Answer.TRUE and not self.up and self.seen.may_scale_to_zero
 
 
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "!", "?", "…")) else f"{text}."
+
+
 @dataclass(frozen=True)
 class Verdict:
     """`what` happened, and what to do `next`."""
@@ -74,7 +78,7 @@ class Verdict:
 
     @property
     def message(self) -> str | None:
-        return " ".join(part for part in (self.what, self.next) if part) or None
+        return " ".join(_sentence(part) for part in (self.what, self.next) if part) or None
 
 
 @dataclass(frozen=True)
@@ -88,14 +92,14 @@ class Rule:
     says: Callable[[Scene], tuple[str | None, str | None]]
 
 
-def _pods(count: int) -> str:
+def count_pods(count: int) -> str:
     return "1 pod" if count == 1 else f"{count} pods"
 
 
 def _stop_ignored(scene: Scene) -> tuple[str, str]:
     return (
         "StopIgnored",
-        f"KServe has not acted on the stop for {scene.elapsed.total_seconds():.0f}s and {_pods(len(scene.up))} still "
+        f"KServe has not acted on the stop for {scene.elapsed.total_seconds():.0f}s and {count_pods(len(scene.up))} still "
         "run.",
     )
 
@@ -104,14 +108,14 @@ def _pods_not_gone(scene: Scene) -> tuple[str, str]:
     nodes = ", ".join(sorted({pod.node for pod in scene.seen.pods if pod.node})) or "no node"
     return (
         "PodsNotGone",
-        f"{_pods(len(scene.seen.pods))} on {nodes} did not end within the grace of {scene.grace.total_seconds():.0f}s.",
+        f"{count_pods(len(scene.seen.pods))} on {nodes} did not end within the grace of {scene.grace.total_seconds():.0f}s.",
     )
 
 
 def _draining(scene: Scene) -> tuple[str, str]:
     return (
         "Draining",
-        f"{_pods(len(scene.seen.pods))} may finish requests for up to {scene.grace.total_seconds():.0f}s.",
+        f"{count_pods(len(scene.seen.pods))} may finish requests for up to {scene.grace.total_seconds():.0f}s.",
     )
 
 
@@ -130,7 +134,7 @@ def _running(scene: Scene) -> tuple[str | None, str | None]:
         trouble = scene.troubled.trouble
         return (
             "Degraded",
-            f"{scene.ready_pods} of {_pods(len(scene.up))} ready; {scene.troubled.name}: {trouble.message}",
+            f"{scene.ready_pods} of {count_pods(len(scene.up))} ready; {scene.troubled.name}: {trouble.message}",
         )
     return None, None
 
@@ -152,7 +156,7 @@ def _model_trouble(scene: Scene) -> tuple[str, str]:
 def _deadline(scene: Scene) -> tuple[str, str]:
     return (
         "StartDeadlineExceeded",
-        f"Not ready after {scene.elapsed.total_seconds():.0f}s ({scene.ready_pods} of {_pods(len(scene.up))} ready).",
+        f"Not ready after {scene.elapsed.total_seconds():.0f}s ({scene.ready_pods} of {count_pods(len(scene.up))} ready).",
     )
 
 
@@ -163,7 +167,7 @@ def _starting(scene: Scene) -> tuple[str, str]:
         return "AwaitingPods", "KServe has not made the pods yet."
     if scene.ready_pods == len(scene.up):
         return "AwaitingRoute", "The pods are ready; KServe has not opened the route yet."
-    return "PodsStarting", f"{scene.ready_pods} of {_pods(len(scene.up))} ready."
+    return "PodsStarting", f"{scene.ready_pods} of {count_pods(len(scene.up))} ready."
 
 
 RULES: tuple[Rule, ...] = (

@@ -13,12 +13,15 @@ Ledger = dict[str, SeenPod]
 
 
 def seen_pod(pod: Pod) -> SeenPod:
-    """A pod that is bound to no node holds nothing yet, so nothing will be freed."""
+    """A pod that is bound to no node holds nothing yet, so nothing will be freed.
+
+    A deletion grace of 0 is the kubelet's own last word once the process has ended, not what the pod was given.
+    """
     return SeenPod(
         name=pod.name,
         gpus=pod.gpus if pod.holds_resources else 0,
         memory=pod.memory if pod.holds_resources else 0,
-        given=pod.deletion_grace,
+        given=pod.deletion_grace or None,
     )
 
 

@@ -4,6 +4,7 @@ from typing import NoReturn
 
 from events.commands import StartRequested, StopRequested
 from events.status import State
+from functions.lifecycle.derive import count_pods
 from functions.lifecycle.errors import Code, NotFound, Refused
 from functions.lifecycle.observation import Mode, Observation
 from functions.lifecycle.record import Record
@@ -49,7 +50,7 @@ def refuse_start(record: Record, seen: Observation, request: Request, command: S
     if stopping and not request.queue:
         raise Refused(
             Code.STOP_IN_PROGRESS,
-            f"{seen.ref} is still stopping: {len(seen.pods)} pods left",
+            f"{seen.ref} is still stopping: {count_pods(len(seen.pods))} left",
             'Ask again when it is stopped, or send {"queue": true} and it starts when the last pod is gone.',
             retry_after=2,
         )

@@ -27,6 +27,7 @@ from functions.lifecycle.effects import (
     Published,
     Release,
     StepAnswer,
+    UnpinOwners,
 )
 from functions.lifecycle.errors import (
     Code,
@@ -101,6 +102,8 @@ def take_hint(
             return StepAnswer(202)
         seen: Observation = yield Look(ref, pinned=pinned)
         if not seen.exists:
+            if seen.pins:
+                yield UnpinOwners(ref, tuple(pin.owner for pin in seen.pins))
             yield Commit(ref, loaded.revision, None, audit=_gone(record, seen), forget=True)
             return StepAnswer(202)
         decision = decide(record, seen, None, limits, loaded.planned)

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -15,12 +16,14 @@ ROOT = Path(__file__).parents[2]
 def main() -> int:
     """Until Ctrl-C; 1 when something must be put right before it can start."""
     try:
-        settings = read(os.environ, Path(os.environ.get("RUN_FOLDER") or ".run"))
+        settings = read(os.environ, Path(os.environ.get("RUN_FOLDER") or ROOT / ".run"))
         held = lock(settings.folder)
         check_ports(settings)
     except Refused as refusal:
         print(f"modelswitch can't start: {refusal}", file=sys.stderr)
         return 1
+    if settings.kubeconfig is None:  # the last run's simulated cluster is gone: so is what was known of it
+        shutil.rmtree(settings.state, ignore_errors=True)
     settings.state.mkdir(parents=True, exist_ok=True)
     made = plan.make(settings, os.environ, ROOT, free_ports(plan.PORTS_NEEDED))
     asyncio.run(Supervisor(settings, made, [held.fileno()]).run())

@@ -227,6 +227,13 @@ async def test_a_redis_that_is_away_says_so():
     await away.close()
 
 
+async def test_a_command_on_a_model_that_never_was_leaves_nothing_for_good(store, raw):
+    request = asked()
+    claimed = await store.claim(Claim(request))
+    await store.release(Release(claimed.token, request))
+    assert all([await raw.ttl(key) > 0 for key in await raw.keys()])
+
+
 async def expire_leases(raw) -> None:
     """As if 15 s had passed."""
     for key in await raw.keys("*:seen:*"):

@@ -7,11 +7,14 @@ from api_server import pods
 
 
 class PodRecorder:
-    """Watches until closed. `came` and `gone` are moments of time.monotonic by uid; `names` and `last` likewise."""
+    """Watches until closed. By uid: `came` and `gone` are moments of time.monotonic, `given` the grace in seconds.
+
+    Shortly before a pod goes its grace says 0, whatever it had: that is the kubelet's last word.
+    """
 
     def __init__(self, api, namespace, selector):
         self._api, self._path, self._selector = api, pods(namespace), selector
-        self.came, self.gone, self.last = {}, {}, {}
+        self.came, self.gone, self.last, self.given = {}, {}, {}, {}
         self._open = threading.Event()
         self._closed = False
         self.error = None
@@ -42,6 +45,8 @@ class PodRecorder:
         self.last[uid] = pod
         if kind == "DELETED":
             self.gone[uid] = now
+        if grace := pod["metadata"].get("deletionGracePeriodSeconds"):
+            self.given[uid] = grace
 
     @property
     def extra(self):
@@ -60,8 +65,8 @@ class PodRecorder:
 
     @property
     def graces(self):
-        """The grace of each pod at its end, in seconds."""
-        return [self.last[uid]["metadata"].get("deletionGracePeriodSeconds") for uid in self.gone]
+        """The grace that each pod got, in seconds."""
+        return sorted(self.given.values())
 
     def close(self):
         self._closed = True

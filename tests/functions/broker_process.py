@@ -154,6 +154,6 @@ def headers(event_id: str = "1", **more) -> dict:
     return {**usual, "content-type": "application/json", **{f"ce-{name}": value for name, value in more.items()}}
 
 
-async def post(url: str, headers: dict, body: bytes = b"{}", method: str = "POST") -> tuple[int, str]:
+async def post(url: str, headers: dict, body=b"{}", method: str = "POST") -> tuple[int, str]:
     async with aiohttp.ClientSession() as session, session.request(method, url, headers=headers, data=body) as answer:
         return answer.status, await answer.text()

@@ -31,6 +31,14 @@ class MakeRun:
         self.reading = asyncio.create_task(self._read())
         return self
 
+    async def __aenter__(self):
+        return await self.start()
+
+    async def __aexit__(self, *_):
+        if self.process.returncode is None:
+            self.process.send_signal(signal.SIGINT)
+            await self.ended()
+
     async def _read(self):
         async for line in self.process.stdout:
             self.lines.append(line.decode().rstrip())
@@ -61,11 +69,6 @@ class MakeRun:
         code = await asyncio.wait_for(self.process.wait(), 20)
         await self.reading
         return code
-
-    async def cleanup(self):
-        if self.process.returncode is None:
-            self.process.send_signal(signal.SIGINT)
-            await self.ended()
 
 
 def is_gone(group: int) -> bool:

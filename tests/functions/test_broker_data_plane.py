@@ -120,6 +120,15 @@ async def test_more_than_a_mebibyte_is_413_and_a_mebibyte_is_not(running, receiv
     assert (await post(running.url, headers(), b"x" * (1024 * 1024 + 1)))[0] == 413
 
 
+async def test_more_than_a_mebibyte_in_chunks_of_unsaid_length_is_413(running, receiver):
+    async def chunks():
+        for _ in range(17):
+            yield b"x" * (64 * 1024)
+
+    assert (await post(running.url, headers(), chunks()))[0] == 413
+    assert not receiver.arrived
+
+
 async def test_the_root_is_the_default_broker_and_another_path_is_404(running, receiver):
     root = running.url.rsplit("/", 2)[0]
     assert running.url == f"{root}/test/default"

@@ -1,6 +1,7 @@
 """`make run` as a whole: everything comes up, a part that is killed comes back, and nothing is left at the end."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -24,12 +25,9 @@ EVERYBODY = {"redis", "kubernetes", "kserve", "broker", "source", "api"} | {
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def product(tmp_path_factory):
-    running = await MakeRun(tmp_path_factory.mktemp("run")).start()
-    try:
+    async with MakeRun(tmp_path_factory.mktemp("run")) as running:
         await running.up()
         yield running
-    finally:
-        await running.cleanup()
 
 
 async def test_everything_is_up_and_said_so_once(product):
@@ -57,8 +55,8 @@ async def test_every_line_carries_its_writers_name(product):
 
 
 async def test_a_second_run_in_the_same_folder_is_refused(product):
-    second = await MakeRun(product.folder).start()
-    assert await second.ended() == 1
+    async with MakeRun(product.folder) as second:
+        assert await second.ended() == 1
     assert second.said("already at work in this folder")
     assert second.said(str(product.process.pid))
 
@@ -83,39 +81,56 @@ async def test_the_samples_are_made_again_when_the_simulated_cluster_was_killed(
 
 
 async def test_an_interrupt_ends_everything_within_seconds(tmp_path):
-    running = await MakeRun(tmp_path).start()
-    await running.up()
-    pids = running.pids()
-    begun = time.monotonic()
-    running.process.send_signal(signal.SIGINT)
-    assert await running.ended() == 0
+    async with MakeRun(tmp_path) as running:
+        await running.up()
+        pids = running.pids()
+        begun = time.monotonic()
+        running.process.send_signal(signal.SIGINT)
+        assert await running.ended() == 0
     assert time.monotonic() - begun < 8
     assert not [name for name, pid in pids.items() if not is_gone(pid)]
     assert running.said("modelswitch has ended")
 
 
+@pytest.mark.parametrize("text", ["simulated Kubernetes API listens", "takes events"])
+async def test_an_interrupt_while_everything_starts_is_heard(tmp_path, text):
+    async with MakeRun(tmp_path) as running:
+        await until(lambda: running.said(text), "the first parts are there")
+        pids = running.pids()
+        begun = time.monotonic()
+        running.process.send_signal(signal.SIGTERM)
+        assert await running.ended() == 0
+    assert time.monotonic() - begun < 5
+    assert not [name for name, pid in pids.items() if not is_gone(pid)]
+    assert "Traceback" not in running.text()
+
+
 async def test_nothing_outlives_a_killed_supervisor(tmp_path):
-    running = await MakeRun(tmp_path).start()
-    await running.up()
-    pids = running.pids()
-    running.process.kill()
-    await running.process.wait()
-    await until(lambda: all(is_gone(pid) for pid in pids.values()), "every part has ended", 10)
-    await until(lambda: is_gone(running.process.pid), "the supervisor's own processes have ended")
+    async with MakeRun(tmp_path) as running:
+        await running.up()
+        pids = running.pids()
+        running.process.kill()
+        await running.process.wait()
+    try:
+        await until(lambda: all(is_gone(pid) for pid in pids.values()), "every part has ended", 10)
+    finally:
+        for pid in pids.values():
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(pid, signal.SIGKILL)
 
 
 @pytest.mark.parametrize("which", ["PORT", "BROKER_PORT"])
 async def test_a_taken_port_is_said_with_the_way_out_before_anything_starts(tmp_path, which):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        running = await MakeRun(tmp_path, **{which: port}).start()
-        assert await running.ended() == 1
+        async with MakeRun(tmp_path, **{which: port}) as running:
+            assert await running.ended() == 1
     assert running.said(f"port {port}")
     assert running.said(f"{which}=")
     assert not (tmp_path / "processes.json").exists()
 
 
 async def test_a_kubeconfig_that_does_not_exist_is_said(tmp_path):
-    running = await MakeRun(tmp_path, KUBECONFIG=str(tmp_path / "nowhere")).start()
-    assert await running.ended() == 1
+    async with MakeRun(tmp_path, KUBECONFIG=str(tmp_path / "nowhere")) as running:
+        assert await running.ended() == 1
     assert running.said("does not exist")

@@ -43,7 +43,8 @@ class Lookout:
             self._events_allowed(ref.namespace) if ask.by_event else _yes(),
         )
         if item is None:
-            return Observation(ref, self._clock(), exists=False, events_allowed=allowed)
+            pins = await self._grace.pins_of(ref) if ask.pinned else ()
+            return Observation(ref, self._clock(), exists=False, events_allowed=allowed, pins=pins)
         model = Model(ref.kind, item)
         seen = read_observation(ref, model, listed, self._clock())
         return replace(

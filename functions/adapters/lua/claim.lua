@@ -31,4 +31,5 @@ redis.call('HSET', KEYS[1], 'state', 'pending', 'token', token, 'until', now + l
   'fingerprint', ARGV[4])
 redis.call('EXPIRE', KEYS[1], ARGV[3])
 redis.call('HSET', KEYS[2], 'busy', token, 'busy_until', now + lease)
+if not model[2] then redis.call('EXPIRE', KEYS[2], ARGV[3]) end
 return {'new', now, first, model[1] or '0', model[2] or '', model[3] or '', tonumber(seq), redelivered and 1 or 0}

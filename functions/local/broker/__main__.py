@@ -53,7 +53,9 @@ def main() -> int:
     for broker in brokers:
         names = ", ".join(trigger.name for trigger in broker.triggers)
         print(f"http://{given.host}:{bound.getsockname()[1]}{broker.path} takes events for {names}", flush=True)
-    config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=2)
+    config = uvicorn.Config(
+        app, log_level="warning", access_log=False, timeout_graceful_shutdown=2, timeout_keep_alive=75
+    )
     try:
         uvicorn.Server(config).run(sockets=[bound])
     finally:

@@ -16,6 +16,8 @@ from functions.local.broker.meters import DELIVERIES
 from functions.local.broker.queue import Delivery, Queue
 
 Key = tuple[str, str]
+KEEP_ALIVE_SECONDS = 1.0
+"""Shorter than any subscriber's (gunicorn's 2 s): a connection that it closes just when it is used again is a lost attempt."""
 log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
 
@@ -41,7 +43,9 @@ class Dispatcher:
         return len(matching)
 
     async def run(self) -> None:
-        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as self._session:
+        async with aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_SECONDS)
+        ) as self._session:
             self._resume()
             async with asyncio.TaskGroup() as group:
                 for lane in self._lanes.values():

@@ -4,9 +4,14 @@ import asyncio
 import heapq
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+import structlog
 
 from functions.local.broker.queue import Delivery
 
+log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
+TROUBLE_SECONDS = 5.0
 AT_ONCE = 50
 """Deliveries under way, as the functions' containerConcurrency."""
 
@@ -40,8 +45,12 @@ class Lane:
             await asyncio.gather(*self._under_way, return_exceptions=True)
 
     async def _one(self, delivery: Delivery) -> None:
+        """A full disk, for one, must not end a delivery that was accepted."""
         try:
             await self._deliver(delivery)
+        except Exception:
+            log.exception("a delivery failed here, tried again later", action="deliver", trigger=delivery.trigger)
+            self.add(replace(delivery, due=time.time() + TROUBLE_SECONDS))
         finally:
             self._slots.release()
 

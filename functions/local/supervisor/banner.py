@@ -4,7 +4,7 @@ from functions.local.supervisor.plan import Plan
 from functions.local.supervisor.settings import Settings
 
 _CURL = """curl -i {broker} -H 'content-type: application/json' \\
-      -H 'ce-specversion: 1.0' -H 'ce-id: 1' -H 'ce-source: /me' \\
+      -H 'ce-specversion: 1.0' -H "ce-id: $(date +%s)" -H 'ce-source: /me' \\
       -H 'ce-type: dev.modelswitch.model.stop-requested.v1' \\
       -H 'ce-subject: namespaces/{namespace}/inferenceservices/{name}' -d '{{}}'"""
 
@@ -25,6 +25,7 @@ def banner(settings: Settings, plan: Plan, seconds: float) -> str:
         f"  modelswitch stop {name} --namespace {namespace}{server}",
         f"  curl -X POST {settings.url}/api/v1/namespaces/{namespace}/models/{name}/stop",
         f"  {_CURL.format(broker=plan.broker_url, namespace=namespace, name=name)}",
+        *([] if simulated else ["  (by event: once its namespace has the label modelswitch.dev/events=allow)"]),
         "",
         "Ctrl-C ends everything.",
         "",

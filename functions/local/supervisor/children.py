@@ -98,6 +98,8 @@ class Children:
 
     async def close(self) -> None:
         """The nursery ends whatever is left."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.terminate()
         if self._process.stdin:
             self._process.stdin.close()
         await self._process.wait()

@@ -5,7 +5,8 @@ imports fill is memory that all share. Nothing is connected and no thread runs w
 
 Orders come as JSON lines on stdin: {"preload": [modules]}, {"start": NAME, "program", "arguments", "environment", "output":
 file descriptor, "preloaded": bool}. Notices go out on stdout: {"name", "pid"} and later {"name", "pid", "exit"}.
-Every part leads a process group. When stdin ends, so does everything: nothing outlives a supervisor that was killed.
+Every part leads a process group. When stdin ends or SIGTERM comes, everything ends: nothing outlives a supervisor that was
+killed.
 """
 
 import contextlib
@@ -29,15 +30,17 @@ class Nursery:
     def __init__(self) -> None:
         self._names: dict[int, str] = {}
         self._buffer = b""
+        self._over = False
         self._woken, wake = os.pipe()
         os.set_blocking(wake, False)
         os.set_blocking(self._woken, False)
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGTERM, self._asked_to_end)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def run(self) -> dict[str, Any] | None:
-        while True:
+        while not self._over:
             readable, _, _ = select.select([0, self._woken], [], [])
             if self._woken in readable:
                 with contextlib.suppress(BlockingIOError):
@@ -45,18 +48,21 @@ class Nursery:
                 self._reap()
             if 0 in readable:
                 chunk = os.read(0, 1 << 20)
-                if not chunk:
-                    self._end()
-                    return None
+                self._over = self._over or not chunk
                 self._buffer += chunk
-                while b"\n" in self._buffer:
+                while b"\n" in self._buffer and not self._over:
                     line, self._buffer = self._buffer.split(b"\n", 1)
                     if mine := self._obey(json.loads(line)):
                         return mine
+        self._end()
+        return None
+
+    def _asked_to_end(self, *_: object) -> None:
+        self._over = True
 
     def _obey(self, order: dict[str, Any]) -> dict[str, Any] | None:
         if "preload" in order:
-            _preload(order["preload"])
+            self._preload(order["preload"])
         if "start" not in order:
             return None
         pid = os.fork()
@@ -67,6 +73,17 @@ class Nursery:
         self._names[pid] = order["start"]
         _notify({"name": order["start"], "pid": pid})
         return None
+
+    def _preload(self, modules: list[str]) -> None:
+        """Without garbage collection, which only slows imports down; and what is there now is never looked at again, so
+        that its memory stays shared.
+        """
+        gc.disable()
+        for module in modules:
+            if not self._over:
+                importlib.import_module(module)
+        gc.freeze()
+        gc.enable()
 
     def _reap(self) -> None:
         while self._names:
@@ -88,17 +105,6 @@ class Nursery:
             _signal_group(pid, signal.SIGKILL)
 
 
-def _preload(modules: list[str]) -> None:
-    """Without garbage collection, which only slows imports down; and what is there now is never looked at again, so that
-    its memory stays shared.
-    """
-    gc.disable()
-    for module in modules:
-        importlib.import_module(module)
-    gc.freeze()
-    gc.enable()
-
-
 def _notify(notice: dict[str, Any]) -> None:
     with contextlib.suppress(BrokenPipeError):
         os.write(1, json.dumps(notice).encode() + b"\n")
@@ -113,7 +119,7 @@ def _become(order: dict[str, Any]) -> None:
     """In the child: its own group, output and environment, and none of the nursery's files and signals."""
     os.setpgid(0, 0)
     signal.set_wakeup_fd(-1)
-    for number in (signal.SIGCHLD, signal.SIGINT):
+    for number in (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)

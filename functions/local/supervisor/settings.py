@@ -1,5 +1,6 @@
 """What the environment decides about `make run`, and what is checked before anything starts."""
 
+import errno
 import fcntl
 import hashlib
 import os
@@ -28,7 +29,7 @@ class Settings:
 
     @property
     def state(self) -> Path:
-        """Another cluster is another world: its records and its queue are kept apart."""
+        """Another cluster is another world: its records and its queue are kept apart. The simulated one ends with the run."""
         if self.kubeconfig is None:
             return self.folder / "simulated"
         return self.folder / f"cluster-{hashlib.sha256(self.kubeconfig.encode()).hexdigest()[:8]}"
@@ -98,5 +99,7 @@ def _check_free(port: int, whose: str, way_out: str) -> None:
     try:
         socket.create_server((HOST, port)).close()
     except OSError as error:
-        reason = "is taken by another process" if error.errno == 98 else f"can't be used ({error.strerror})"
+        reason = (
+            "is taken by another process" if error.errno == errno.EADDRINUSE else f"can't be used ({error.strerror})"
+        )
         raise Refused(f"port {port} for {whose} {reason}. Choose another: `{way_out} make run`.") from error

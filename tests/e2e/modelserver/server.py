@@ -4,7 +4,8 @@ Behaves as KServe's sklearnserver does, which PyPI does not carry (kserve/kserve
 - exactly one *.joblib, *.pkl or *.pickle in `--model_dir` is the model; one that can't be unpickled ends the process;
 - an empty folder starts the server WITHOUT a model: the pod gets Ready, and every request answers 404.
 
-Two additions for tests: where `--model_dir` does not exist (no storageUri) it serves iris, trained in memory, and
+Its own limit of 30 s for requests under way at SIGTERM (`grace_period`, which no argument sets) is lifted, so that the
+pod's grace alone decides. Two additions for tests: where `--model_dir` does not exist (no storageUri) it serves iris, trained in memory, and
 `"sleep_seconds": N` in a V1 payload holds that request for N seconds, so that a stop can meet a request under way.
 """
 
@@ -23,6 +24,7 @@ from kserve.utils.utils import get_predict_input, get_predict_response
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
 
+GRACE_SECONDS = 3600
 MODEL_SUFFIXES = {".joblib", ".pkl", ".pickle"}
 
 
@@ -94,9 +96,10 @@ def main() -> None:
         model.load()
     except ModelMissingError:
         logger.error("no model file in %s: starting without a model", args.model_dir)
-        kserve.ModelServer(registered_models=SklearnRepository(args.model_dir)).start([])
+        repository = SklearnRepository(args.model_dir)
+        kserve.ModelServer(registered_models=repository, grace_period=GRACE_SECONDS).start([])
     else:
-        kserve.ModelServer().start([model])
+        kserve.ModelServer(grace_period=GRACE_SECONDS).start([model])
 
 
 if __name__ == "__main__":

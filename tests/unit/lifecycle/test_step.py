@@ -150,6 +150,16 @@ def test_a_tick_between_pin_and_patch_does_not_take_the_pin_away():
     assert not world.pinned
 
 
+def test_a_model_deleted_while_it_was_pinned_leaves_no_pin():
+    world = World()
+    world.hint()
+    world.command(stop(graceful=False), crash_before=6)
+    assert world.pinned
+    world.exists = False
+    world.hint()
+    assert not world.pinned
+
+
 def test_an_old_hint_costs_no_look():
     world = World()
     world.hint()

@@ -33,6 +33,7 @@ class World:
     pods: list[Pod] = field(default_factory=lambda: [a_pod()])
     said_stopped: bool = False
     pinned: bool = False
+    exists: bool = True
     version: int = 10
     now: datetime = NOW
     redis: bool = True
@@ -112,7 +113,7 @@ class World:
         return Observation(
             ref=REF,
             observed_at=self.now,
-            exists=True,
+            exists=self.exists,
             uid="model-1",
             version=self.version,
             pods_version=self.version,

@@ -1,0 +1,60 @@
+"""What somebody else does, with kubectl or another dashboard: adopted as it is, said whose it was, and left alone."""
+
+from deadlines import eventually
+from kserve_models import COMPANION, STOP, inference_service
+from place import lasting
+
+
+def test_a_stop_from_outside_is_shown_with_who_did_it_and_can_be_started(place):
+    before = place.running(inference_service("model"))
+    place.annotate("model", stop="true")
+    stopped = place.until("model", "stopped")
+    assert stopped["reason"] == "StoppedOutside"
+    assert [(hold["kind"], hold["actor"]) for hold in stopped["holds"]] == [("external", "external:kubectl-annotate")]
+    assert COMPANION not in place.annotations("model")
+    assert stopped["receipt"]["pods"] == 1
+    place.start("model")
+    place.until("model", "running")
+    assert lasting(place.get("model")) == lasting(before)
+
+
+def test_a_start_from_outside_leaves_our_note_which_the_next_stop_clears(place):
+    place.running(inference_service("model"))
+    first = place.stop("model", reason="first")
+    place.until("model", "stopped")
+    place.annotate("model", manager="dashboard", stop="false")
+    running = place.until("model", "running")
+    assert (running["holds"], running["desired"]) == ([], "running")
+    assert COMPANION in place.annotations("model")
+    assert any(entry["actor"] == "external:dashboard" for entry in place.history("model"))
+
+    place.stop("model", reason="second")
+    stopped = place.until("model", "stopped")
+    assert [hold["reason"] for hold in stopped["holds"]] == ["second"]
+    place.start("model")
+    place.until("model", "running")
+    annotations = place.annotations("model")
+    assert COMPANION not in annotations
+    assert annotations[STOP] == "false"
+    assert first["status"]["state"] == "stopping"
+
+
+def test_a_model_that_was_stopped_before_anybody_looked_is_shown_so(place):
+    place.make(inference_service("model", annotations={STOP: "TRUE"}))
+    stopped = place.until("model", "stopped")
+    assert (stopped["reason"], stopped["holds"][0]["kind"]) == ("StoppedOutside", "external")
+    place.start("model")
+    place.until("model", "running")
+    assert STOP not in place.annotations("model")
+
+
+def test_an_absent_annotation_passes_a_test_for_null(place):
+    """What the guards of every PATCH rest on (functions/lifecycle/patches.py)."""
+    place.make(inference_service("bare", mode=None))
+    path = "/apis/serving.kserve.io/v1beta1/namespaces/{}/inferenceservices/bare".format(place.namespace)
+    nothing = {"op": "test", "path": "/metadata/annotations", "value": None}
+    place.api.json_patch(path, nothing, {"op": "add", "path": "/metadata/annotations", "value": {"a": "b"}})
+    absent = {"op": "test", "path": "/metadata/annotations/serving.kserve.io~1stop", "value": None}
+    place.api.json_patch(path, absent, {"op": "add", "path": "/metadata/annotations/c", "value": "d"})
+    kept = eventually(lambda: place.annotations("bare"), "annotations", 5)
+    assert (kept["a"], kept["c"]) == ("b", "d")
