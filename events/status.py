@@ -35,7 +35,7 @@ class Hold(Frozen):
 
 
 class PodGrace(Frozen):
-    """What one pod held, and the grace that it really got; `None` where the pod was gone before anybody looked."""
+    """What one pod held, and the grace that it really got: what was seen on it, else what was set for it."""
 
     name: str
     gpus: int

@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, unquote
 
+from cloudevents.conversion import to_binary as library_to_binary
+from cloudevents.conversion import to_structured as library_to_structured
 from cloudevents.exceptions import GenericException
 from cloudevents.http import CloudEvent, from_http
-from cloudevents.http import to_binary as library_to_binary
-from cloudevents.http import to_structured as library_to_structured
 
 from events.errors import Malformed
 

@@ -22,6 +22,7 @@ def seen_pod(pod: Pod) -> SeenPod:
         gpus=pod.gpus if pod.holds_resources else 0,
         memory=pod.memory if pod.holds_resources else 0,
         given=pod.deletion_grace or None,
+        own=pod.grace if pod.node else 0,
     )
 
 
@@ -49,7 +50,12 @@ def merge(ledger: Mapping[str, SeenPod], seen: Observation) -> Ledger:
     for last in seen.companion.pods if seen.companion else ():
         merged.setdefault(
             last.uid,
-            SeenPod(name=last.name, gpus=last.gpus * last.bound, memory=last.memory * last.bound),
+            SeenPod(
+                name=last.name,
+                gpus=last.gpus * last.bound,
+                memory=last.memory * last.bound,
+                own=last.grace if last.bound else 0,
+            ),
         )
     for pod in seen.pods:
         before = merged.get(pod.uid)
@@ -58,12 +64,12 @@ def merge(ledger: Mapping[str, SeenPod], seen: Observation) -> Ledger:
         gpus, memory = (
             (max(before.gpus, now.gpus), max(before.memory, now.memory)) if before else (now.gpus, now.memory)
         )
-        merged[pod.uid] = SeenPod(name=now.name, gpus=gpus, memory=memory, given=given)
+        merged[pod.uid] = SeenPod(name=now.name, gpus=gpus, memory=memory, given=given, own=now.own)
     return merged
 
 
 def write_receipt(ledger: Mapping[str, SeenPod], run: Run, now: datetime, *, complete: bool) -> Receipt:
-    """`given` falls back to the grace that was pinned for every pod; else a pod that nobody saw ending shows None."""
+    """A pod that nobody saw ending got the grace that was pinned for it, or its own: that is what Kubernetes gives."""
     pods = sorted(ledger.values(), key=lambda pod: pod.name)
     return Receipt(
         pods=len(pods),
@@ -75,7 +81,7 @@ def write_receipt(ledger: Mapping[str, SeenPod], run: Run, now: datetime, *, com
                 name=pod.name,
                 gpus=pod.gpus,
                 memory=format_memory(pod.memory),
-                grace_seconds=pod.given if pod.given is not None else run.grace,
+                grace_seconds=next((value for value in (pod.given, run.grace, pod.own) if value is not None), None),
             )
             for pod in pods
         ),

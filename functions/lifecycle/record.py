@@ -14,12 +14,16 @@ Desired = Literal["running", "stopped"]
 
 
 class SeenPod(Frozen):
-    """A pod that was seen, kept until the receipt counts it. `given` is the grace that Kubernetes gave it."""
+    """A pod that was seen, kept until the receipt counts it.
+
+    `given` is the grace that Kubernetes was seen to give it, `own` that of its spec, which a plain stop gives.
+    """
 
     name: str
     gpus: int
     memory: int
     given: int | None = None
+    own: int | None = None
 
 
 class Run(Frozen):

@@ -87,3 +87,7 @@ def _state_of(path: Path, group: int) -> str | None:
     except OSError:
         return None
     return state if int(its_group) == group else None
+
+
+def parent_of(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])

@@ -11,7 +11,7 @@ import httpx
 import pytest
 import pytest_asyncio
 from broker_process import until
-from supervised import MakeRun, is_gone
+from supervised import MakeRun, is_gone, parent_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 EVERYBODY = {"redis", "kubernetes", "kserve", "broker", "source", "api"} | {
@@ -80,6 +80,17 @@ async def test_the_samples_are_made_again_when_the_simulated_cluster_was_killed(
     await until(lambda: product.text().count("sample objects made") > made, "the samples are made again", 30)
 
 
+async def test_everything_comes_back_when_the_process_that_forks_it_was_killed(product):
+    before = product.pids()
+    os.kill(parent_of(before["stop"]), signal.SIGKILL)
+    await until(lambda: not set(before.values()) & set(product.pids().values()), "everybody has a new process", 30)
+    assert all(is_gone(pid) for pid in before.values())
+    end = time.monotonic() + 30
+    while not await product.healthy():
+        assert time.monotonic() < end, product.text()
+        await asyncio.sleep(0.1)
+
+
 async def test_an_interrupt_ends_everything_within_seconds(tmp_path):
     async with MakeRun(tmp_path) as running:
         await running.up()
@@ -117,6 +128,13 @@ async def test_nothing_outlives_a_killed_supervisor(tmp_path):
         for pid in pids.values():
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(pid, signal.SIGKILL)
+
+
+async def test_what_is_missing_is_said_when_it_does_not_come_up(tmp_path):
+    async with MakeRun(tmp_path, REDIS_URL="redis://127.0.0.1:9/0") as running:
+        await until(lambda: running.said("api says"), "the reason", 40)
+    assert running.said("still waiting for api;")
+    assert "Redis does not answer" in running.text()
 
 
 @pytest.mark.parametrize("which", ["PORT", "BROKER_PORT"])

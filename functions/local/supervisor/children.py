@@ -96,10 +96,13 @@ class Children:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(pid, number) if group else os.kill(pid, number)
 
-    async def close(self) -> None:
-        """The nursery ends whatever is left."""
+    def start_nothing_more(self) -> None:
+        """Orders that are still on their way are forgotten."""
         with contextlib.suppress(ProcessLookupError):
             self._process.terminate()
+
+    async def close(self) -> None:
+        """The nursery ends whatever is left."""
         if self._process.stdin:
             self._process.stdin.close()
         await self._process.wait()

@@ -5,8 +5,8 @@ imports fill is memory that all share. Nothing is connected and no thread runs w
 
 Orders come as JSON lines on stdin: {"preload": [modules]}, {"start": NAME, "program", "arguments", "environment", "output":
 file descriptor, "preloaded": bool}. Notices go out on stdout: {"name", "pid"} and later {"name", "pid", "exit"}.
-Every part leads a process group. When stdin ends or SIGTERM comes, everything ends: nothing outlives a supervisor that was
-killed.
+Every part leads a process group. After SIGTERM nothing more is started. When stdin ends, so does everything: nothing outlives a
+supervisor that was killed.
 """
 
 import contextlib
@@ -30,17 +30,17 @@ class Nursery:
     def __init__(self) -> None:
         self._names: dict[int, str] = {}
         self._buffer = b""
-        self._over = False
+        self._closing = False
         self._woken, wake = os.pipe()
         os.set_blocking(wake, False)
         os.set_blocking(self._woken, False)
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        signal.signal(signal.SIGTERM, self._asked_to_end)
+        signal.signal(signal.SIGTERM, self._close)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def run(self) -> dict[str, Any] | None:
-        while not self._over:
+        while True:
             readable, _, _ = select.select([0, self._woken], [], [])
             if self._woken in readable:
                 with contextlib.suppress(BlockingIOError):
@@ -48,22 +48,22 @@ class Nursery:
                 self._reap()
             if 0 in readable:
                 chunk = os.read(0, 1 << 20)
-                self._over = self._over or not chunk
+                if not chunk:
+                    self._end()
+                    return None
                 self._buffer += chunk
-                while b"\n" in self._buffer and not self._over:
+                while b"\n" in self._buffer:
                     line, self._buffer = self._buffer.split(b"\n", 1)
                     if mine := self._obey(json.loads(line)):
                         return mine
-        self._end()
-        return None
 
-    def _asked_to_end(self, *_: object) -> None:
-        self._over = True
+    def _close(self, *_: object) -> None:
+        self._closing = True
 
     def _obey(self, order: dict[str, Any]) -> dict[str, Any] | None:
         if "preload" in order:
             self._preload(order["preload"])
-        if "start" not in order:
+        if "start" not in order or self._closing:
             return None
         pid = os.fork()
         if pid == 0:
@@ -80,8 +80,8 @@ class Nursery:
         """
         gc.disable()
         for module in modules:
-            if not self._over:
-                importlib.import_module(module)
+            if not self._closing:
+                _import(module)
         gc.freeze()
         gc.enable()
 
@@ -103,6 +103,14 @@ class Nursery:
             time.sleep(0.02)
         for pid in leaders:
             _signal_group(pid, signal.SIGKILL)
+
+
+def _import(module: str) -> None:
+    """What can't be imported is the trouble of the part that needs it, which will say so at length."""
+    try:
+        importlib.import_module(module)
+    except Exception as error:  # noqa: BLE001 - whatever a module raises
+        print(f"{module} can't be imported ahead: {error!r}", file=sys.stderr, flush=True)
 
 
 def _notify(notice: dict[str, Any]) -> None:

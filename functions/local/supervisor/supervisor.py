@@ -14,11 +14,13 @@ from functions.local.supervisor.keeper import Keeper
 from functions.local.supervisor.output import Output, pump
 from functions.local.supervisor.part import Part
 from functions.local.supervisor.plan import Plan
+from functions.local.supervisor.readiness import why_not
 from functions.local.supervisor.settings import HOST, Settings
 
 END_SECONDS = 3.0
 """How long a part may take to end by itself."""
-IN_TROUBLE_SECONDS = 20.0
+PAUSE_SECONDS = 0.5
+IN_TROUBLE_SECONDS = 10.0
 
 
 class Supervisor:
@@ -76,6 +78,7 @@ class Supervisor:
         else:
             self._output.say("the process that starts the parts died; everything starts again")
             self._signal(children, [keeper.part for keeper in self._keepers.values()], signal.SIGKILL, group=True)
+            await asyncio.sleep(PAUSE_SECONDS)
         await children.close()
 
     async def _keep(self, keeper: Keeper, children: Children) -> None:
@@ -100,6 +103,7 @@ class Supervisor:
 
     async def _end(self, children: Children) -> None:
         """First those that talk to the others, then what they talk to."""
+        children.start_nothing_more()
         for last in (False, True):
             parts = [keeper.part for keeper in self._keepers.values() if keeper.part.last == last]
             self._signal(children, parts, signal.SIGTERM)
@@ -145,8 +149,12 @@ class Supervisor:
         """The banner once everything is up; until then, now and then, what is missing."""
         everything = asyncio.create_task(self._everything_ready())
         while not (await asyncio.wait([everything], timeout=IN_TROUBLE_SECONDS))[0]:
-            missing = [name for name, keeper in self._keepers.items() if not keeper.ready.is_set()]
-            self._output.say(f"still waiting for {', '.join(missing)}; the lines above may say why")
+            missing = [keeper for keeper in self._keepers.values() if not keeper.ready.is_set()]
+            names = ", ".join(keeper.part.name for keeper in missing)
+            self._output.say(f"still waiting for {names}; the lines above may say why")
+            for keeper in missing:
+                if reason := await why_not(keeper.part.ready):
+                    self._output.say(f"  {keeper.part.name} says: {reason}")
         self._output.say(banner(self._settings, self._plan, time.monotonic() - begun))
 
     async def _everything_ready(self) -> None:
