@@ -14,6 +14,7 @@ help: ## this list
 	@python3 -m venv .venv
 	@.venv/bin/pip install -q --disable-pip-version-check --require-hashes -r requirements/all.txt
 	@.venv/bin/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@.venv/bin/python -m compileall -q events functions
 	@touch $@
 
 setup: .venv/.ready ## what the other targets need (they call it themselves)

@@ -81,12 +81,12 @@ def test_commands_by_event_wait_for_redis(place, product):
 
 
 def test_a_stop_is_shown_although_every_event_is_lost(place, product):
-    """The source sends none: only the tick is left."""
+    """Nobody takes the hints: only the tick is left."""
     place.running(inference_service("model", IRIS))
     place.answers("model")
     recorder = place.record("model")
     RequestUnderWay(place.pod_address("model"), "model", 3)
-    with product.paused("source"):
+    with product.paused("pod_status"):
         place.stop("model")
         eventually(lambda: recorder.all_gone, "no pod is left", 33)
         stopped = place.until("model", "stopped", seconds=8)

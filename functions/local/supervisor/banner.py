@@ -1,5 +1,10 @@
 """What is said once everything is up: where it is, and three things to try."""
 
+import os
+import shutil
+import sys
+from pathlib import Path
+
 from functions.local.supervisor.plan import Plan
 from functions.local.supervisor.settings import Settings
 
@@ -22,7 +27,7 @@ def banner(settings: Settings, plan: Plan, seconds: float) -> str:
         + ("   (simulated: 4 GPUs, a dozen models)" if simulated else ""),
         "",
         "Stop a model, any of these ways; start it again the same way:",
-        f"  modelswitch stop {name} --namespace {namespace}{server}",
+        f"  {_command()} stop {name} --namespace {namespace}{server}",
         f"  curl -X POST {settings.url}/api/v1/namespaces/{namespace}/models/{name}/stop",
         f"  {_CURL.format(broker=plan.broker_url, namespace=namespace, name=name)}",
         *([] if simulated else ["  (by event: once its namespace has the label modelswitch.dev/events=allow)"]),
@@ -31,3 +36,10 @@ def banner(settings: Settings, plan: Plan, seconds: float) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _command() -> str:
+    """As it can be typed here: by its name where that is found, else by its path in the virtual environment."""
+    if shutil.which("modelswitch"):
+        return "modelswitch"
+    return os.path.relpath(Path(sys.executable).parent / "modelswitch")
