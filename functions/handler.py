@@ -23,7 +23,10 @@ from functions.composition import Parts
 from functions.lifecycle.effects import AuditEntry
 from functions.lifecycle.errors import Code, StepError, StoreUnavailable
 from functions.logs import configure, logger
+from functions.serving import without_control_socket
 from functions.settings import Settings
+
+without_control_socket()
 
 EVENTS = Counter("modelswitch_events_total", "Events by function and outcome.", ["function", "outcome"])
 SECONDS = Histogram("modelswitch_event_seconds", "Time to answer an event.", ["function"])

@@ -8,6 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from events.envelope import read
+from functions.api.app import create_app
+from functions.settings import Settings
+
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 README = (ROOT / "README.md").read_text()
@@ -39,9 +43,6 @@ def test_every_command_line_example_is_understood(line):
 
 
 def test_every_path_is_in_the_api():
-    from functions.api.app import create_app
-    from functions.settings import Settings
-
     paths = set(create_app(Settings(auth="none")).openapi()["paths"])
     named = set(re.findall(r"`(?:GET|POST) (/api/v1/[^`]*)`", README))
     assert named
@@ -56,8 +57,6 @@ def test_every_json_example_is_json():
 
 
 def test_the_event_example_is_an_event_of_the_contract():
-    from events.envelope import read
-
     block = README[README.index("curl -i http://127.0.0.1:8081") :].split("\n\n")[0]
     headers = dict(re.findall(r"-H '([^:]+): ([^']+)'", block))
     body = re.search(r"-d '([^']*)'", block)[1]

@@ -93,7 +93,7 @@ class Product:
 
     def cli(self, *arguments, timeout=90):
         """The command line as a user has it."""
-        environment = {**self._environment, "MODELSWITCH_SERVER": self.url, "K_SINK": self.broker}
+        environment = {**self._environment, "MODELSWITCH_URL": self.url, "K_SINK": self.broker}
         program = Path(sys.executable).parent / "modelswitch"
         return subprocess.run(
             [program, *arguments], env=environment, capture_output=True, text=True, timeout=timeout, check=False
