@@ -26,6 +26,8 @@ from functions.lifecycle.record import Record
 from functions.lifecycle.request import Request
 
 LEASE_SECONDS = 15
+MOST_CONNECTIONS = 32
+CONNECTION_WAIT_SECONDS = 3
 REMEMBERED_SECONDS = 7 * 24 * 3600
 AUDIT_LENGTH = 100_000
 OVERLAP_SECONDS = 30  # a step lives for 10 s at most, so no two looks further apart can be in each other's way
@@ -89,10 +91,21 @@ class Store:
 
     @classmethod
     def connect(cls, url: str) -> Self:
-        """Retries only for a moment: a caller that waits is better told to come again."""
+        """Retries only for a moment: a caller that waits is better told to come again.
+
+        In a burst, calls wait for a connection; the ordinary pool would fail them as if Redis were away.
+        """
         retry = Retry(ExponentialBackoff(cap=0.2, base=0.02), retries=1)
-        client = redis.from_url(url, socket_timeout=1.5, socket_connect_timeout=1, retry=retry, decode_responses=True)
-        return cls(client)
+        pool = redis.BlockingConnectionPool.from_url(
+            url,
+            max_connections=MOST_CONNECTIONS,
+            timeout=CONNECTION_WAIT_SECONDS,
+            socket_timeout=1.5,
+            socket_connect_timeout=1,
+            retry=retry,
+            decode_responses=True,
+        )
+        return cls(redis.Redis.from_pool(pool))
 
     async def close(self) -> None:
         await self._redis.aclose()

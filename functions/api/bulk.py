@@ -1,7 +1,10 @@
 """POST /api/v1/models:stop and :start: many models at once, an answer for each."""
 
 import asyncio
-from dataclasses import dataclass, replace
+from collections import defaultdict
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
@@ -28,9 +31,11 @@ from functions.api.naming import Name, make_ref, resolve
 from functions.api.problems import ApiError, invalid
 from functions.api.steps import run_command
 from functions.lifecycle.errors import StepError
+from functions.lifecycle.observation import Observation
 
 router = APIRouter(prefix="/api/v1", tags=["stop and start"])
 AT_ONCE = 16
+WORTH_A_LIST = 8
 _RESPONSES = {
     200: {"description": "An answer for each model, in the order asked for."},
     **problems(400, 401, 403, 413, 422, 502, 503),
@@ -53,6 +58,7 @@ class _Bulk:
     origin: Origin
     queue: bool
     whole: frozenset[tuple[str, Kind]] = frozenset()
+    looked: Mapping[ModelRef, Observation] = field(default_factory=dict)
 
 
 @router.post(
@@ -86,6 +92,8 @@ async def _run(verb: Verb, call: Calling) -> JSONResponse:
     bulk = _Bulk(call.api, call.user, parse_command(verb, body, call.user), origin, queue)
     chosen = await _choose(call.api, call.user, parse(Selection, selecting))
     bulk = replace(bulk, whole=await _whole(bulk, chosen))
+    if verb == "stop":
+        bulk = replace(bulk, looked=await _look_at_all(bulk, chosen))
     gate = asyncio.Semaphore(AT_ONCE)
 
     async def one(model: BulkModel) -> BulkItem:
@@ -143,13 +151,31 @@ async def _whole(bulk: _Bulk, chosen: list[BulkModel]) -> frozenset[tuple[str, K
     return frozenset(place for place, answer in zip(places, answers, strict=True) if answer is True)
 
 
+async def _look_at_all(bulk: _Bulk, chosen: list[BulkModel]) -> dict[ModelRef, Observation]:
+    """Two lists for each namespace where many are to stop; a list that fails is no answer, each step looks for itself."""
+    groups: dict[tuple[str, Kind], set[ModelRef]] = defaultdict(set)
+    for model in chosen:
+        if model.namespace and (model.namespace, model.kind) in bulk.whole:
+            with suppress(ApiError):  # a name that can't be is told in its own answer
+                groups[model.namespace, model.kind].add(make_ref(model.namespace, model.name, model.kind))
+    looked: dict[ModelRef, Observation] = {}
+    for refs in groups.values():
+        if len(refs) < WORTH_A_LIST:
+            continue
+        with suppress(StepError, Missing):
+            looked |= await bulk.api.parts.lookout.look_at_many(refs)
+    return looked
+
+
 async def _one(bulk: _Bulk, model: BulkModel) -> BulkItem:
     item = BulkItem(namespace=model.namespace, name=model.name, kind=model.kind.value, status=200)
     try:
         ref = await _permitted(bulk, model)
         item.namespace = ref.namespace
         origin = replace(bulk.origin, id=f"{bulk.origin.id} {ref.subject}")
-        answer = await run_command(bulk.api, ref, bulk.command, bulk.user, origin, queue=bulk.queue)
+        answer = await run_command(
+            bulk.api, ref, bulk.command, bulk.user, origin, queue=bulk.queue, looked=bulk.looked.get(ref)
+        )
     except StepError as error:
         return item.model_copy(
             update={

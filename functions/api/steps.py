@@ -12,14 +12,24 @@ from functions.api.bodies import Origin
 from functions.api.context import Api
 from functions.lifecycle.effects import Look, StepAnswer
 from functions.lifecycle.errors import Code, NotFound, StepError
+from functions.lifecycle.observation import Observation
 from functions.lifecycle.request import Request
 from functions.lifecycle.step import Step, take_command, take_hint
 
 
 async def run_command(
-    api: Api, ref: ModelRef, command: ModelCommand, user: User, origin: Origin, *, queue: bool = False
+    api: Api,
+    ref: ModelRef,
+    command: ModelCommand,
+    user: User,
+    origin: Origin,
+    *,
+    queue: bool = False,
+    looked: Observation | None = None,
 ) -> StepAnswer:
-    """Raises StepError. Facts leave in the background, also where the step was refused: a look may have found some."""
+    """Raises StepError. `looked`: the first look, where many models were listed at once.
+    Facts leave in the background, also where the step was refused: a look may have found some.
+    """
     request = Request(
         ref=ref,
         command=command,
@@ -31,7 +41,7 @@ async def run_command(
         queue=queue,
     )
     try:
-        answer = await _measured(api, request.verb, take_command(request, api.parts.limits))
+        answer = await _measured(api, request.verb, take_command(request, api.parts.limits), looked)
     finally:
         api.outbox.nudge()
     return answer if answer.body else StepAnswer(200, await _dropped(api, ref))
@@ -70,7 +80,7 @@ async def _dropped(api: Api, ref: ModelRef) -> Mapping[str, Any]:
     }
 
 
-async def _measured(api: Api, verb: str, step: Step, looked: Any = None) -> StepAnswer:
+async def _measured(api: Api, verb: str, step: Step, looked: Observation | None = None) -> StepAnswer:
     began = time.perf_counter()
     outcome = "InternalError"
     try:

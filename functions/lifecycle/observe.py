@@ -85,11 +85,16 @@ def _start_run(seen: Observation, record: Record, planned: Intent | None) -> Run
     return None
 
 
-def _sequence(seen: Observation, record: Record, start: Run | None, planned: Intent | None) -> int:
-    """Also of a command that took effect on the cluster and died before it could say so."""
-    done = seen.companion.sequence if seen.stop_wanted and seen.companion else 0
-    if planned and start and start.key == planned.run.key:
-        done = planned.sequence
+def _sequence(seen: Observation, record: Record, planned: Intent | None) -> int:
+    """Also of a command that took effect on the cluster and died before it could say so.
+
+    A start is planned only while the stop stands. So where one is planned and the model runs, it was carried out, or
+    somebody else did it: either way nothing older may undo it. The record may know nothing of it, or not exist.
+    """
+    if seen.stop_wanted:
+        done = seen.companion.sequence if seen.companion else 0
+    else:
+        done = planned.sequence if planned and planned.verb == "start" else 0
     return max(record.sequence, done)
 
 
@@ -127,7 +132,7 @@ def observe(
             "pods": pods,
             "stop": stop,
             "start": start,
-            "sequence": _sequence(seen, before, start, planned),
+            "sequence": _sequence(seen, before, planned),
             "left_behind": before.left_behind if seen.stop_wanted else seen.companion and seen.companion.key,
             "observed_at": now,
         }

@@ -324,6 +324,20 @@ async def test_a_page_of_models_sees_what_single_looks_see(here, eyes):
     assert listed.pods_version > 0
 
 
+async def test_looking_at_many_sees_what_single_looks_see_obstacles_included(here, eyes):
+    await here.running(inference_service(here.namespace, "many-a"))
+    await here.running(inference_service(here.namespace, "many-b"))
+    await here.annotate("many-b", disable_auto_update="true")
+    refs = {ref(here, name) for name in ("many-a", "many-b", "not-there")}
+    many = await eyes.lookout.look_at_many(refs)
+    assert set(many) == {ref(here, "many-a"), ref(here, "many-b")}
+    for model, listed in many.items():
+        single = await eyes.look(model, verb="stop")
+        assert (listed.uid, listed.annotations, listed.obstacles) == (single.uid, single.annotations, single.obstacles)
+        assert {pod.uid for pod in listed.pods} == {pod.uid for pod in single.pods}
+    assert many[ref(here, "many-b")].obstacles
+
+
 async def test_two_people_at_once_get_one_true_end(here, eyes):
     await here.running(inference_service(here.namespace, "contested"))
     model = ref(here, "contested")

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -14,8 +14,9 @@ from functions.adapters.kserve.obstacles import find_obstacles
 from functions.adapters.kserve.pods import read_pod
 from functions.adapters.kserve.quota import find_shortages
 from functions.adapters.kserve.resources import Resources, as_number, kind_selector, owner_of, pod_selector, pods
+from functions.adapters.kserve.runtimes import Runtimes
 from functions.lifecycle.effects import Look
-from functions.lifecycle.observation import AUTOSCALER_ANNOTATION, Answer, Observation, Pin, QuotaShortage
+from functions.lifecycle.observation import AUTOSCALER_ANNOTATION, Answer, Observation, Obstacle, Pin, QuotaShortage
 
 EVENTS_LABEL = "modelswitch.dev/events"
 
@@ -51,9 +52,28 @@ class Lookout:
             seen,
             events_allowed=allowed,
             pins=await self._pins(ask, seen),
-            obstacles=await find_obstacles(model, self._cluster, self._resources) if ask.verb == "stop" else (),
+            obstacles=await self._obstacles(model, Runtimes(self._cluster)) if ask.verb == "stop" else (),
             shortages=await self._shortages(model, seen) if ask.verb == "start" else (),
         )
+
+    async def look_at_many(self, refs: Collection[ModelRef]) -> dict[ModelRef, Observation]:
+        """Looks for a stop of many models of one kind and namespace: two lists, however many. What is not there, and
+        what has a stop under way with another grace, is left out: it needs a look of its own.
+        """
+        first = next(iter(refs))
+        listed, (by_model, version) = await asyncio.gather(
+            self._cluster.list_all(await self._resources.collection(first.kind, first.namespace)),
+            self._pods_by_model(first.kind, first.namespace),
+        )
+        runtimes, now = Runtimes(self._cluster), self._clock()
+        found: dict[ModelRef, Observation] = {}
+        for item in listed:
+            ref, model = _ref(first.kind, item), Model(first.kind, item)
+            if ref not in refs or model.companion:
+                continue
+            seen = read_observation(ref, model, {"metadata": version, "items": by_model[ref.subject]}, now)
+            found[ref] = replace(seen, obstacles=await self._obstacles(model, runtimes))
+        return found
 
     async def page(self, kind: Kind, token: str) -> Page:
         """A page of all models of a kind with their pods: two lists, however many models. Empty without the CRD."""
@@ -83,6 +103,9 @@ class Lookout:
                 yield _ref(kind, item)
         except Missing:
             return
+
+    async def _obstacles(self, model: Model, runtimes: Runtimes) -> tuple[Obstacle, ...]:
+        return await find_obstacles(model, runtimes, self._resources)
 
     async def _object(self, ref: ModelRef) -> Json | None:
         try:

@@ -1,9 +1,10 @@
 """What would make a stop do nothing, or do harm, although the API server accepts it. facts: KServe, stop and start."""
 
 from events.model import Kind
-from functions.adapters.cluster import Cluster, Forbidden, Json, Missing
+from functions.adapters.cluster import Json
 from functions.adapters.kserve.model import Model
-from functions.adapters.kserve.resources import GROUP, Resources
+from functions.adapters.kserve.resources import Resources
+from functions.adapters.kserve.runtimes import Found, Runtimes
 from functions.lifecycle.errors import Code
 from functions.lifecycle.observation import Answer, Mode, Obstacle
 
@@ -11,10 +12,10 @@ DISABLE_AUTO_UPDATE = "serving.kserve.io/disable-auto-update"
 _COMPONENTS = ("predictor", "transformer", "explainer")
 
 
-async def find_obstacles(model: Model, cluster: Cluster, resources: Resources) -> tuple[Obstacle, ...]:
+async def find_obstacles(model: Model, runtimes: Runtimes, resources: Resources) -> tuple[Obstacle, ...]:
     found = [_model_mesh(model), _auto_update(model), await _too_old(model, resources), _canary(model)]
     if model.kind is Kind.INFERENCE_SERVICE:
-        found.append(await _runtime(model, cluster))
+        found.append(await _runtime(model, runtimes))
     return tuple(obstacle for obstacle in found if obstacle)
 
 
@@ -83,33 +84,25 @@ def _splits_traffic(status: Json) -> bool:
     return len(revisions) > 1 or bool(rolled_out and latest and rolled_out != latest)
 
 
-async def _runtime(model: Model, cluster: Cluster) -> Obstacle | None:
+async def _runtime(model: Model, runtimes: Runtimes) -> Obstacle | None:
     """KServe builds a model's resources before it deletes them: without its runtime it gets nowhere."""
     predictor_model = (model.spec.get("predictor") or {}).get("model") or {}
     name = predictor_model.get("runtime")
     if not name:
         return _no_runtime(model)
     namespace = model.metadata["namespace"]
-    for path in (
-        f"{GROUP}/v1alpha1/namespaces/{namespace}/servingruntimes",
-        f"{GROUP}/v1alpha1/clusterservingruntimes",
-    ):
-        try:
-            runtime = await cluster.get(f"{path}/{name}")
-        except Missing:
-            continue
-        except Forbidden:
-            return None
-        if (runtime.get("spec") or {}).get("disabled"):
-            return _unsupported(
-                f"its ServingRuntime {name} is disabled, and KServe does not act on a stop without it",
-                f"Enable ServingRuntime {name} (spec.disabled: false), then stop.",
-            )
-        return None
-    return _unsupported(
-        f"its ServingRuntime {name} does not exist, and KServe does not act on a stop without it",
-        f"Create ServingRuntime {name} in namespace {namespace}, then stop.",
-    )
+    found = await runtimes.find(namespace, name)
+    if found is Found.MISSING:
+        return _unsupported(
+            f"its ServingRuntime {name} does not exist, and KServe does not act on a stop without it",
+            f"Create ServingRuntime {name} in namespace {namespace}, then stop.",
+        )
+    if found is Found.DISABLED:
+        return _unsupported(
+            f"its ServingRuntime {name} is disabled, and KServe does not act on a stop without it",
+            f"Enable ServingRuntime {name} (spec.disabled: false), then stop.",
+        )
+    return None
 
 
 def _no_runtime(model: Model) -> Obstacle | None:
