@@ -23,7 +23,7 @@ run: setup ## the product on http://127.0.0.1:8080 (PORT=â€¦); with KUBECONFIG=â
 	@exec $(PY) -m functions.local
 
 test: setup ## unit, contract, function and manifest tests
-	@$(PY) -m pytest tests/unit tests/contract tests/functions tests/manifests
+	@$(PY) -m pytest -n auto --dist loadfile tests/unit tests/contract tests/functions tests/manifests
 
 check: setup ## lint, types, import rules, generated files, README
 	@$(PY) -m ruff check .
@@ -36,7 +36,8 @@ check: setup ## lint, types, import rules, generated files, README
 
 e2e: setup ## end to end on the cluster that KUBECONFIG names
 	@test -n "$$KUBECONFIG" || { echo "make e2e needs KUBECONFIG: the cluster to test on (see CONTRIBUTING.md)"; exit 2; }
-	@MODELSWITCH_TEST_KUBECONFIG="$$KUBECONFIG" $(PY) -m pytest tests/contract tests/manifests tests/e2e
+	@MODELSWITCH_TEST_KUBECONFIG="$$KUBECONFIG" $(PY) -m pytest -q tests/contract tests/manifests -k "real or server_accepts"
+	@$(PY) -m pytest tests/e2e
 
 generate: setup ## write what is generated: schemas, EventTypes, docs/events.md, the state table
 	@$(PY) -m events.catalogue

@@ -127,7 +127,7 @@ class Publisher:
     def _wait(self, state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
         asked = error.after if isinstance(error, _TryAgainError) else None
-        backoff = wait_exponential_jitter(initial=self.first_wait, max=5, jitter=self.first_wait)
+        backoff = wait_exponential_jitter(multiplier=self.first_wait, max=5, jitter=self.first_wait)
         return asked if asked is not None else backoff(state)
 
     def _failed(self, event: CloudEvent, what: str, next_action: str, status: int | None) -> PublishFailed:
