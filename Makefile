@@ -23,7 +23,7 @@ run: setup ## the product on http://127.0.0.1:8080 (PORT=â€¦); with KUBECONFIG=â
 	@exec $(PY) -m functions.local
 
 test: setup ## unit, contract, function and manifest tests
-	@$(PY) -m pytest -n auto --dist loadfile tests/unit tests/contract tests/functions tests/manifests
+	@$(PY) -m pytest -n auto --dist loadfile tests/unit tests/contract tests/functions tests/manifests tests/faults/test_exhaustive.py
 
 check: setup ## lint, types, import rules, generated files, README
 	@$(PY) -m ruff check .
@@ -36,7 +36,7 @@ check: setup ## lint, types, import rules, generated files, README
 
 e2e: setup ## end to end on the cluster that KUBECONFIG names
 	@test -n "$$KUBECONFIG" || { echo "make e2e needs KUBECONFIG: the cluster to test on (see CONTRIBUTING.md)"; exit 2; }
-	@MODELSWITCH_TEST_KUBECONFIG="$$KUBECONFIG" $(PY) -m pytest -q tests/contract tests/manifests -k "real or server_accepts"
+	@MODELSWITCH_TEST_KUBECONFIG="$$KUBECONFIG" $(PY) -m pytest -q tests/contract tests/manifests -k "(real or server_accepts) and not simulated"
 	@$(PY) -m pytest tests/e2e
 
 generate: setup ## write what is generated: schemas, EventTypes, docs/events.md, the state table
@@ -52,6 +52,6 @@ lock: setup ## pin requirements/*.txt anew from pyproject.toml (needs uv)
 	@uv pip compile -q --python-version 3.11 --no-header --generate-hashes --extra functions pyproject.toml \
 	  -c <(sed -n 's/^\([a-z].*==[^ ]*\).*/\1/p' requirements/all.txt) -o requirements/functions.txt
 
-include knative/targets.mk
+include knative/targets.mk tests/faults/targets.mk tests/bench/targets.mk
 
 .PHONY: help setup run test check e2e generate format lock

@@ -9,7 +9,8 @@ import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from typing import Any, Self
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from kubernetes.aio import config
@@ -57,6 +58,9 @@ class Cluster:
         except (ConfigException, OSError) as error:
             raise ClusterUnavailable(f"no cluster is configured ({error}); set KUBECONFIG") from error
         configuration.connection_pool_maxsize = 16
+        configuration.proxy = configuration.proxy or _proxy(configuration.host)
+        # Otherwise aiohttp asks a thread for ~/.netrc, and another for the proxy, before every request.
+        configuration.client_session_kwargs = {"trust_env": False}
         return cls(configuration)
 
     async def close(self) -> None:
@@ -113,6 +117,12 @@ class Cluster:
         if response.status < 400:
             return json.loads(text) if text else {}
         raise _translate(response.status, text or b"", dict(response.getheaders() or {}), f"{method} {path}")
+
+
+def _proxy(url: str) -> str | None:
+    """What HTTPS_PROXY and NO_PROXY say, asked once."""
+    parts = urlsplit(url)
+    return None if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme)
 
 
 def _translate(status: int, text: bytes, headers: Mapping[str, str], what: str) -> Exception:

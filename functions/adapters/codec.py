@@ -1,8 +1,9 @@
 """How values of lifecycle are written in Redis: compact JSON."""
 
 import json
-from dataclasses import asdict
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from events.facts import ModelFailed, ModelStarted, ModelStarting, ModelStopped, ModelStopping
 from events.model import ModelRef
@@ -10,6 +11,10 @@ from functions.lifecycle.effects import AuditEntry, Published, StepAnswer
 from functions.lifecycle.record import Intent, Record
 
 _FACTS = {model.type: model for model in (ModelStopping, ModelStopped, ModelStarting, ModelStarted, ModelFailed)}
+
+
+def _compact(values: Mapping[str, Any]) -> str:
+    return json.dumps(values, separators=(",", ":"))
 
 
 def dump_record(record: Record) -> str:
@@ -25,7 +30,7 @@ def load_intent(text: str | None) -> Intent | None:
 
 
 def dump_answer(answer: StepAnswer) -> str:
-    return json.dumps(asdict(answer))
+    return _compact({"status": answer.status, "body": answer.body, "changed": answer.changed})
 
 
 def load_answer(text: str) -> StepAnswer:
@@ -33,8 +38,8 @@ def load_answer(text: str) -> StepAnswer:
 
 
 def dump_audit(entry: AuditEntry) -> str:
-    values = asdict(entry) | {"time": entry.time.isoformat(), "ref": entry.ref.subject if entry.ref else None}
-    return json.dumps({key: value for key, value in values.items() if value not in (None, False)})
+    values = vars(entry) | {"time": entry.time.isoformat(), "ref": entry.ref.subject if entry.ref else None}
+    return _compact({key: value for key, value in values.items() if value not in (None, False)})
 
 
 def load_audit(text: str) -> AuditEntry:
@@ -45,7 +50,7 @@ def load_audit(text: str) -> AuditEntry:
 
 
 def dump_fact(published: Published) -> str:
-    return json.dumps(
+    return _compact(
         {
             "id": published.id,
             "subject": published.ref.subject,

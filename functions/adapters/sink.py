@@ -26,22 +26,45 @@ class Sink:
         self._url = url
         self._store = store
         self._session: aiohttp.ClientSession | None = None
+        self._wanted = self._flushing = False
 
     async def close(self) -> None:
         if self._session:
             await self._session.close()
 
     async def flush(self, until: datetime | None = None) -> int:
-        """Sends what waits, oldest first; stops at the first failure. Returns how many were sent."""
+        """Sends what waits, oldest first; stops at the first failure. Returns how many were sent.
+
+        One at a time: side by side, each would send the same facts again. Who comes meanwhile has the one at work look
+        once more, and returns at once.
+        """
+        self._wanted = True
+        if self._flushing:
+            return 0
+        self._flushing = True
         sent = 0
-        for waiting in await self._store.waiting(BATCH):
-            if until and datetime.now(until.tzinfo) > until:
-                break
-            if self._url and not await self._send(self._url, waiting):
-                break
-            await self._store.published([waiting.entry])
-            sent += 1
+        try:
+            while self._wanted:
+                self._wanted = False
+                batch = await self._send_waiting(until)
+                sent += batch
+                self._wanted = self._wanted or batch == BATCH
+        finally:
+            self._flushing = False
         return sent
+
+    async def _send_waiting(self, until: datetime | None) -> int:
+        done: list[str] = []
+        try:
+            for waiting in await self._store.waiting(BATCH):
+                if until and datetime.now(until.tzinfo) > until:
+                    break
+                if self._url and not await self._send(self._url, waiting):
+                    break
+                done.append(waiting.entry)
+        finally:
+            await self._store.published(done)
+        return len(done)
 
     async def _send(self, url: str, waiting: Waiting) -> bool:
         published = waiting.published

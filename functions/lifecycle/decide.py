@@ -36,7 +36,10 @@ _AT_WORK = timedelta(seconds=15)
 
 @dataclass(frozen=True)
 class Decision:
-    """`record` is what holds once `effects` are done. `note` says why nothing changed."""
+    """`record` is what holds once `effects` are done. `note` says why nothing changed.
+
+    `again`: commit this and come back; what is due may only be done once the record knows of it.
+    """
 
     record: Record
     effects: tuple[Effect, ...] = ()
@@ -46,6 +49,7 @@ class Decision:
     note: str | None = None
     intent: Intent | None = None
     due: datetime | None = None
+    again: bool = False
 
 
 def decide(
@@ -73,9 +77,9 @@ def decide(
         case StartRequested() as command:
             decision = _start(known, seen, request, command, planned) if request else known
         case _:
-            decision = _upkeep(known, seen, planned)
-    pinned = bool(seen.pins) or any(isinstance(effect, PinOwners) for effect in decision.effects)
-    return replace(decision, due=next_look(decision.record, pinned, seen.observed_at))
+            decision = _upkeep(known, seen, planned, record.start if record and record.uid == seen.uid else None)
+    at_once = decision.again or bool(seen.pins) or any(isinstance(effect, PinOwners) for effect in decision.effects)
+    return replace(decision, due=next_look(decision.record, at_once, seen.observed_at))
 
 
 def _stop(known: Decision, seen: Observation, request: Request, command: StopRequested) -> Decision:
@@ -143,7 +147,7 @@ def _stop(known: Decision, seen: Observation, request: Request, command: StopReq
         effects=effects,
         facts=(*known.facts, publish(seen.ref, fact, run, now)),
         changed=True,
-        intent=Intent(verb="stop", at=now, run=run, sequence=request.sequence),
+        intent=Intent(verb="stop", at=now, run=run, sequence=request.sequence, by_event=request.by_event),
     )
     return _asked(decision, seen, request)
 
@@ -167,7 +171,10 @@ def _start(
     )
     started = _started(known, seen, run, restore_autoscaling=command.restore_autoscaling)
     if started.intent:
-        started = replace(started, intent=started.intent.model_copy(update={"sequence": request.sequence}))
+        started = replace(
+            started,
+            intent=started.intent.model_copy(update={"sequence": request.sequence, "by_event": request.by_event}),
+        )
     return _asked(started, seen, request)
 
 
@@ -232,9 +239,11 @@ def _queue(known: Decision, seen: Observation, request: Request, command: StartR
     return _asked(replace(known, record=record, effects=(effect,), changed=True), seen, request)
 
 
-def _upkeep(known: Decision, seen: Observation, planned: Intent | None) -> Decision:
+def _upkeep(known: Decision, seen: Observation, planned: Intent | None, noted: Run | None) -> Decision:
     """What is due without anybody asking: a queued start, a grace to finish, a pin that nobody needs.
 
+    A queued start is noted in the record before it is done: its PATCH removes it from the model, so a crash right after
+    would leave nobody who knows that it was done, by whom, and that no older command may undo it.
     A pin before its stop's PATCH is left alone for as long as the step that made it can be at work.
     """
     companion = seen.companion
@@ -252,7 +261,9 @@ def _upkeep(known: Decision, seen: Observation, planned: Intent | None) -> Decis
             key=f"{queued.source} {queued.id}",
             correlation_id=queued.correlation_id,
         )
-        started = _started(known, seen, run, restore_autoscaling=queued.restore_autoscaling)
+        if noted is None or noted.key != run.key:
+            return replace(known, record=known.record.model_copy(update={"start": run}), again=True)
+        started = _started(known, seen, noted, restore_autoscaling=queued.restore_autoscaling)
         entry = _entry(started.record, seen, "start", queued.actor, event=(queued.source, queued.id), changed=True)
         return replace(started, audit=(*known.audit, entry))
     if not seen.stop_wanted and planned and planned.verb == "stop" and seen.observed_at - planned.at < _AT_WORK:

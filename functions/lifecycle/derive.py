@@ -277,9 +277,9 @@ def derive(seen: Observation, record: Record, limits: Limits) -> Verdict:
     return Verdict(rule.state, reason, what, advice(reason))
 
 
-def next_look(record: Record, pinned: bool, now: datetime) -> datetime | None:
+def next_look(record: Record, at_once: bool, now: datetime) -> datetime | None:
     """When to look again although no event came. None: the resync is enough."""
-    if pinned:
+    if at_once:
         return now
     match record.state:
         case State.STOPPING | State.STARTING:

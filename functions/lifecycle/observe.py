@@ -86,16 +86,15 @@ def _start_run(seen: Observation, record: Record, planned: Intent | None) -> Run
 
 
 def _sequence(seen: Observation, record: Record, planned: Intent | None) -> int:
-    """Also of a command that took effect on the cluster and died before it could say so.
+    """Also of a command that died before it could say so: its mark on the cluster, or its plan.
 
-    A start is planned only while the stop stands. So where one is planned and the model runs, it was carried out, or
-    somebody else did it: either way nothing older may undo it. The record may know nothing of it, or not exist.
+    A plan by event counts whether it was carried out or not: the broker delivers it again, and nothing older may come in
+    between. A plan over REST may have been given up, so it counts where it can have been carried out: a start, once
+    the stop is gone.
     """
-    if seen.stop_wanted:
-        done = seen.companion.sequence if seen.companion else 0
-    else:
-        done = planned.sequence if planned and planned.verb == "start" else 0
-    return max(record.sequence, done)
+    marked = seen.companion.sequence if seen.stop_wanted and seen.companion else 0
+    counts = planned and (planned.by_event or (planned.verb == "start" and not seen.stop_wanted))
+    return max(record.sequence, marked, planned.sequence if planned and counts else 0)
 
 
 def observe(
@@ -185,7 +184,8 @@ def _facts(
     if after.state is before.state:
         return tuple(facts)
     if after.state is State.STOPPED and after.stop and after.receipt:
-        add(ModelStopped(actor=after.stop.actor, reason=after.stop.reason, receipt=after.receipt), after.stop)
+        stopped = ModelStopped(actor=after.stop.actor, reason=after.stop.reason, receipt=after.receipt)
+        add(stopped, after.stop, str(after.version) if _ended_before(before, after.stop) else "")
     if after.state is State.RUNNING:
         run = looked.start or Run(since=None, actor="modelswitch", key=f"healed {after.uid} {after.version}")
         seconds = round((now - run.since).total_seconds(), 3) if run.since else None
@@ -194,6 +194,11 @@ def _facts(
         run = looked.stop or looked.start or Run(since=None, actor="modelswitch", key=f"failed {after.uid}")
         add(_failed(after, run, verdict), run, f"{after.reason} {now.isoformat()}")
     return tuple(facts)
+
+
+def _ended_before(before: Record, stop: Run) -> bool:
+    """Whether this very stop had ended once already: somebody started and stopped the model between two looks."""
+    return bool(before.receipt and stop.since and before.receipt.stopped_at >= stop.since)
 
 
 def _stopping(run: Run, pods: int) -> ModelStopping:

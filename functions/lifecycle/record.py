@@ -53,6 +53,7 @@ class Intent(Frozen):
     at: datetime
     run: Run
     sequence: int = 0
+    by_event: bool = Field(default=False, description="A broker delivers it again, whatever happens.")
     autoscaler: Autoscaler | None = None
 
 

@@ -112,7 +112,7 @@ def take_hint(
         except PreconditionFailed:
             continue
         committed: Committed = yield _commit(decision, loaded.revision, version)
-        if not committed.conflict:
+        if not (committed.conflict or decision.again):
             return StepAnswer(202, changed=decision.changed)
     return StepAnswer(202)
 

@@ -125,6 +125,16 @@ async def test_what_was_planned_survives_the_process(store, raw):
     assert (await store.load(REF)).planned.run.actor == "ben"
 
 
+async def test_a_command_that_is_dropped_leaves_the_plan_of_another(store, raw):
+    planner, dropped = asked("later", command=StartRequested()), asked("earlier")
+    claimed = await store.claim(Claim(planner))
+    run = Run(since=NOW, actor="ben", key=planner.key)
+    await store.plan(Plan(claimed.token, planner, Intent(verb="start", at=NOW, run=run)))
+    await expire_leases(raw)
+    await commit(store, await store.claim(Claim(dropped)), dropped, record=None)
+    assert (await store.load(REF)).planned.run.actor == "ben"
+
+
 async def test_a_commit_leaves_everything_or_nothing(store, raw):
     request = asked()
     claimed = await store.claim(Claim(request))

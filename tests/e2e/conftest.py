@@ -5,6 +5,7 @@ Who acts on KServe's resources there is found out in kserve_controller.py; no te
 
 import os
 import uuid
+from pathlib import Path
 
 import pytest
 from api_server import ApiServer
@@ -14,13 +15,14 @@ from place import Place
 from product_process import Product
 from stop_patches import count_stops
 
+HERE = Path(__file__).parent
 NAMESPACES = 80
 TEST_SECONDS = 240
 
 
 def pytest_collection_modifyitems(items):
     for item in items:
-        if "e2e" in item.path.parts and not item.get_closest_marker("timeout"):
+        if item.path.parent == HERE and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(TEST_SECONDS))
 
 
@@ -68,10 +70,16 @@ def _unused_names(names):
     return iter(names)
 
 
+@pytest.fixture(scope="session")
+def new_place(api, product, kserve, _unused_names):
+    """Makes a namespace; what uses it leaves it."""
+    return lambda: Place(api, product, next(_unused_names), kserve.hints).prepare()
+
+
 @pytest.fixture
-def place(api, product, kserve, _unused_names, request):
+def place(new_place, product, request):
     """A namespace of the test's own. What the product said is shown where the test fails."""
-    made = Place(api, product, next(_unused_names), kserve.hints).prepare()
+    made = new_place()
     said_before = product.log.stat().st_size
     yield made
     made.leave()

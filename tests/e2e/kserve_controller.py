@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import MappingProxyType
 
 from deadlines import eventually
 from kserve_models import IMAGE
@@ -18,7 +19,7 @@ MANAGER = "kserve-controller-manager"
 class OwnKServe:
     """KServe's own controller runs. `hints`: annotations for a ServingRuntime's pods, none."""
 
-    hints: dict[str, str] = {}
+    hints = MappingProxyType({})
 
     def end(self):
         pass
@@ -27,10 +28,10 @@ class OwnKServe:
 class SimulatedKServe:
     """A process that acts on the given namespaces only, so that nobody else on the cluster is disturbed.
 
-    `hints`: scale to zero after 3 s instead of a minute, and 3 s of a queue-proxy's drain instead of 30.
+    `hints`: scale to zero after 3 s instead of a minute.
     """
 
-    hints = {"sim.modelswitch.dev/idle-seconds": "3"}
+    hints = MappingProxyType({"sim.modelswitch.dev/idle-seconds": "3"})
 
     def __init__(self, kubeconfig, namespaces, log):
         environment = {**os.environ, "KUBECONFIG": str(kubeconfig), "KSERVE_ROUTER_IMAGE": IMAGE}

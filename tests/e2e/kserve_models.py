@@ -50,12 +50,14 @@ def _runtime(name, container, annotations):
     formats = [{"name": "sklearn", "version": "1", "autoSelect": False}]
     spec = {"supportedModelFormats": formats, "protocolVersions": ["v1", "v2"], "containers": [container]}
     if annotations:
-        spec["annotations"] = annotations
+        spec["annotations"] = dict(annotations)
     api = {"apiVersion": "serving.kserve.io/v1alpha1", "kind": "ServingRuntime"}
     return {**api, "metadata": {"name": name}, "spec": spec}
 
 
-def inference_service(name, runtime=LIGHT, mode="Standard", annotations=None, labels=None, gpus=0, transformer=None, **predictor):
+def inference_service(
+    name, runtime=LIGHT, mode="Standard", annotations=None, labels=None, gpus=0, transformer=None, **predictor
+):
     """`mode` None leaves the annotation away, and with it all annotations unless there are others."""
     model = {"modelFormat": {"name": "sklearn"}, "runtime": runtime}
     if gpus:
@@ -91,7 +93,7 @@ def graph(name, *members):
     return {**api, "metadata": {"name": name, "annotations": {MODE: "Standard"}}, "spec": spec}
 
 
-SELECTORS = {
+POD_SELECTORS = {
     "inferenceservices": "serving.kserve.io/inferenceservice={}",
     "llminferenceservices": "app.kubernetes.io/part-of=llminferenceservice,app.kubernetes.io/name={}",
     "inferencegraphs": "serving.kserve.io/inferencegraph={}",

@@ -5,11 +5,15 @@ import time
 
 from api_server import KSERVE, models, pods, with_a_retry
 from deadlines import eventually
-from kserve_models import SELECTORS, STOP, plural_of, runtimes
+from kserve_models import POD_SELECTORS, STOP, plural_of, runtimes
 from pod_recorder import PodRecorder
 from request_under_way import predict
 
-KINDS = {"inferenceservices": "InferenceService", "llminferenceservices": "LLMInferenceService", "inferencegraphs": "InferenceGraph"}
+KINDS = {
+    "inferenceservices": "InferenceService",
+    "llminferenceservices": "LLMInferenceService",
+    "inferencegraphs": "InferenceGraph",
+}
 UNSTEADY = ("resourceVersion", "managedFields")
 
 
@@ -68,7 +72,7 @@ class Place:
         return self.annotations(name).get(STOP) == "true"
 
     def pods(self, name, plural="inferenceservices"):
-        return self.api.items(pods(self.namespace), labelSelector=SELECTORS[plural].format(name))
+        return self.api.items(pods(self.namespace), labelSelector=POD_SELECTORS[plural].format(name))
 
     def pod_address(self, name, component="predictor"):
         found = [pod for pod in self.pods(name) if pod["metadata"]["labels"].get("component") == component]
@@ -76,7 +80,7 @@ class Place:
 
     def record(self, name, plural="inferenceservices"):
         """Every pod of the model from now on."""
-        recorder = PodRecorder(self.api, self.namespace, SELECTORS[plural].format(name))
+        recorder = PodRecorder(self.api, self.namespace, POD_SELECTORS[plural].format(name))
         self._recorders.append(recorder)
         return recorder
 

@@ -35,7 +35,7 @@ class PodRecorder:
                     return
                 if event:
                     self._take(*event)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever ends the watch belongs to the test, which asks for it
             self.error = error
             self._open.set()
 

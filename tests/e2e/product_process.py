@@ -70,9 +70,9 @@ class Product:
 
     # --- commands ---------------------------------------------------------------------------------------------
 
-    def send(self, verb, ref, *, id=None, source="/e2e", **data):
+    def send(self, verb, ref, *, event_id=None, source="/e2e", **data):
         """A command event to the broker; answers its id. `ref`: the CloudEvents subject."""
-        event_id = id or f"e2e-{next(_numbers)}-{uuid.uuid4().hex[:8]}"
+        event_id = event_id or f"e2e-{next(_numbers)}-{uuid.uuid4().hex[:8]}"
         headers = {
             "ce-specversion": "1.0",
             "ce-id": event_id,

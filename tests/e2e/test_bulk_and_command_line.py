@@ -15,7 +15,9 @@ def test_ten_models_are_stopped_by_label_and_started_by_name(place, product):
     body = {"selector": "team=search", "namespaces": [place.namespace], "reason": "night"}
     answer = product.rest.post("/api/v1/models:stop", json=body).json()
     assert (answer["accepted"], answer["failed"]) == (MODELS, 0)
-    assert {(item["name"], item["status"], item["changed"]) for item in answer["items"]} == {(n, 202, True) for n in names}
+    assert {(item["name"], item["status"], item["changed"]) for item in answer["items"]} == {
+        (n, 202, True) for n in names
+    }
     eventually(lambda: len(product.shown(place.namespace, state="stopped")) == MODELS, "all are stopped", 33)
     assert [name for name, _ in product.shown(place.namespace, state="running")] == ["other"]
     assert len(product.shown(place.namespace, label="team=search")) == MODELS

@@ -1,6 +1,7 @@
 """Commands as events through the broker, and the facts that come back."""
 
 import json
+import re
 import threading
 
 import httpx
@@ -23,7 +24,9 @@ def test_a_start_that_comes_while_stopping_is_kept_until_the_last_pod_is_gone(pl
     first = next(iter(recorder.before))
     assert recorder.gone[first] <= min(moment for uid, moment in recorder.came.items() if uid != first)
     place.until("model", "running")
-    assert [entry["action"] for entry in place.history("model") if entry["action"] in {"stop", "start"}].count("stop") == 1
+    assert [entry["action"] for entry in place.history("model") if entry["action"] in {"stop", "start"}].count(
+        "stop"
+    ) == 1
 
 
 def _queued(place):
@@ -35,7 +38,7 @@ def test_repeats_change_nothing_and_a_stop_that_comes_late_does_not_undo_the_sta
     place.running(inference_service("model"))
     first = place.send("stop", "model")
     for _ in range(5):
-        place.send("stop", "model", id=first)
+        place.send("stop", "model", event_id=first)
     place.until("model", "stopped")
     for _ in range(5):
         place.send("stop", "model")
@@ -43,7 +46,7 @@ def test_repeats_change_nothing_and_a_stop_that_comes_late_does_not_undo_the_sta
     assert stop_patches.stops(place.namespace) == {"model": 1}
     place.send("start", "model")
     place.until("model", "running")
-    place.send("stop", "model", id=first)
+    place.send("stop", "model", event_id=first)
     last = place.send("start", "model")
     eventually(lambda: any(e["event_id"] == last for e in place.history("model")), "the last was heard", 20)
     assert place.shown("model")["desired"] == "running"
@@ -51,7 +54,7 @@ def test_repeats_change_nothing_and_a_stop_that_comes_late_does_not_undo_the_sta
     assert stop_patches.stops(place.namespace) == {"model": 1}
 
 
-def test_facts_come_with_every_change(place):
+def test_every_change_is_streamed_with_who_asked(place):
     place.running(knative("model"))
     with _Changes(place.product, place.namespace) as changes:
         place.send("stop", "model", actor="nightly", reason="night")
@@ -62,9 +65,23 @@ def test_facts_come_with_every_change(place):
         eventually(lambda: changes.states() == states, lambda: f"{states}, heard was {changes.states()}", 10)
     actors = {entry["actor"] for entry in place.history("model") if entry["action"] in {"stop", "start"}}
     assert actors == {"nightly"}
-    metrics = httpx.get(place.product.broker.rsplit("/", 2)[0] + "/metrics", trust_env=False)
-    if metrics.status_code == 200:
-        assert "dev.modelswitch.model.stopped.v1" in metrics.text or "modelswitch" in metrics.text
+
+
+def test_facts_reach_the_broker(place, product):
+    """With the source silent, facts are all that anybody posts there."""
+    place.running(inference_service("model"))
+    with product.paused("source"):
+        before = _produced(product)
+        place.stop("model")
+        look = f"/api/v1/namespaces/{place.namespace}/models/model/status"
+        eventually(lambda: product.rest.get(look).json()["state"] == "stopped", "stopped", 33)
+        eventually(lambda: _produced(product) >= before + 2, "stopping and stopped were posted", 10)
+
+
+def _produced(product):
+    text = httpx.get(product.broker.removesuffix("/modelswitch/modelswitch") + "/metrics", trust_env=False).text
+    found = re.search(r'^modelswitch_broker_requests_total\{status="202"\} ([0-9.e+]+)$', text, re.MULTILINE)
+    return float(found[1])
 
 
 def test_a_command_that_can_not_be_done_is_said_and_not_repeated(place):

@@ -3,7 +3,7 @@
 import time
 
 from deadlines import eventually
-from kserve_models import SELECTORS, graph, inference_service, listener, llm
+from kserve_models import POD_SELECTORS, graph, inference_service, listener, llm
 from place import lasting
 
 STATEFUL_SETS = "/apis/apps/v1/namespaces/{}/statefulsets"
@@ -54,7 +54,9 @@ def test_a_forced_stop_of_a_stateful_sets_pods_leaves_none_and_makes_none(place)
     stopped = place.until("model", "stopped")
     assert (stopped["receipt"]["pods"], len(stopped["receipt"]["grace"])) == (3, 3)
     path = STATEFUL_SETS.format(place.namespace)
-    eventually(lambda: place.api.find(f"{path}/{workers}") is None, "the StatefulSet is gone: nothing keeps it pinned", 15)
+    eventually(
+        lambda: place.api.find(f"{path}/{workers}") is None, "the StatefulSet is gone: nothing keeps it pinned", 15
+    )
 
 
 def _ready(place):
@@ -68,7 +70,7 @@ def _ready(place):
 def _workers(place, model):
     deployments = f"/apis/apps/v1/namespaces/{place.namespace}/deployments"
     owner = place.api.get(f"{deployments}/model-predictor")["metadata"]
-    key, _, value = SELECTORS["inferenceservices"].format("model").partition("=")
+    key, _, value = POD_SELECTORS["inferenceservices"].format("model").partition("=")
     labels = {key: value, "component": "predictor", "app": "model-workers"}
     reference = {"apiVersion": "apps/v1", "kind": "Deployment", "name": owner["name"], "uid": owner["uid"]}
     body = {

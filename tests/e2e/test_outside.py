@@ -1,5 +1,6 @@
 """What somebody else does, with kubectl or another dashboard: adopted as it is, said whose it was, and left alone."""
 
+from api_server import models
 from deadlines import eventually
 from kserve_models import COMPANION, STOP, inference_service
 from place import lasting
@@ -51,7 +52,7 @@ def test_a_model_that_was_stopped_before_anybody_looked_is_shown_so(place):
 def test_an_absent_annotation_passes_a_test_for_null(place):
     """What the guards of every PATCH rest on (functions/lifecycle/patches.py)."""
     place.make(inference_service("bare", mode=None))
-    path = "/apis/serving.kserve.io/v1beta1/namespaces/{}/inferenceservices/bare".format(place.namespace)
+    path = models(place.namespace, name="bare")
     nothing = {"op": "test", "path": "/metadata/annotations", "value": None}
     place.api.json_patch(path, nothing, {"op": "add", "path": "/metadata/annotations", "value": {"a": "b"}})
     absent = {"op": "test", "path": "/metadata/annotations/serving.kserve.io~1stop", "value": None}

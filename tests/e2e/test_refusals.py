@@ -2,7 +2,9 @@
 
 import pytest
 from api_server import models
-from kserve_models import LIGHT, MODE, inference_service, knative
+from deadlines import eventually
+from kserve_models import IRIS, LIGHT, MODE, inference_service, knative
+from request_under_way import RequestUnderWay
 
 
 def _refused(place, name, code, *words, **body):
@@ -47,8 +49,6 @@ def test_a_canary_unless_its_promotion_is_accepted(place):
 
 
 def _until_traffic_is_split(place):
-    from deadlines import eventually
-
     def split():
         status = place.get("model")["status"]["components"]["predictor"]
         return len({target.get("revisionName") for target in status.get("traffic", [])}) > 1
@@ -57,9 +57,6 @@ def _until_traffic_is_split(place):
 
 
 def test_a_start_while_it_is_stopping_unless_it_may_wait(place):
-    from kserve_models import IRIS
-    from request_under_way import RequestUnderWay
-
     place.running(inference_service("model", IRIS))
     place.answers("model")
     RequestUnderWay(place.pod_address("model"), "model", 6)

@@ -73,7 +73,9 @@ def _gpus(api):
 
 
 def _states(place):
-    return {name: (status["state"], status["reason"]) for (name, _), status in place.product.shown(place.namespace).items()}
+    return {
+        name: (status["state"], status["reason"]) for (name, _), status in place.product.shown(place.namespace).items()
+    }
 
 
 def _in_state(place, state):

@@ -16,7 +16,7 @@ SHAPES = {
     "transformer": lambda: inference_service("model", IRIS, transformer=server("kserve-container", "model")),
     "knative": lambda: knative("model", IRIS),
 }
-HASHES = ("pod-template-hash", "serving.knative.dev/revision")
+HASHES = {"Standard": "pod-template-hash", "Knative": "serving.knative.dev/revision"}
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -44,20 +44,26 @@ def test_a_model_comes_back_as_it_was(place, shape):
     after = place.get("model")
     assert lasting(after) == lasting(before)
     assert after["metadata"]["generation"] == 1
-    assert _versions(place.pods("model"), shape) == _versions(ran, shape)
+    label = HASHES[before["status"]["deploymentMode"]]
+    assert _versions(place.pods("model"), label) == _versions(ran, label)
 
 
 def _receipt_is_exact(stopped, ran, recorder):
     receipt = stopped["receipt"]
     names = sorted(pod["metadata"]["name"] for pod in ran)
     assert receipt["complete"]
-    assert (receipt["pods"], receipt["gpus"], receipt["memory"]) == (len(ran), 0, f"{128 * len(ran)}Mi")
+    assert (receipt["pods"], receipt["gpus"], receipt["memory"]) == (len(ran), 0, f"{_mebibytes(ran)}Mi")
     assert [pod["name"] for pod in receipt["grace"]] == names
     assert sorted(pod["grace_seconds"] for pod in receipt["grace"]) == recorder.graces
     assert 0 < receipt["seconds"] < 33
 
 
-def _versions(pods, shape):
+def _mebibytes(pods):
+    containers = [container for pod in pods for container in pod["spec"]["containers"]]
+    requests = [(container.get("resources", {}).get("requests") or {}).get("memory", "0Mi") for container in containers]
+    return sum(int(request.removesuffix("Mi")) for request in requests)
+
+
+def _versions(pods, label):
     """The template's hash; in Knative mode, where that contains the revision's uid, the revision's name."""
-    label = HASHES[shape == "knative"]
     return sorted({pod["metadata"]["labels"][label] for pod in pods})

@@ -48,6 +48,10 @@ class Lookout:
             return Observation(ref, self._clock(), exists=False, events_allowed=allowed, pins=pins)
         model = Model(ref.kind, item)
         seen = read_observation(ref, model, listed, self._clock())
+        if seen.stop_wanted and not seen.pods:
+            # The pods may have been listed before the object was read: "no pod is left" must hold after it.
+            listed = await self._cluster.get(pods(ref.namespace), labelSelector=pod_selector(ref))
+            seen = read_observation(ref, model, listed, self._clock())
         return replace(
             seen,
             events_allowed=allowed,

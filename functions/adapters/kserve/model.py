@@ -27,6 +27,7 @@ _TROUBLED_REASONS = frozenset(
         "InvalidGPUAllocation",
     }
 )
+_RETRIED_AT_ONCE = "the object has been modified"  # KServe lost a race on a write, and writes again
 _TROUBLED_TRANSITIONS = frozenset({"InvalidSpec", "BlockedByFailedLoad"})
 _SCALERS_TO_ZERO = frozenset({"external", "keda"})
 
@@ -98,7 +99,7 @@ class Model:
         """Why KServe says that it does not come up; None while that is just not yet."""
         for condition in self.status.get("conditions") or []:
             message = condition.get("message") or ""
-            if condition.get("status") == "True":
+            if condition.get("status") == "True" or _RETRIED_AT_ONCE in message:
                 continue
             if "exceeded quota" in message:
                 return Trouble("QuotaExceeded", message)

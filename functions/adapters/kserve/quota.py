@@ -8,8 +8,9 @@ from functions.adapters.cluster import Json
 from functions.adapters.kserve.model import Model
 from functions.lifecycle.companion import Companion, LastRunPod
 from functions.lifecycle.observation import QuotaShortage
-from functions.lifecycle.quantity import format_quantity, parse_quantity
+from functions.lifecycle.quantity import format_memory, format_quantity, parse_quantity
 
+_BYTES = ("memory", "storage")
 _ALIASES = {"cpu": "requests.cpu", "memory": "requests.memory", "count/pods": "pods"}
 
 
@@ -48,6 +49,5 @@ def _shortages(quota: Json, needed: dict[str, Decimal]) -> Iterable[QuotaShortag
     for resource, limit in hard.items():
         wanted = needed.get(_ALIASES.get(resource, resource), Decimal(0))
         if wanted and parse_quantity(used.get(resource)) + wanted > parse_quantity(limit):
-            yield QuotaShortage(
-                quota["metadata"]["name"], resource, format_quantity(wanted), str(used.get(resource, "0")), str(limit)
-            )
+            needs = format_memory(wanted) if resource.endswith(_BYTES) else format_quantity(wanted)
+            yield QuotaShortage(quota["metadata"]["name"], resource, needs, str(used.get(resource, "0")), str(limit))

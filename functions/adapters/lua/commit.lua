@@ -40,7 +40,8 @@ end
 if token ~= '' then
   if ARGV[7] ~= '' then
     redis.call('HSET', KEYS[1], 'state', 'done', 'answer', ARGV[7])
-    redis.call('HDEL', KEYS[2], 'plan')
+    -- A plan is done with once a record says what came of it. A dropped command may meet the plan of another.
+    if doc ~= '' then redis.call('HDEL', KEYS[2], 'plan') end
   else
     redis.call('HSET', KEYS[1], 'state', 'released')
   end

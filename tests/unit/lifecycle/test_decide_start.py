@@ -96,7 +96,11 @@ def test_a_queued_start_of_an_external_stop_adopts_it():
 def test_the_last_pod_s_going_carries_out_the_queued_start():
     queued = QueuedStart(source="/p", id="start-9", actor="ben", reason="retrained")
     seen = stop_set(companion=a_companion(queued=queued))
-    decision = decide(None, seen, None, LIMITS)
+    noted = decide(None, seen, None, LIMITS)
+    assert noted.effects == ()
+    assert noted.again
+    assert noted.due == seen.observed_at
+    decision = decide(noted.record, seen, None, LIMITS)
     assert patched(dict(seen.annotations), operations_of(decision)) == {}
     assert decision.record.state is State.STARTING
     assert decision.record.start.actor == "ben"

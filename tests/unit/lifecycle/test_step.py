@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 from builders import LIMITS, NOW, REF, a_pod, start, stop
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from world import World
 
@@ -86,6 +86,60 @@ def test_a_stop_that_failed_and_is_delivered_again_does_not_undo_the_start_that_
     assert Code.SUPERSEDED in [entry.code for entry in world.audit]
 
 
+def test_a_start_that_died_after_its_patch_is_not_undone_by_an_older_stop_delivered_again():
+    """Found by the exhaustive search: no record was ever committed, only the plan knows of the start."""
+    world = World()
+    world.command(stop(by_event=True), crash_before=5)
+    world.kserve()
+    world.pods = []
+    world.command(start(by_event=True), crash_before=5)
+    world.command(stop(by_event=True))
+    assert world.patches == ["stop", "start"]
+    assert not world.stop_wanted
+
+
+def test_a_dropped_command_leaves_the_plan_of_a_later_one():
+    """Found by the exhaustive search: two older stops come again between a start's PATCH and its redelivery."""
+    world = World()
+    world.command(stop(by_event=True), crash_before=5)
+    world.command(stop(id="forced", graceful=False, by_event=True), crash_before=2)
+    world.kserve()
+    world.pods = []
+    world.command(start(by_event=True), crash_before=5)
+    world.command(stop(by_event=True))
+    world.command(stop(id="forced", graceful=False, by_event=True))
+    assert world.patches == ["stop", "start"]
+
+
+@pytest.mark.parametrize("crash_before", range(1, LAST_ASK))
+def test_a_queued_start_that_died_anywhere_keeps_its_place_and_its_actor(crash_before):
+    """Found by the exhaustive search: the PATCH takes the queue off the model, and with it all that was known of it."""
+    world = World()
+    world.command(stop(by_event=True), crash_before=5)
+    world.command(start(by_event=True, queue=True), crash_before=4)
+    world.kserve()
+    world.pods = []
+    world.hint(crash_before)
+    world.command(stop(by_event=True))
+    world.settle()
+    assert world.record.state is State.RUNNING
+    assert world.patches == ["stop", "stop", "start"]
+    started = [published.fact for published in world.facts if isinstance(published.fact, ModelStarted)]
+    assert [fact.actor for fact in started] == ["ben"]
+
+
+def test_a_plan_of_a_later_command_supersedes_although_it_was_not_carried_out_yet():
+    """Found by the exhaustive search: it will come again, and nothing older may come in between."""
+    world = World()
+    world.command(stop(by_event=True), crash_before=5)
+    world.kserve()
+    world.pods = []
+    world.command(start(by_event=True), crash_before=5)
+    world.command(stop(id="later", by_event=True), crash_before=4)
+    world.command(stop(by_event=True))
+    assert world.patches == ["stop", "start"]
+
+
 def test_a_command_by_event_that_can_t_be_had_is_answered_audited_and_published():
     world = World()
     expired = stop(by_event=True, expires_at=NOW - timedelta(seconds=1))
@@ -160,6 +214,18 @@ def test_a_model_deleted_while_it_was_pinned_leaves_no_pin():
     assert not world.pinned
 
 
+def test_a_stop_by_event_is_not_lost_to_a_start_over_rest_that_was_given_up():
+    """Both met an outage; the person gave up, the broker did not."""
+    world = World()
+    world.command(stop(id="by-broker", by_event=True), crash_before=2)
+    world.now += timedelta(seconds=1)
+    world.command(stop(id="by-person", graceful=False), crash_before=4)
+    assert world.patches == []
+    world.now += timedelta(seconds=20)
+    world.command(stop(id="by-broker", by_event=True))
+    assert world.patches == ["stop"]
+
+
 def test_an_old_hint_costs_no_look():
     world = World()
     world.hint()
@@ -180,6 +246,7 @@ ACTIONS = st.lists(
 
 @settings(max_examples=400, deadline=None)
 @given(ACTIONS)
+@example([("stop", 0), ("kserve", 0), ("stop", 0), ("outside", 0), ("kserve", 0), ("outside", 0)])
 def test_any_schedule_ends_in_agreement_with_the_cluster_and_nothing_is_done_twice(actions):
     """Whatever is sent, crashes, repeats or is done by others: one PATCH per command at most, no pin, no lie."""
     world = World(pods=[a_pod(grace=300)])

@@ -210,7 +210,7 @@ class World:
             self.record, self.revision = wanted.record, self.revision + 1
         if seen:
             seen.state, seen.answer = ("done", wanted.answer) if wanted.answer else ("released", None)
-            self.busy, self.plan = None, None if wanted.answer else self.plan
+            self.busy, self.plan = None, None if wanted.answer and wanted.record else self.plan
         self.facts.extend(wanted.facts)
         self.audit.extend(wanted.audit)
         return ask.Committed()

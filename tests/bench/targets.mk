@@ -1,0 +1,8 @@
+# Measuring; the Makefile includes this file.
+ROWS ?=
+ROUNDS ?= 5
+
+bench: setup ## measure speed against peers: KUBECONFIG=… for the rows that need an API server, ROWS="bulk stop …", ROUNDS=5
+	@$(PY) tests/bench/run.py --rounds $(ROUNDS) $(ROWS)
+
+.PHONY: bench

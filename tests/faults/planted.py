@@ -1,0 +1,153 @@
+"""Bugs of others, and those that were found here, as changes of our source; and which tests must see each."""
+
+from dataclasses import dataclass
+
+LIFECYCLE = "functions/lifecycle"
+STORE = "tests/contract/test_store.py"
+SEARCH = "tests/faults/test_exhaustive.py"
+STEP = "tests/unit/lifecycle/test_step.py"
+ADAPTER = "tests/contract/test_kserve_adapter.py"
+
+
+@dataclass(frozen=True)
+class Planted:
+    """`old` stands once in `file`; with `new` in its place, `seen_by` must fail, in a test whose name has `named`."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    seen_by: str
+    named: str = ""
+
+
+PLANTED = (
+    Planted(
+        "the claim is a get and then a set",
+        "functions/adapters/store.py",
+        "        with _translated():\n            reply = await self._claim(",
+        "        with _translated():\n"
+        "            known = await self._redis.exists(_seen_key(request))\n"
+        '            await __import__("asyncio").sleep(0.05)  # a get-then-set\'s gap, wide enough to be met every time\n'
+        "            if not known:\n"
+        "                await self._redis.delete(_seen_key(request), _model_key(request.ref))\n"
+        "            reply = await self._claim(",
+        STORE,
+        "fifty_claims_of_one_id",
+    ),
+    Planted(
+        "the result is stored without looking who holds the claim",
+        "functions/adapters/lua/commit.lua",
+        "if seen[1] ~= token or seen[2] ~= 'pending' then return 'lost' end",
+        "",
+        STORE,
+        "lost_its_lease",
+    ),
+    Planted(
+        "the record of a command is dropped when it fails",
+        "functions/adapters/lua/commit.lua",
+        "redis.call('HSET', KEYS[1], 'state', 'released')",
+        "redis.call('DEL', KEYS[1])",
+        STORE,
+        "release_lets_the_same_command_try_again",
+    ),
+    Planted(
+        "a seen id is keyed without its source",
+        "functions/adapters/store.py",
+        'f"{request.source}\\0{request.id}"',
+        'f"{request.id}"',
+        STORE,
+        "same_id_of_another_source",
+    ),
+    Planted(
+        "the stop is set before what a start needs is kept",
+        f"{LIFECYCLE}/patches.py",
+        'STOP_ANNOTATION: "true", COMPANION_ANNOTATION: companion.dump(), **autoscaler}',
+        'STOP_ANNOTATION: "true", **autoscaler}',
+        STEP,
+        "loses_neither_the_stop_nor_receipt_nor_actor",
+    ),
+    Planted(
+        "a sender's clock is trusted over the order of arrival",
+        f"{LIFECYCLE}/step.py",
+        "request = request.claimed(claimed.sequence, redelivered=claimed.redelivered)",
+        "request = request.claimed(9_000_000 - int(request.id[1:]), redelivered=True)",
+        SEARCH,
+    ),
+    Planted(
+        "KServe's Stopped condition is taken for no pod left",
+        f"{LIFECYCLE}/derive.py",
+        "lambda s: s.seen.stop_wanted and bool(s.seen.pods),\n        _draining,",
+        "lambda s: s.seen.stop_wanted and bool(s.seen.pods) and not s.seen.kserve_says_stopped,\n        _draining,",
+        SEARCH,
+    ),
+    Planted(
+        "pods are deleted under a live ReplicaSet, which breeds others",
+        "functions/adapters/kserve/grace.py",
+        'return item["metadata"]["uid"] != owner.uid or "deletionTimestamp" in item["metadata"]',
+        "return bool(item)",
+        ADAPTER,
+        "breeds_no_other",
+    ),
+    Planted(
+        "a ReplicaSet is left pinned after a crash",
+        f"{LIFECYCLE}/decide.py",
+        "    if not seen.pins:\n        return known\n    owners",
+        "    if seen.pins or not seen.pins:\n        return known\n    owners",
+        SEARCH,
+    ),
+    Planted(
+        "two commands on one model are at work at once",
+        "functions/adapters/lua/claim.lua",
+        "if model[4] and model[4] ~= token and tonumber(model[5]) > now then",
+        "if false then",
+        STORE,
+        "one_command_at_a_time",
+    ),
+    Planted(
+        "a command that comes again late is done all the same",
+        f"{LIFECYCLE}/decide.py",
+        "        raise Superseded\n",
+        "        pass\n",
+        SEARCH,
+    ),
+    Planted(
+        "a patch does not test what its decision rested on",
+        f"{LIFECYCLE}/patches.py",
+        "    operations = _guards(seen, raw_companion)\n",
+        "    operations = _guards(seen, raw_companion)[:1]\n",
+        SEARCH,
+    ),
+    Planted(
+        "only a start that the record knows counts as done (found by the search)",
+        f"{LIFECYCLE}/observe.py",
+        "planned.sequence if planned else 0)",
+        "planned.sequence if planned and record.sequence else 0)",
+        STEP,
+        "is_not_undone_by_an_older_stop",
+    ),
+    Planted(
+        "a plan counts only once it was carried out (found by the search)",
+        f"{LIFECYCLE}/observe.py",
+        "planned.sequence if planned else 0)",
+        'planned.sequence if planned and planned.verb == "start" else 0)',
+        STEP,
+        "although_it_was_not_carried_out_yet",
+    ),
+    Planted(
+        "a dropped command takes another's plan away (found by the search)",
+        "functions/adapters/lua/commit.lua",
+        "if doc ~= '' then redis.call('HDEL', KEYS[2], 'plan') end",
+        "redis.call('HDEL', KEYS[2], 'plan')",
+        STORE,
+        "leaves_the_plan_of_another",
+    ),
+    Planted(
+        "a queued start is done before the record knows of it (found by the search)",
+        f"{LIFECYCLE}/decide.py",
+        "        if noted is None or noted.key != run.key:\n",
+        "        noted = run\n        if noted is None:\n",
+        STEP,
+        "keeps_its_place_and_its_actor",
+    ),
+)

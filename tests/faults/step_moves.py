@@ -1,0 +1,223 @@
+"""What the functions do: the real step, one ask at a time, against the state; and its death at any point.
+
+The store is modelled after claim.lua and commit.lua. A process that died leaves its claim until the lease ends; here
+that is at once, because a delivery that is told to come again changes nothing.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from builders import LIMITS, NOW, REF
+from cluster_moves import all_terminating, end_pods, pin, unpin, with_stop
+from look import after_patch, observe, queued_command, shown, uids
+from processes import HINT, Processes
+from renumber import SEQUENCE, Pool
+from world_state import ACCEPTED, CLAIMED, DROPPED, FRESH, REFUSED, State
+
+from functions.lifecycle import effects as ask
+from functions.lifecycle.errors import Code, PreconditionFailed
+from functions.lifecycle.request import Request
+from functions.lifecycle.step import take_command, take_hint
+
+UNANSWERED = {FRESH, CLAIMED, REFUSED}
+
+
+class Violated(Exception):
+    """A state that must not be."""
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """At most so many steps in flight; `commands` in the order of their numbers."""
+
+    commands: tuple[Request, ...]
+    in_flight: int = 2
+    outside: int = 0
+    jumps: int = 0
+
+
+class Functions:
+    """The functions in front of one store and one cluster. Its methods answer the states that follow."""
+
+    def __init__(self, bounds: Bounds) -> None:
+        self.bounds = bounds
+        self.companions, self.records, self.plans = Pool(), Pool(), Pool()
+        self.processes = Processes(self.records, self.plans)
+
+    def moves(self, state: State) -> Iterator[tuple[str, State]]:
+        if len(state.steps) < self.bounds.in_flight:
+            for number in range(len(self.bounds.commands)):
+                after = self.deliver(state, number)
+                if after:
+                    yield f"command {self._says(number)} is delivered and claimed", after
+            yield "a hint arrives; the record is loaded", self.hint(state, pinned=False)
+            if state.pinned:
+                yield "a tick arrives; the record is loaded", self.hint(state, pinned=True)
+        for place, step in enumerate(state.steps):
+            yield self._name(step), self.go_on(state, place)
+            yield f"{self._whose(step)} is killed before: {self._asks(step)}", _without(state, place)
+            if isinstance(self.processes.all[step].ask, ask.EndPods):
+                half = self._half_ended(state, self.processes.all[step].ask)
+                yield f"{self._whose(step)} is killed between ending pods and unpinning", _without(half, place)
+
+    def deliver(self, state: State, number: int) -> State | None:
+        """None where the model's turn is taken, or where the stored answer is all there is to get."""
+        if state.commands[number] not in UNANSWERED or self._turn_taken(state):
+            return None
+        known = state.sequences[number]
+        sequence = known or max(SEQUENCE, *state.sequences) + 1
+        request = self.bounds.commands[number]
+        step = self.processes.begin(
+            number,
+            request.id,
+            lambda: take_command(request, LIMITS),
+            (state.record, state.revision, state.plan, sequence, bool(known)),
+            lambda: ask.Claimed(
+                now=NOW,
+                token=request.id,
+                record=self.records.values[state.record],
+                revision=state.revision,
+                first_seen=NOW,
+                sequence=sequence,
+                redelivered=bool(known),
+                planned=self.plans.values[state.plan],
+            ),
+        )
+        return self._settled(
+            state._replace(
+                sequences=_put(state.sequences, number, sequence),
+                commands=_put(state.commands, number, CLAIMED),
+            ),
+            step,
+        )
+
+    def hint(self, state: State, *, pinned: bool) -> State:
+        step = self.processes.begin(
+            HINT,
+            "tick" if pinned else "hint",
+            lambda: take_hint(REF, LIMITS, pinned=pinned),
+            (state.record, state.revision, state.plan),
+            lambda: self._loaded(state),
+        )
+        return self._settled(state, step)
+
+    def go_on(self, state: State, place: int) -> State:
+        """One ask of one step is carried out, and the step gets its answer."""
+        step = state.steps[place]
+        after, named, make = self._carry_out(state, step)
+        return self._settled(_without(after, place), self.processes.answer(step, named, make))
+
+    def _settled(self, state: State, step: int) -> State:
+        """With the step in flight, or without where it has ended."""
+        process = self.processes.all[step]
+        if process.ask is not None:
+            return state._replace(steps=(*state.steps, step))
+        if (
+            process.who != HINT
+            and process.error
+            and state.commands[process.who] == CLAIMED
+            and process.error.status < 500
+        ):
+            return state._replace(commands=_put(state.commands, process.who, REFUSED))
+        return state
+
+    def _carry_out(self, state: State, step: int) -> tuple[State, Any, Any]:
+        process = self.processes.all[step]
+        match process.ask:
+            case ask.Look() as look:
+                return state, shown(state, look), lambda: observe(state, look, self.companions)
+            case ask.Load():
+                return state, (state.record, state.revision, state.plan), lambda: self._loaded(state)
+            case ask.PatchModel() as patch:
+                return self._patch(state, process.who, patch)
+            case ask.PinOwners() as effect:
+                return pin(state, uids(effect.owners)), None, lambda: None
+            case ask.UnpinOwners() as effect:
+                return unpin(state, uids(effect.owners)), None, lambda: None
+            case ask.EndPods() as effect:
+                after = self._half_ended(state, effect)
+                return after if after is state else unpin(after, uids(effect.owners)), None, lambda: None
+            case ask.Plan():
+                return state._replace(plan=process.plan), None, lambda: None
+            case ask.Release():
+                return state, None, lambda: None
+            case ask.Commit() as commit:
+                return self._commit(state, process.who, process.record, commit)
+            case other:
+                raise TypeError(f"the world can't carry out {other}")
+
+    def _half_ended(self, state: State, effect: ask.EndPods) -> State:
+        """The very same state where an owner is not terminating yet: after 2 s the adapter leaves all to the tick."""
+        owners = uids(effect.owners)
+        return end_pods(state, owners) if all_terminating(state, owners) else state
+
+    def _loaded(self, state: State) -> ask.Loaded:
+        return ask.Loaded(self.records.values[state.record], state.revision, self.plans.values[state.plan])
+
+    def _patch(self, state: State, who: int, patch: ask.PatchModel) -> tuple[State, Any, Any]:
+        after = after_patch(state, patch, self.companions)
+        if after is None:
+            return state, "failed", lambda: PreconditionFailed("a test failed")
+        stop, companion = after
+        patched = with_stop(state, stop, companion)
+        author = who if who != HINT else queued_command(self.companions.values[state.companion])
+        if not state.stop_wanted and (who == HINT or self.bounds.commands[who].verb != "stop"):
+            raise Violated("a PATCH on a running model that nobody asked to stop")
+        if not state.stop_wanted and not patched.stop_wanted:
+            raise Violated("a PATCH on a running model that does not stop it: KServe would restart its pods")
+        if patched.stop_wanted != state.stop_wanted:
+            if author is None:
+                raise Violated("a PATCH with an effect that no command asked for")
+            if patched.effective[author]:
+                raise Violated(f"a second effective PATCH of {self._says(author)}")
+            patched = patched._replace(effective=_put(patched.effective, author, 1))
+        return patched, patched.version, lambda: patched.version
+
+    def _commit(self, state: State, who: int, record: int, commit: ask.Commit) -> tuple[State, Any, Any]:
+        if commit.record:
+            if commit.expected != state.revision:
+                return state, "conflict", lambda: ask.Committed(conflict=True)
+            old = self.records.values[state.record]
+            new = commit.record
+            if old and (new.version < old.version or new.pods_version < old.pods_version):
+                return state, "stale", lambda: ask.Committed(stale=True)
+            state = state._replace(record=record, revision=state.revision + 1)
+        if who != HINT and commit.answer:
+            dropped = any(entry.code for entry in commit.audit)
+            superseded = any(entry.code is Code.SUPERSEDED for entry in commit.audit)
+            if superseded and state.sequences[who] == max(state.sequences):
+                raise Violated(f"{self._says(who)} arrived last and was dropped as superseded")
+            plan = 0 if commit.record else state.plan
+            state = state._replace(commands=_put(state.commands, who, DROPPED if dropped else ACCEPTED), plan=plan)
+        return state, "ok", ask.Committed
+
+    def _turn_taken(self, state: State) -> bool:
+        return any(self.processes.all[step].who != HINT for step in state.steps)
+
+    def _says(self, number: int) -> str:
+        request = self.bounds.commands[number]
+        forced = "" if getattr(request.command, "graceful", True) else "forced "
+        return f"{request.id} ({forced}{request.verb}{', queued' if request.queue else ''})"
+
+    def _whose(self, step: int) -> str:
+        who = self.processes.all[step].who
+        return "the hint's step" if who == HINT else f"the step of {self._says(who)}"
+
+    def _asks(self, step: int) -> str:
+        return type(self.processes.all[step].ask).__name__
+
+    def _name(self, step: int) -> str:
+        return f"{self._whose(step)} goes on: {self._asks(step)}"
+
+
+def _put(values: tuple[Any, ...], place: int, value: Any) -> tuple[Any, ...]:
+    return (*values[:place], value, *values[place + 1 :])
+
+
+def _without(state: State, place: int) -> State:
+    return state._replace(steps=(*state.steps[:place], *state.steps[place + 1 :]))
+
+
+def numbered(*commands: Request) -> tuple[Request, ...]:
+    return tuple(replace(command, id=f"c{number}") for number, command in enumerate(commands))
