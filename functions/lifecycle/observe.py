@@ -97,6 +97,13 @@ def _sequence(seen: Observation, record: Record, planned: Intent | None) -> int:
     return max(record.sequence, marked, planned.sequence if planned and counts else 0)
 
 
+def _effective(seen: Observation, record: Record, start: Run | None) -> str | None:
+    """So that a command which comes again is known as done, also where somebody else has undone it since."""
+    if seen.stop_wanted:
+        return seen.companion.key if seen.companion else record.effective
+    return start.key if start and start.ours else record.effective
+
+
 def observe(
     record: Record | None,
     seen: Observation,
@@ -132,6 +139,7 @@ def observe(
             "stop": stop,
             "start": start,
             "sequence": _sequence(seen, before, planned),
+            "effective": _effective(seen, before, start),
             "left_behind": before.left_behind if seen.stop_wanted else seen.companion and seen.companion.key,
             "observed_at": now,
         }

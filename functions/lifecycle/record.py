@@ -84,6 +84,7 @@ class Record(Frozen):
     labels: dict[str, str] = Field(default_factory=dict)
     autoscaler: Autoscaler | None = None
     sequence: int = Field(default=0, description="Of the latest command that is known to have been done.")
+    effective: str | None = Field(default=None, description="The last command that was seen in effect on the cluster.")
     left_behind: str | None = Field(
         default=None, description="The companion that somebody else's start did not remove."
     )

@@ -30,7 +30,9 @@ def kubernetes_api(request, tmp_path_factory):
         return
     kubeconfig = tmp_path_factory.mktemp("kubernetes_api") / "kubeconfig"
     tokens = kubeconfig.with_name("tokens")
-    tokens.write_text(json.dumps({"secret-of-ann": {"user": "ann", "groups": ["team"], "namespaces": ["default"]}}))
+    tokens.write_text(
+        json.dumps({"secret-of-operator": {"user": "operator", "groups": ["team"], "namespaces": ["default"]}})
+    )
     command = [sys.executable, "-m", "functions.local.kubernetes", "--port", "0", "--nodes", "1", "--gpus", "2"]
     command += ["--tokens", str(tokens), "--kubeconfig-out", str(kubeconfig)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)

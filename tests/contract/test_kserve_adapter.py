@@ -51,7 +51,7 @@ class Eyes:
 
     async def command(self, ref: ModelRef, command, **changes):
         self.commands += 1
-        request = Request(ref, command, "/test", f"{ref} {self.commands}", "ana", **changes)
+        request = Request(ref, command, "/test", f"{ref} {self.commands}", "oncall", **changes)
         return await self.interpreter.run(take_command(request, LIMITS))
 
     async def state(self, ref: ModelRef) -> State:

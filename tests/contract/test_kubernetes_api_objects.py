@@ -27,17 +27,17 @@ async def test_a_json_patch_on_annotations_leaves_the_generation_and_names_its_m
         {"op": "test", "path": "/metadata/uid", "value": made["metadata"]["uid"]},
         {"op": "test", "path": "/metadata/annotations", "value": None},
         {"op": "add", "path": "/metadata/annotations", "value": {STOP: "true"}},
-        fieldManager="ann",
+        fieldManager="operator",
     )
     meta = answer.json()["metadata"]
     assert answer.status_code == 200
     assert (meta["generation"], meta["annotations"]) == (1, {STOP: "true"})
     assert int(meta["resourceVersion"]) > int(made["metadata"]["resourceVersion"])
-    who = next(entry for entry in meta["managedFields"] if entry["manager"] == "ann")
+    who = next(entry for entry in meta["managedFields"] if entry["manager"] == "operator")
     assert who["operation"] == "Update"
     assert who["fieldsV1"] == {"f:metadata": {"f:annotations": {".": {}, f"f:{STOP}": {}}}}
     gone = await merge_patch(kubernetes, f"{path}/a", {"metadata": {"annotations": None}})
-    assert not [entry for entry in gone.json()["metadata"]["managedFields"] if entry["manager"] == "ann"]
+    assert not [entry for entry in gone.json()["metadata"]["managedFields"] if entry["manager"] == "operator"]
     assert "annotations" not in gone.json()["metadata"]
 
 

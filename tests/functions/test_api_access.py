@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from api_rig import ANN, BOB, BOSS, ROOT
+from api_rig import BOSS, OPERATOR, ROOT, STRANGER
 
 
 def stop(api, namespace, name, **headers):
@@ -31,21 +31,21 @@ def test_without_a_known_token_nobody_gets_in(token_api, authorization):
 def test_headers_that_name_a_user_count_for_nothing(token_api):
     headers = {"X-Forwarded-User": "root", "X-Remote-User": "root", "Impersonate-User": "root"}
     assert stop(token_api, "blue", "x", **headers).status_code == 401
-    assert stop(token_api, "green", "x", **BOB, **headers).status_code == 403
+    assert stop(token_api, "green", "x", **STRANGER, **headers).status_code == 403
 
 
 def test_forbidden_is_said_before_existence_is_revealed(world, token_api):
     there = world.make("green", ready=False)
-    answers = [stop(token_api, "green", name, **BOB) for name in (there, "nobody")]
+    answers = [stop(token_api, "green", name, **STRANGER) for name in (there, "nobody")]
     assert [answer.status_code for answer in answers] == [403, 403]
     assert answers[0].json()["detail"].replace(there, "") == answers[1].json()["detail"].replace("nobody", "")
-    assert stop(token_api, "green", "nobody", **ANN).status_code == 404
+    assert stop(token_api, "green", "nobody", **OPERATOR).status_code == 404
     assert "serving.kserve.io/stop" not in world.annotations("green", there)
 
 
 def test_the_actor_is_who_is_authenticated(world, token_api):
     name = world.make()
-    assert stop(token_api, "blue", name, **BOB).json()["status"]["holds"][0]["actor"] == "bob"
+    assert stop(token_api, "blue", name, **STRANGER).json()["status"]["holds"][0]["actor"] == "stranger"
 
 
 def test_lists_history_and_names_show_only_what_the_caller_may_read(world, token_api):
@@ -54,28 +54,28 @@ def test_lists_history_and_names_show_only_what_the_caller_may_read(world, token
     world.synced()
     seen = {
         who: [one["name"] for one in token_api.get("/api/v1/models", headers=headers).json()["items"]]
-        for who, headers in (("ann", ANN), ("bob", BOB))
+        for who, headers in (("operator", OPERATOR), ("stranger", STRANGER))
     }
-    assert name in seen["ann"]
-    assert name not in seen["bob"]
-    assert token_api.get("/api/v1/models?namespace=green", headers=BOB).status_code == 403
-    assert token_api.get("/api/v1/audit?namespace=green", headers=BOB).status_code == 403
-    assert token_api.get(f"/api/v1/models/{name}/status", headers=ANN).status_code == 200
-    assert token_api.get(f"/api/v1/models/{name}/status", headers=BOB).status_code == 404
-    entries = token_api.get("/api/v1/audit?limit=1000", headers=BOB).json()["items"]
+    assert name in seen["operator"]
+    assert name not in seen["stranger"]
+    assert token_api.get("/api/v1/models?namespace=green", headers=STRANGER).status_code == 403
+    assert token_api.get("/api/v1/audit?namespace=green", headers=STRANGER).status_code == 403
+    assert token_api.get(f"/api/v1/models/{name}/status", headers=OPERATOR).status_code == 200
+    assert token_api.get(f"/api/v1/models/{name}/status", headers=STRANGER).status_code == 404
+    entries = token_api.get("/api/v1/audit?limit=1000", headers=STRANGER).json()["items"]
     assert {entry["namespace"] for entry in entries} <= {"blue"}
 
 
 def test_in_bulk_each_model_is_judged_by_itself(world, token_api):
     mine, other = world.make(ready=False), world.make("green", ready=False)
     chosen = {"models": [{"namespace": "blue", "name": mine}, {"namespace": "green", "name": other}]}
-    items = token_api.post("/api/v1/models:stop", json=chosen, headers=BOB).json()["items"]
+    items = token_api.post("/api/v1/models:stop", json=chosen, headers=STRANGER).json()["items"]
     assert [(item["status"], item["code"]) for item in items] == [(202, None), (403, "Forbidden")]
 
 
 def test_a_token_for_another_audience_is_refused(world):
     with world.api(AUTH="token", AUTH_AUDIENCE="modelswitch") as api:
-        assert stop(api, "blue", "x", **ANN).status_code == 401
+        assert stop(api, "blue", "x", **OPERATOR).status_code == 401
 
 
 @pytest.mark.parametrize(

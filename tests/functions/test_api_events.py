@@ -1,7 +1,7 @@
 """Server-sent events: what is sent, to whom, and where a lost connection goes on."""
 
 import pytest
-from api_rig import BOB, BOSS, listening, wait_for
+from api_rig import BOSS, STRANGER, listening, wait_for
 
 
 def stop(api, name, namespace="blue", **headers):
@@ -51,7 +51,7 @@ def test_an_id_of_another_stream_is_refused(open_api, entry):
 
 def test_only_models_that_the_caller_may_read_are_sent(world, token_api):
     hidden, shown = world.make("green"), world.make("blue")
-    with listening(token_api, headers=BOB) as stream:
+    with listening(token_api, headers=STRANGER) as stream:
         stop(token_api, hidden, "green", **BOSS)
         stop(token_api, shown, "blue", **BOSS)
         assert stream.next()[2]["name"] == shown

@@ -1,7 +1,7 @@
 """Redis or the cluster away: what still works, and what the rest answers."""
 
 import pytest
-from api_rig import ANN, free_port, process, wait_for
+from api_rig import OPERATOR, free_port, process, wait_for
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def test_without_the_cluster_everything_answers_503(world, tmp_path):
     with process("functions.local.kubernetes", *words, log=tmp_path / "gone.log"):
         wait_for(kubeconfig.exists, "the cluster wrote its kubeconfig")
     with world.api(AUTH="token", KUBECONFIG=str(kubeconfig)) as api:
-        answer = api.post("/api/v1/namespaces/blue/models/x/stop", headers=ANN)
+        answer = api.post("/api/v1/namespaces/blue/models/x/stop", headers=OPERATOR)
         assert (answer.status_code, answer.json()["code"]) == (503, "ClusterUnavailable")
         assert answer.headers["retry-after"]
         assert "the Kubernetes API" in api.get("/healthz").json()["missing"]

@@ -60,12 +60,12 @@ def test_publish_reads_stdin_and_takes_a_subject_and_a_fact(sink):
         "--json",
         "--sink",
         sink.url,
-        stdin='{"actor": "ann", "seconds": 2}',
+        stdin='{"actor": "operator", "seconds": 2}',
     )
     assert done.returncode == 0, done.stderr
     received = read(*sink.arrived[0])
     assert json.loads(done.stdout)["id"] == received.id
-    assert received.data == ModelStarted(actor="ann", seconds=2)
+    assert received.data == ModelStarted(actor="operator", seconds=2)
     assert received.ref.kind is Kind.INFERENCE_GRAPH
 
 

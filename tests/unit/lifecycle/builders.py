@@ -65,7 +65,7 @@ def running(*pods: Pod, **changes: Any) -> Observation:
 
 def a_companion(**changes: Any) -> Companion:
     values: dict[str, Any] = {
-        "holds": (Hold(kind=HoldKind.USER, actor="ana", since=NOW),),
+        "holds": (Hold(kind=HoldKind.USER, actor="oncall", since=NOW),),
         "source": "/test",
         "command": "stop-1",
         "since": NOW,
@@ -111,13 +111,13 @@ def without_pods(seen: Observation, **changes: Any) -> Observation:
 
 def stop(**changes: Any) -> Request:
     fields = {key: changes.pop(key) for key in list(changes) if key in StopRequested.model_fields}
-    values: dict[str, Any] = {"ref": REF, "source": "/test", "id": "stop-1", "actor": "ana"}
+    values: dict[str, Any] = {"ref": REF, "source": "/test", "id": "stop-1", "actor": "oncall"}
     return Request(command=StopRequested(**fields), **{**values, **changes})
 
 
 def start(**changes: Any) -> Request:
     fields = {key: changes.pop(key) for key in list(changes) if key in StartRequested.model_fields}
-    values: dict[str, Any] = {"ref": REF, "source": "/test", "id": "start-1", "actor": "ben"}
+    values: dict[str, Any] = {"ref": REF, "source": "/test", "id": "start-1", "actor": "pipeline"}
     return Request(command=StartRequested(**fields), **{**values, **changes})
 
 

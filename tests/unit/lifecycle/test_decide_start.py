@@ -82,7 +82,7 @@ def test_a_queued_start_is_kept_on_the_model_itself():
     decision = decided(seen, start(queue=True))
     after = patched(dict(seen.annotations), operations_of(decision))
     assert after["serving.kserve.io/stop"] == "true"
-    assert companion_in(after)["queued"]["actor"] == "ben"
+    assert companion_in(after)["queued"]["actor"] == "pipeline"
     assert decision.record.queued
     assert decision.changed
 
@@ -94,7 +94,7 @@ def test_a_queued_start_of_an_external_stop_adopts_it():
 
 
 def test_the_last_pod_s_going_carries_out_the_queued_start():
-    queued = QueuedStart(source="/p", id="start-9", actor="ben", reason="retrained")
+    queued = QueuedStart(source="/p", id="start-9", actor="pipeline", reason="retrained")
     seen = stop_set(companion=a_companion(queued=queued))
     noted = decide(None, seen, None, LIMITS)
     assert noted.effects == ()
@@ -103,17 +103,17 @@ def test_the_last_pod_s_going_carries_out_the_queued_start():
     decision = decide(noted.record, seen, None, LIMITS)
     assert patched(dict(seen.annotations), operations_of(decision)) == {}
     assert decision.record.state is State.STARTING
-    assert decision.record.start.actor == "ben"
+    assert decision.record.start.actor == "pipeline"
 
 
 def test_a_queued_start_waits_for_the_last_pod():
-    queued = QueuedStart(source="/p", id="start-9", actor="ben")
+    queued = QueuedStart(source="/p", id="start-9", actor="pipeline")
     seen = stop_set(terminating(a_pod()), companion=a_companion(queued=queued))
     assert decide(None, seen, None, LIMITS).effects == ()
 
 
 def test_a_queued_start_that_expired_is_withdrawn_and_said():
-    queued = QueuedStart(source="/p", id="start-9", actor="ben", expires_at=later(-1))
+    queued = QueuedStart(source="/p", id="start-9", actor="pipeline", expires_at=later(-1))
     seen = stop_set(companion=a_companion(queued=queued))
     decision = decide(None, seen, None, LIMITS)
     assert "queued" not in companion_in(patched(dict(seen.annotations), operations_of(decision)))
@@ -161,16 +161,16 @@ def test_a_start_withdraws_a_stop_that_kserve_ignores():
 
 
 def test_a_start_that_died_after_its_patch_is_still_its_actor_s():
-    run = Run(since=later(0), actor="ben", key="/test start-1")
+    run = Run(since=later(0), actor="pipeline", key="/test start-1")
     planned = Intent(verb="start", at=later(0), run=run)
     stopped = decide(None, STOPPED, None, LIMITS).record
     by_hint = decide(stopped, without_pods(running(version=30, pods_version=30)), None, LIMITS, planned)
-    assert by_hint.record.start.actor == "ben"
+    assert by_hint.record.start.actor == "pipeline"
     assert decided(running(), start(), planned).changed
 
 
 def test_an_old_plan_explains_nothing():
-    run = Run(since=later(0), actor="ben", key="/test start-1")
+    run = Run(since=later(0), actor="pipeline", key="/test start-1")
     planned = Intent(verb="start", at=later(0) - timedelta(minutes=2), run=run)
     stopped = decide(None, STOPPED, None, LIMITS).record
     seen = without_pods(running(version=30, pods_version=30, stop_actor="kubectl"))

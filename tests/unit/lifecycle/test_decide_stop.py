@@ -42,7 +42,7 @@ def test_one_patch_sets_the_stop_and_says_who_why_and_what_ran():
     companion = companion_in(after)
     assert after["serving.kserve.io/stop"] == "true"
     assert after["team"] == "x"
-    assert companion["holds"][0]["actor"] == "ana"
+    assert companion["holds"][0]["actor"] == "oncall"
     assert companion["holds"][0]["reason"] == "drift"
     assert companion["pods"][0]["gpus"] == 1
     assert companion["endpoint"] == "http://scorer.fraud.example.com"
@@ -121,7 +121,7 @@ def test_the_same_command_again_after_a_crash_is_the_same_stop():
     decision = decided(stop_set(terminating(a_pod()), companion=a_companion(), said=False))
     assert decision.changed
     assert decision.effects == ()
-    assert decision.record.stop.actor == "ana"
+    assert decision.record.stop.actor == "oncall"
 
 
 def test_a_crash_between_patch_and_end_of_pods_goes_on():
@@ -130,7 +130,7 @@ def test_a_crash_between_patch_and_end_of_pods_goes_on():
 
 
 def test_a_stop_withdraws_a_queued_start():
-    queued = QueuedStart(source="/p", id="start-9", actor="ben")
+    queued = QueuedStart(source="/p", id="start-9", actor="pipeline")
     seen = stop_set(terminating(a_pod()), companion=a_companion(command="first", queued=queued))
     decision = decided(seen)
     assert decision.changed

@@ -12,8 +12,8 @@ from functions.lifecycle.reasons import ADVICE
 from functions.lifecycle.record import Record, Run
 
 EMPTY = Record(ref=REF)
-STOPPING = Record(ref=REF, stop=Run(since=NOW, actor="ana", key="k"))
-STARTING = Record(ref=REF, start=Run(since=NOW, actor="ana", key="k"))
+STOPPING = Record(ref=REF, stop=Run(since=NOW, actor="oncall", key="k"))
+STARTING = Record(ref=REF, start=Run(since=NOW, actor="oncall", key="k"))
 UNSCHEDULABLE = Trouble("Unschedulable", "0/1 nodes are available: 1 Insufficient nvidia.com/gpu.")
 
 

@@ -56,7 +56,7 @@ def test_a_receipt_survives_the_loss_of_redis():
     done = look(None, stop_set(companion=a_companion()))
     assert done.record.receipt.gpus == 1
     assert done.record.receipt.seconds is None
-    assert done.record.receipt.actor == "ana"
+    assert done.record.receipt.actor == "oncall"
 
 
 def test_the_grace_that_each_pod_really_got_is_kept():

@@ -33,7 +33,7 @@ def test_a_crash_before_any_io_loses_neither_the_stop_nor_receipt_nor_actor(cras
     assert world.pods == []
     assert not world.pinned
     receipt = world.record.receipt
-    assert (receipt.actor, receipt.pods, receipt.gpus) == ("ana", 1, 1)
+    assert (receipt.actor, receipt.pods, receipt.gpus) == ("oncall", 1, 1)
     assert counted(world, ModelStopped) == 1
     assert len({published.id for published in world.facts}) == len(world.facts)
 
@@ -51,7 +51,7 @@ def test_a_crash_before_any_io_loses_neither_the_start_nor_its_actor(crash_befor
     assert world.annotations == {}
     assert world.patches == ["stop", "start"]
     started = [published.fact for published in world.facts if isinstance(published.fact, ModelStarted)]
-    assert [fact.actor for fact in started] == ["ben"]
+    assert [fact.actor for fact in started] == ["pipeline"]
 
 
 @pytest.mark.parametrize("crash_before", range(1, LAST_ASK))
@@ -125,7 +125,7 @@ def test_a_queued_start_that_died_anywhere_keeps_its_place_and_its_actor(crash_b
     assert world.record.state is State.RUNNING
     assert world.patches == ["stop", "stop", "start"]
     started = [published.fact for published in world.facts if isinstance(published.fact, ModelStarted)]
-    assert [fact.actor for fact in started] == ["ben"]
+    assert [fact.actor for fact in started] == ["pipeline"]
 
 
 def test_a_plan_of_a_later_command_supersedes_although_it_was_not_carried_out_yet():
@@ -182,7 +182,7 @@ def test_redis_away_still_stops_over_rest_and_says_that_nothing_was_recorded():
     world.redis = True
     world.settle()
     assert world.record.state is State.STOPPED
-    assert world.record.receipt.actor == "ana"
+    assert world.record.receipt.actor == "oncall"
 
 
 @pytest.mark.parametrize("request_", [start(), stop(by_event=True), start(by_event=True)])
@@ -224,6 +224,32 @@ def test_a_stop_by_event_is_not_lost_to_a_start_over_rest_that_was_given_up():
     world.now += timedelta(seconds=20)
     world.command(stop(id="by-broker", by_event=True))
     assert world.patches == ["stop"]
+
+
+def test_a_stop_that_died_after_its_patch_does_not_undo_what_somebody_did_since():
+    world = World()
+    world.command(stop(by_event=True), crash_before=5)
+    assert world.patches == ["stop"]
+    world.hint()
+    world.toggle_outside()
+    assert world.command(stop(by_event=True)).status == 202
+    assert world.patches == ["stop"]
+    world.settle()
+    assert world.record.state is State.RUNNING
+
+
+def test_a_start_that_died_after_its_patch_does_not_undo_what_somebody_did_since():
+    world = World()
+    world.command(stop())
+    world.settle()
+    world.command(start(by_event=True), crash_before=5)
+    assert world.patches == ["stop", "start"]
+    world.hint()
+    world.toggle_outside()
+    assert world.command(start(by_event=True)).status == 202
+    assert world.patches == ["stop", "start"]
+    world.settle()
+    assert world.record.state is State.STOPPED
 
 
 def test_an_old_hint_costs_no_look():
