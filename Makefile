@@ -36,7 +36,8 @@ check: setup ## lint, types, import rules, generated files, README
 
 e2e: setup ## end to end on the cluster that KUBECONFIG names
 	@test -n "$$KUBECONFIG" || { echo "make e2e needs KUBECONFIG: the cluster to test on (see CONTRIBUTING.md)"; exit 2; }
-	@MODELSWITCH_TEST_KUBECONFIG="$$KUBECONFIG" $(PY) -m pytest -q tests/contract tests/manifests -k "(real or server_accepts) and not simulated"
+	@test -z "$$IMAGE_BUILDER" || tests/e2e/modelserver/build
+	@MODELSWITCH_TEST_KUBECONFIG="$$KUBECONFIG" $(PY) -m pytest -n 2 --dist loadfile -q tests/contract tests/manifests -k "(real or server_accepts) and not simulated"
 	@$(PY) -m pytest tests/e2e
 
 generate: setup ## write what is generated: schemas, EventTypes, docs/events.md, the state table
