@@ -1,0 +1,188 @@
+"""Reading objects as KServe and Kubernetes write them, the awkward ones included."""
+
+import pytest
+
+from events.model import Kind, ModelRef
+from functions.adapters.kserve.model import Model
+from functions.adapters.kserve.obstacles import find_obstacles
+from functions.adapters.kserve.pods import is_gpu, read_pod
+from functions.adapters.kserve.quota import find_shortages
+from functions.adapters.kserve.resources import Resources, owner_of
+from functions.adapters.kserve.runtimes import Runtimes
+from functions.lifecycle.companion import Companion, LastRunPod
+from functions.lifecycle.errors import Code
+from functions.lifecycle.observation import Answer, Mode
+
+READY = {"type": "Ready", "status": "True"}
+
+
+def a_model(*conditions, kind=Kind.INFERENCE_SERVICE, annotations=None, spec=None, **status):
+    metadata = {"name": "scorer", "namespace": "fraud", "uid": "u", "annotations": annotations or {}}
+    status = {"deploymentMode": "Standard", "conditions": list(conditions), **status}
+    return Model(kind, {"metadata": metadata, "spec": spec or {"predictor": {}}, "status": status})
+
+
+async def obstacles(model):
+    nobody = None  # no question to the cluster is needed for these
+    return await find_obstacles(model, Runtimes(nobody), Resources(nobody))
+
+
+async def test_a_ready_model_without_a_stopped_condition_comes_from_too_old_a_kserve():
+    (obstacle,) = await obstacles(a_model(READY))
+    assert obstacle.code is Code.STOP_UNSUPPORTED
+    assert "0.16" in obstacle.next_action
+
+
+async def test_one_that_is_not_ready_may_only_not_have_been_looked_at_yet():
+    assert await obstacles(a_model({"type": "Ready", "status": "Unknown"})) == ()
+
+
+async def test_a_kserve_that_knows_the_annotation_is_no_obstacle():
+    assert await obstacles(a_model(READY, {"type": "Stopped", "status": "False"})) == ()
+
+
+@pytest.mark.parametrize("legacy", ["RawDeployment", "Standard"])
+def test_legacy_names_of_the_modes_are_understood(legacy):
+    assert a_model(deploymentMode=legacy).mode is Mode.STANDARD
+    assert a_model(deploymentMode="Serverless").mode is Mode.KNATIVE
+
+
+def test_of_two_conditions_of_one_type_the_last_counts():
+    graph = a_model(
+        {"type": "Stopped", "status": "True"}, {"type": "Stopped", "status": "False"}, kind=Kind.INFERENCE_GRAPH
+    )
+    assert graph.condition("Stopped").status is Answer.FALSE
+
+
+def test_quota_is_told_in_kserve_s_own_words():
+    message = 'pods "x" is forbidden: exceeded quota: q, requested: requests.nvidia.com/gpu=1'
+    trouble = a_model(
+        {"type": "PredictorReady", "status": "False", "reason": "FailedCreate", "message": message}
+    ).trouble
+    assert (trouble.reason, trouble.message) == ("QuotaExceeded", message)
+
+
+def test_a_write_that_kserve_repeats_is_no_trouble():
+    message = "Operation cannot be fulfilled: the object has been modified; please apply your changes"
+    condition = {"type": "PredictorReady", "status": "False", "reason": "ReconcileFailed", "message": message}
+    assert a_model(condition).trouble is None
+
+
+def test_who_set_the_stop_is_the_newest_writer_of_that_annotation():
+    written = {"f:metadata": {"f:annotations": {"f:serving.kserve.io/stop": {}}}}
+    other = {"f:metadata": {"f:annotations": {"f:team": {}}}}
+    model = a_model()
+    model.object["metadata"]["managedFields"] = [
+        {"manager": "argocd", "time": "2026-01-01T00:00:00Z", "fieldsV1": written},
+        {"manager": "kubectl-annotate", "time": "2026-01-02T00:00:00Z", "fieldsV1": written},
+        {"manager": "dashboard", "time": "2026-01-03T00:00:00Z", "fieldsV1": other},
+    ]
+    assert model.stop_actor == "kubectl-annotate"
+
+
+def a_pod(containers, init=(), **status):
+    metadata = {"name": "p", "uid": "u", "labels": {"component": "predictor"}}
+    spec = {"containers": containers, "initContainers": list(init), "nodeName": "node1"}
+    return read_pod({"metadata": metadata, "spec": spec, "status": status})
+
+
+def asks(name="c", **resources):
+    return {"name": name, "resources": resources}
+
+
+def test_a_gpu_is_counted_once_although_it_stands_in_requests_and_limits():
+    gpu = {"nvidia.com/gpu": "2"}
+    pod = a_pod([asks(requests={**gpu, "memory": "1Gi"}, limits={**gpu, "memory": "2Gi"})])
+    assert (pod.gpus, pod.memory) == (2, 1024**3)
+
+
+def test_a_limit_alone_is_a_request_too():
+    pod = a_pod([asks(limits={"nvidia.com/gpu": "1", "memory": "4Gi"})])
+    assert (pod.gpus, pod.memory) == (1, 4 * 1024**3)
+
+
+def test_an_init_container_counts_where_it_asks_for_more_and_a_sidecar_always():
+    init = asks("load", requests={"memory": "8Gi"})
+    sidecar = {**asks("proxy", requests={"memory": "1Gi"}), "restartPolicy": "Always"}
+    assert a_pod([asks(requests={"memory": "2Gi"})], [init]).memory == 8 * 1024**3
+    assert a_pod([asks(requests={"memory": "2Gi"})], [sidecar]).memory == 3 * 1024**3
+
+
+@pytest.mark.parametrize(
+    "name", ["nvidia.com/gpu", "amd.com/gpu", "nvidia.com/mig-1g.5gb", "gpu.intel.com/i915", "habana.ai/gaudi"]
+)
+def test_gpus_of_several_vendors_are_gpus(name):
+    assert is_gpu(name)
+
+
+@pytest.mark.parametrize("name", ["cpu", "memory", "ephemeral-storage", "rdma/hca"])
+def test_other_resources_are_not(name):
+    assert not is_gpu(name)
+
+
+def waiting(reason, **more):
+    return {"name": "c", "ready": False, "restartCount": 0, "state": {"waiting": {"reason": reason}}, **more}
+
+
+@pytest.mark.parametrize("reason", ["ImagePullBackOff", "CreateContainerConfigError", "InvalidImageName"])
+def test_why_a_container_can_t_start(reason):
+    assert a_pod([], containerStatuses=[waiting(reason)]).trouble.reason == reason
+
+
+def test_a_container_that_is_being_made_is_no_trouble():
+    assert a_pod([], containerStatuses=[waiting("ContainerCreating")]).trouble is None
+
+
+def test_between_two_crashes_it_is_still_a_crash_loop():
+    ended = {
+        "name": "c",
+        "ready": False,
+        "restartCount": 3,
+        "state": {"terminated": {"exitCode": 1, "reason": "Error"}},
+    }
+    assert a_pod([], containerStatuses=[ended]).trouble.reason == "CrashLoopBackOff"
+
+
+def test_a_model_that_can_t_be_fetched_is_told_apart():
+    last = {"terminated": {"exitCode": 1, "message": "no such bucket"}}
+    init = waiting("CrashLoopBackOff", name="storage-initializer", lastState=last, restartCount=2)
+    trouble = a_pod([], initContainerStatuses=[{**init, "name": "storage-initializer"}]).trouble
+    assert trouble.reason == "StorageInitializerFailed"
+    assert "no such bucket" in trouble.message
+
+
+def last_run(count, component="predictor"):
+    requests = {"requests.nvidia.com/gpu": "1"}
+    pods = tuple(
+        LastRunPod(uid=f"{component}{n}", name="p", component=component, gpus=1, memory=0, grace=30, requests=requests)
+        for n in range(count)
+    )
+    return Companion(holds=(), source="/t", command="c", since="2026-03-01T00:00:00Z", pods=pods)
+
+
+def quota(hard, used, **spec):
+    resource = "requests.nvidia.com/gpu"
+    return {"metadata": {"name": "q"}, "spec": spec, "status": {"hard": {resource: hard}, "used": {resource: used}}}
+
+
+def test_a_start_needs_what_starts_at_once_not_what_the_autoscaler_had_added():
+    five_ran = last_run(5)
+    assert find_shortages(a_model(), five_ran, [quota("4", "3")]) == ()
+    (short,) = find_shortages(a_model(spec={"predictor": {"minReplicas": 2}}), five_ran, [quota("4", "3")])
+    assert (short.requested, short.used, short.limited) == ("2", "3", "4")
+
+
+def test_a_start_whose_last_run_is_unknown_is_tried():
+    assert find_shortages(a_model(), None, [quota("0", "0")]) == ()
+
+
+def test_a_quota_with_a_scope_is_left_to_kubernetes():
+    assert find_shortages(a_model(), last_run(1), [quota("0", "0", scopes=["Terminating"])]) == ()
+
+
+def test_a_pod_s_labels_name_its_model():
+    isvc = owner_of({"serving.kserve.io/inferenceservice": "a"}, "ns")
+    llm = owner_of({"app.kubernetes.io/part-of": "llminferenceservice", "app.kubernetes.io/name": "b"}, "ns")
+    assert isvc == ModelRef(namespace="ns", name="a")
+    assert llm == ModelRef(namespace="ns", name="b", kind=Kind.LLM_INFERENCE_SERVICE)
+    assert owner_of({"app": "other"}, "ns") is None
