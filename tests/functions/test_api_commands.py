@@ -183,6 +183,19 @@ def test_lists_are_paged_filtered_and_only_shown_when_complete(world, open_api):
     assert ([one["name"] for one in rest["items"]], rest["continue"]) == (names[2:], None)
 
 
+def test_everything_comes_in_pages_that_add_up(open_api):
+    whole = open_api.get("/api/v1/models", params={"limit": 500}).json()
+    pages, token = [], None
+    while pages == [] or token:
+        page = open_api.get("/api/v1/models", params={"limit": 3, **({"continue": token} if token else {})}).json()
+        pages += page["items"]
+        token = page["continue"]
+        assert page["total"] == whole["total"]
+    assert [(one["namespace"], one["name"]) for one in pages] == [
+        (one["namespace"], one["name"]) for one in whole["items"]
+    ]
+
+
 def test_the_history_says_who_and_why_newest_first(world, open_api):
     name = world.make()
     open_api.post(path(name, "stop"), json={"reason": "night"})
