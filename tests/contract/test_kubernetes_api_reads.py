@@ -76,13 +76,15 @@ async def test_a_watch_from_zero_begins_with_what_there_is(kubernetes, namespace
 
 
 async def test_a_version_that_is_forgotten_is_410_in_the_watch_and_in_an_exact_list(kubernetes, namespace):
+    """A real server's watch forgets at its start, its store only every five minutes: until then an exact list still answers."""
     if kubernetes.simulated:
         assert (await kubernetes.post("/_sim/faults", json={"answer": "compact"})).status_code == 204
     path = ISVCS.format(namespace)
     seen = await watched(kubernetes, path, resourceVersion="1")
     assert (seen[0]["type"], seen[0]["object"]["code"], seen[0]["object"]["reason"]) == ("ERROR", 410, "Expired")
     exact = await kubernetes.get(path, params={"resourceVersion": "1", "resourceVersionMatch": "Exact"})
-    assert (exact.status_code, exact.json()["reason"]) == (410, "Expired")
+    if exact.status_code != 200 or kubernetes.simulated:
+        assert (exact.status_code, exact.json()["reason"]) == (410, "Expired")
 
 
 async def test_discovery_names_the_resources_and_their_subresources(kubernetes):
