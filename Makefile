@@ -22,8 +22,9 @@ setup: .venv/.ready ## what the other targets need (they call it themselves)
 run: setup ## the product on http://127.0.0.1:8080 (PORT=…); with KUBECONFIG=… for that cluster
 	@exec $(PY) -m functions.local
 
-test: setup ## unit, contract, function and manifest tests
-	@$(PY) -m pytest -n auto --dist loadfile tests/unit tests/contract tests/functions tests/manifests tests/faults/test_exhaustive.py
+test: setup ## unit, contract, function and manifest tests, and a sample of the faults
+	@$(PY) -m pytest -n auto --dist loadfile tests/faults/test_schedules.py tests/faults/test_exhaustive.py tests/faults/test_fuzz.py \
+	  tests/faults/test_rebuild.py tests/unit tests/contract tests/functions tests/manifests
 
 check: setup ## lint, types, import rules, generated files, README
 	@$(PY) -m ruff check .
@@ -37,8 +38,10 @@ check: setup ## lint, types, import rules, generated files, README
 e2e: setup ## end to end on the cluster that KUBECONFIG names
 	@test -n "$$KUBECONFIG" || { echo "make e2e needs KUBECONFIG: the cluster to test on (see CONTRIBUTING.md)"; exit 2; }
 	@test -z "$$IMAGE_BUILDER" || tests/e2e/modelserver/build
-	@MODELSWITCH_TEST_KUBECONFIG="$$KUBECONFIG" $(PY) -m pytest -n 2 --dist loadfile -q tests/contract tests/manifests -k "(real or server_accepts) and not simulated"
-	@$(PY) -m pytest tests/e2e
+	@export KSERVE=$${KSERVE:-$$($(PY) tests/e2e/kserve_controller.py)} && echo "KServe's controller: $$KSERVE" && \
+	  MODELSWITCH_TEST_KUBECONFIG="$$KUBECONFIG" $(PY) -m pytest -n 2 --dist loadfile -q tests/contract tests/manifests \
+	    -k "(real or server_accepts) and not simulated" && \
+	  $(PY) -m pytest tests/e2e
 
 generate: setup ## write what is generated: schemas, EventTypes, docs/events.md, the state table
 	@$(PY) -m events.catalogue

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from events.catalogue.types import HINTS, MODELS, schema_uri
 from events.commands import Command, ModelCommand
-from events.errors import Impossible, Malformed
+from events.errors import SHOWN_CHARACTERS, Impossible, Malformed, shown
 from events.facts import ModelFact
 from events.model import ModelRef
 from events.wire import SPEC_VERSION, open_event
@@ -38,11 +38,6 @@ class Received:
     correlation_id: str
     traceparent: str | None
     expires_at: datetime | None
-
-    @property
-    def dedup_key(self) -> str:
-        """Source and id: what makes an event the same event (CloudEvents 1.0). A source has no spaces."""
-        return f"{self.source} {self.id}"
 
 
 def build(
@@ -103,11 +98,6 @@ def understand(event: CloudEvent, *, accepts: Collection[str] | None = None) -> 
     )
 
 
-def fact_id(source: str, id: str, fact_type: str) -> str:  # noqa: A002 - the attribute's name in CloudEvents
-    """A fact's id derives from the event that caused it, so that publishing it again is the same event."""
-    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{source} {id} {fact_type}"))
-
-
 def format_time(moment: datetime) -> str:
     """RFC 3339 in UTC. `moment` is aware."""
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
@@ -116,7 +106,7 @@ def format_time(moment: datetime) -> str:
 def _check_type(event_type: str, accepts: Collection[str] | None) -> None:
     if event_type not in MODELS and event_type not in HINTS:
         raise Impossible(
-            f"event type {event_type!r}, which nobody knows",
+            f"event type {shown(event_type)}, which nobody knows",
             f"one of {', '.join(MODELS)}",
             "Correct the type; docs/events.md lists them.",
         )
@@ -133,10 +123,10 @@ def _ref(subject: object) -> ModelRef:
     try:
         return ModelRef.from_subject(str(subject or ""))
     except ValidationError as error:
-        reason = f"subject {subject!r} names no model: {explain(error)}"
+        reason = f"subject {shown(subject)} names no model: {explain(error)}"
         raise Impossible(reason, expected, "Use the names that Kubernetes uses.") from error
     except ValueError as error:
-        reason = f"subject {subject!r} names no model" if subject else "no subject"
+        reason = f"subject {shown(subject)} names no model" if subject else "no subject"
         raise Impossible(reason, expected, "Name the model in `subject`.") from error
 
 
@@ -158,7 +148,7 @@ def _data(event_type: str, data: object) -> ModelCommand | ModelFact:
 def explain(error: ValidationError) -> str:
     """`field: what is wrong` for up to three fields, without pydantic's links."""
     shown = [
-        f"{'.'.join(map(str, detail['loc'])) or 'value'}: {detail['msg']}"
+        f"{'.'.join(map(str, detail['loc']))[:SHOWN_CHARACTERS] or 'value'}: {detail['msg']}"
         for detail in error.errors(include_url=False, include_context=False, include_input=False)[:3]
     ]
     more = error.error_count() - len(shown)
@@ -173,7 +163,9 @@ def _expiry(text: object) -> datetime | None:
         return moment.astimezone(UTC) if moment.tzinfo else _no_zone(str(text))
     except (ValueError, OverflowError) as error:
         raise Impossible(
-            f"expirytime {text!r}", "a time like 2026-01-31T12:00:00Z", "Send RFC 3339 with a zone, or leave it out."
+            f"expirytime {shown(text)}",
+            "a time like 2026-01-31T12:00:00Z",
+            "Send RFC 3339 with a zone, or leave it out.",
         ) from error
 
 

@@ -1,5 +1,13 @@
 """What can be wrong with an event or with sending one: what was got, what was expected, what to do next."""
 
+SHOWN_CHARACTERS = 80
+
+
+def shown(value: object) -> str:
+    """What was sent, quoted, and cut where it is long: a message must not repeat its input."""
+    text = repr(value)
+    return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}…"
+
 
 class ContractError(Exception):
     """An event that is not as the contract says. `status` is the HTTP answer that fits; `code` is stable."""

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from cloudevents.http import CloudEvent
+from pydantic import ValidationError
 
 from events.catalogue.types import HINTS
-from events.errors import Impossible
+from events.errors import Impossible, shown
+from events.model import ModelRef
 from events.wire import open_event
 
 RESOURCE_PREFIX = "dev.knative.apiserver.resource."
@@ -40,7 +42,7 @@ class ResourceHint:
     @property
     def labels(self) -> Mapping[str, str]:
         labels = _metadata(self.object).get("labels")
-        return labels if isinstance(labels, dict) else {}
+        return labels or {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ def understand_hint(event: CloudEvent) -> ResourceHint | Ping:
     event_type = attributes["type"]
     if event_type not in HINTS:
         raise Impossible(
-            f"event type {event_type!r}, which is no hint",
+            f"event type {shown(event_type)}, which is no hint",
             f"one of {', '.join(HINTS)}",
             "Correct the Trigger's filter.",
         )
@@ -83,6 +85,8 @@ def _resource(attributes: Mapping[str, Any], data: object) -> ResourceHint:
         raise Impossible(
             "a resource event whose data is no object", "the Kubernetes object", "Set the source's `mode: Resource`."
         )
+    _check_place(attributes)
+    _check_metadata(data["metadata"])
     return ResourceHint(
         id=attributes["id"],
         source=attributes["source"],
@@ -93,6 +97,29 @@ def _resource(attributes: Mapping[str, Any], data: object) -> ResourceHint:
         name=str(attributes["name"]),
         object=data,
     )
+
+
+def _check_place(attributes: Mapping[str, Any]) -> None:
+    try:
+        ModelRef(namespace=str(attributes["namespace"]), name=str(attributes["name"]))
+    except ValidationError as error:
+        raise Impossible(
+            f"a resource event about {shown(attributes['namespace'])}, {shown(attributes['name'])}",
+            "names as Kubernetes has them",
+            "Use ApiServerSource, or set the extensions as it does.",
+        ) from error
+
+
+def _check_metadata(metadata: Mapping[str, Any]) -> None:
+    labels = metadata.get("labels") or {}
+    texts = [metadata.get("uid"), metadata.get("resourceVersion")]
+    texts += labels.values() if isinstance(labels, dict) else [labels]
+    if not all(text is None or isinstance(text, str) for text in texts):
+        raise Impossible(
+            "a resource event whose uid, resourceVersion or labels are no strings",
+            "the Kubernetes object",
+            "Set the source's `mode: Resource`.",
+        )
 
 
 def _metadata(item: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -17,7 +17,7 @@ from cloudevents.conversion import to_structured as library_to_structured
 from cloudevents.exceptions import GenericException
 from cloudevents.http import CloudEvent, from_http
 
-from events.errors import Malformed
+from events.errors import Malformed, shown
 
 MAX_BODY_BYTES = 1024 * 1024
 MAX_ATTRIBUTE_CHARACTERS = 4096
@@ -65,7 +65,9 @@ def to_structured(event: CloudEvent) -> tuple[dict[str, str], bytes]:
 
 def _structured(content_type: str, body: bytes) -> CloudEvent:
     if content_type != "application/cloudevents+json":
-        raise Malformed(f"content type {content_type}", "application/cloudevents+json", "Send the event as JSON.")
+        raise Malformed(
+            f"content type {shown(content_type)}", "application/cloudevents+json", "Send the event as JSON."
+        )
     if not body:
         raise Malformed("no body", "a CloudEvent as JSON", _EXAMPLE)
     event = parse_json(body)
@@ -149,15 +151,17 @@ def _check_attributes(attributes: Mapping[str, object]) -> None:
     for name, value in attributes.items():
         _check_attribute(name, value)
     if attributes["specversion"] != SPEC_VERSION:
-        raise Malformed(f"specversion {attributes['specversion']!r}", SPEC_VERSION, "Send CloudEvents 1.0.")
+        raise Malformed(f"specversion {shown(attributes['specversion'])}", SPEC_VERSION, "Send CloudEvents 1.0.")
     if re.search(r"\s", str(attributes["source"])):
-        raise Malformed(f"source {attributes['source']!r}", "a URI reference, without spaces", "Choose another source.")
+        raise Malformed(
+            f"source {shown(attributes['source'])}", "a URI reference, without spaces", "Choose another source."
+        )
 
 
 def _check_attribute(name: str, value: object) -> None:
     if not _ATTRIBUTE_NAME.fullmatch(name) or name in _RESERVED:
         raise Malformed(
-            f"an attribute named {name[:80]!r}",
+            f"an attribute named {shown(name)}",
             f"lower case letters and digits, and not {' or '.join(_RESERVED)}",
             "Rename the attribute.",
         )

@@ -31,6 +31,8 @@ without_control_socket()
 EVENTS = Counter("modelswitch_events_total", "Events by function and outcome.", ["function", "outcome"])
 SECONDS = Histogram("modelswitch_event_seconds", "Time to answer an event.", ["function"])
 
+_ID_CHARACTERS = 200  # of an event that was perhaps never understood, in the log
+
 Work = Callable[[Parts, Request, bytes], Awaitable[str]]
 
 
@@ -87,7 +89,7 @@ async def handle(name: str, request: Request, work: Work) -> Response:
         outcome,
         action=name,
         status=response.status_code,
-        event_id=request.headers.get("ce-id"),
+        event_id=request.headers.get("ce-id", "")[:_ID_CHARACTERS],
         ms=round(seconds * 1000),
     )
     return response

@@ -1,6 +1,8 @@
 """Carries out what a step asks for, over the adapters, and hands back results and errors."""
 
 import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from functions.adapters.cluster import Cluster, Missing
@@ -23,13 +25,33 @@ from functions.lifecycle.effects import (
     StepAnswer,
     UnpinOwners,
 )
-from functions.lifecycle.errors import Code, PreconditionFailed, Temporary
+from functions.lifecycle.errors import Code, PreconditionFailed, StepError, Temporary
 from functions.lifecycle.observation import Observation
 from functions.lifecycle.step import Step
 
 STEP_SECONDS = 10.0
 TURN_SECONDS = 3.0
 _TURN_POLL_SECONDS = 0.03
+_AT_ONCE = 16
+
+
+@dataclass
+class _Begun:
+    """A step under way; `ask` is what it waits for, None once it has ended."""
+
+    step: Step
+    ask: Ask | None
+
+    def send(self, result: Any) -> None:
+        try:
+            self.ask = self.step.send(result)
+        except StopIteration:
+            self.ask = None
+
+
+def _took_too_long() -> Temporary:
+    message = f"a step took longer than {STEP_SECONDS:.0f}s and was given up"
+    return Temporary(Code.BUSY, message, "Ask again; what was done so far is kept.", retry_after=5)
 
 
 class Interpreter:
@@ -51,12 +73,52 @@ class Interpreter:
             async with asyncio.timeout(STEP_SECONDS):
                 return await self._drive(step, looked)
         except TimeoutError as error:
-            message = f"a step took longer than {STEP_SECONDS:.0f}s and was given up"
-            raise Temporary(Code.BUSY, message, "Ask again; what was done so far is kept.", retry_after=5) from error
+            raise _took_too_long() from error
 
-    async def _drive(self, step: Step, looked: Observation | None) -> StepAnswer:
+    async def run_together(self, looks: Sequence[tuple[Step, Observation]]) -> list[StepError | None]:
+        """Hints' steps whose looks are at hand: what all of them load, and then commit, goes to Redis in one go.
+
+        What a step asks for beyond that it gets alone. Returns what each was told, None where nothing went wrong;
+        raises StoreUnavailable where Redis fails all of them.
+        """
+        steps = [_Begun(step, next(step)) for step, _ in looks]
         try:
-            ask = next(step)
+            async with asyncio.timeout(STEP_SECONDS):
+                await self._load_and_commit(steps, [seen for _, seen in looks])
+        except TimeoutError as error:
+            raise _took_too_long() from error
+        gate = asyncio.Semaphore(_AT_ONCE)
+        return list(await asyncio.gather(*(self._finish(begun, gate) for begun in steps)))
+
+    async def _load_and_commit(self, steps: Sequence["_Begun"], looks: Sequence[Observation]) -> None:
+        loads = [begun.ask for begun in steps if isinstance(begun.ask, Load)]
+        if len(loads) != len(steps):
+            raise TypeError("these steps do not begin with a Load: they are no hints'")
+        loaded = await self._store.load_many([ask.ref for ask in loads])
+        for begun, known, seen in zip(steps, loaded, looks, strict=True):
+            begun.send(known)
+            if isinstance(begun.ask, Look):
+                begun.send(seen)
+        ending = [(begun, begun.ask) for begun in steps if isinstance(begun.ask, Commit)]
+        committed = await self._store.commit_many([ask for _, ask in ending])
+        for (begun, _), done in zip(ending, committed, strict=True):
+            begun.send(done)
+
+    async def _finish(self, begun: "_Begun", gate: asyncio.Semaphore) -> StepError | None:
+        if begun.ask is None:
+            return None
+        try:
+            async with gate, asyncio.timeout(STEP_SECONDS):
+                await self._drive(begun.step, None, begun.ask)
+        except StepError as error:
+            return error
+        except TimeoutError:
+            return _took_too_long()
+        return None
+
+    async def _drive(self, step: Step, looked: Observation | None, begun: Ask | None = None) -> StepAnswer:
+        try:
+            ask = begun or next(step)
             while True:
                 try:
                     if looked and isinstance(ask, Look):

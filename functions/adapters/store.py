@@ -1,6 +1,6 @@
 """Redis: what is remembered of models and commands. The only module that imports redis.
 
-All keys share one hash tag, so that a Redis Cluster takes them as they are. Two Lua scripts write; each checks
+All keys share one hash tag, so that a Redis Cluster takes them as they are. Four Lua scripts write; each checks
 everything before it writes anything. Redis' own clock decides about leases.
 """
 
@@ -30,6 +30,7 @@ MOST_CONNECTIONS = 32
 CONNECTION_WAIT_SECONDS = 3
 REMEMBERED_SECONDS = 7 * 24 * 3600
 AUDIT_LENGTH = 100_000
+RESYNC_LEASE_SECONDS = 10  # renewed page by page; the tick that died leaves the turn to another one
 OVERLAP_SECONDS = 30  # a step lives for 10 s at most, so no two looks further apart can be in each other's way
 _TAG = "{modelswitch}"
 _LUA = Path(__file__).parent / "lua"
@@ -49,6 +50,15 @@ class Change:
 
     entry: str
     audit: AuditEntry
+
+
+@dataclass(frozen=True)
+class Pass:
+    """The turn of looking at every model. `doc` is how far it has come; `saved` counts, so that a loss shows."""
+
+    token: str
+    saved: str
+    doc: str
 
 
 @contextmanager
@@ -87,7 +97,9 @@ class Store:
     def __init__(self, client: redis.Redis) -> None:
         self._redis: Any = client  # redis' own types cover every protocol and decoding at once, and so none
         self._claim = client.register_script((_LUA / "claim.lua").read_text())
+        self._plan = client.register_script((_LUA / "plan.lua").read_text())
         self._commit = client.register_script((_LUA / "commit.lua").read_text())
+        self._resync = client.register_script((_LUA / "resync.lua").read_text())
 
     @classmethod
     def connect(cls, url: str) -> Self:
@@ -156,46 +168,48 @@ class Store:
                 )
 
     async def load(self, ref: ModelRef) -> Loaded:
+        return (await self.load_many([ref]))[0]
+
+    async def load_many(self, refs: Sequence[ModelRef]) -> list[Loaded]:
         with _translated():
-            revision, doc, plan = await self._redis.hmget(_model_key(ref), ["rev", "doc", "plan"])
-        return Loaded(codec.load_record(doc), int(revision or 0), codec.load_intent(plan))
+            pipeline = self._redis.pipeline(transaction=False)
+            for ref in refs:
+                pipeline.hmget(_model_key(ref), ["rev", "doc", "plan"])
+            found = await pipeline.execute()
+        return [
+            Loaded(codec.load_record(doc), int(revision or 0), codec.load_intent(plan)) for revision, doc, plan in found
+        ]
 
     async def plan(self, ask: Plan) -> None:
+        """Raises Temporary where the model's turn is not held any more: what was decided may be out of date."""
         with _translated():
-            await self._redis.hset(_model_key(ask.request.ref), "plan", ask.intent.model_dump_json())
+            reply = await self._plan(keys=[_model_key(ask.request.ref)], args=[ask.token, ask.intent.model_dump_json()])
+        if reply == "lost":
+            raise Temporary(
+                Code.BUSY,
+                f"Redis lost its data while {ask.request.ref} was looked at, and another command may be at work",
+                "Ask again in a moment.",
+                retry_after=1,
+            )
 
     async def release(self, ask: Release) -> None:
         await self.commit(Commit(ask.request.ref, 0, None, token=ask.token, request=ask.request))
 
     async def commit(self, ask: Commit) -> Committed:
-        record = ask.record
-        args = [
-            uuid.uuid4().hex,
-            ask.token or "",
-            str(ask.expected),
-            codec.dump_record(record) if record else "",
-            str(record.version if record else 0),
-            str(record.pods_version if record else 0),
-            codec.dump_answer(ask.answer) if ask.answer else "",
-            "1" if ask.forget else "0",
-            _milliseconds(ask.due),
-            ask.ref.subject,
-            str(AUDIT_LENGTH),
-            record.uid if record else "",
-            str(OVERLAP_SECONDS * 1000),
-            str(len(ask.audit)),
-            *(codec.dump_audit(entry) for entry in ask.audit),
-            *(codec.dump_fact(fact) for fact in ask.facts),
-        ]
-        seen = _seen_key(ask.request) if ask.request and ask.token else f"{_TAG}:seen:none"
-        names = ("audit", "outbox", "due", "models")
+        keys, args = _commit_words(ask)
         with _translated():
-            reply = await self._commit(
-                keys=[seen, _model_key(ask.ref), *(f"{_TAG}:{name}" for name in names)], args=args
-            )
-        if reply == "lost":
-            raise StoreUnavailable("the claim on this command is gone; Redis lost it, or another delivery took it over")
-        return Committed(conflict=reply == "conflict", stale=reply == "stale")
+            reply = await self._commit(keys=keys, args=args)
+        return _committed(reply)
+
+    async def commit_many(self, asks: Sequence[Commit]) -> list[Committed]:
+        """Each by itself as in `commit`, sent in one go. Where it fails, some may be done: hints may be taken again."""
+        with _translated():
+            pipeline = self._redis.pipeline(transaction=False)
+            for ask in asks:
+                keys, args = _commit_words(ask)
+                await self._commit(keys=keys, args=args, client=pipeline)
+            replies = await pipeline.execute()
+        return [_committed(reply) for reply in replies]
 
     async def due(self, until: datetime, limit: int) -> list[ModelRef]:
         """Models that want a look, the longest due first."""
@@ -279,20 +293,59 @@ class Store:
             for entry, fields in entries:
                 yield Change(entry, codec.load_audit(fields["d"]))
 
-    async def synced(self) -> bool:
-        """Whether every model was looked at since Redis last began empty; until then lists would be short."""
+    async def synced(self) -> str:
+        """Names the data, once every model was looked at since Redis last began empty; "" before: lists would be short."""
         with _translated():
-            return bool(await self._redis.exists(f"{_TAG}:synced"))
+            return str(await self._redis.get(f"{_TAG}:synced") or "")
 
-    async def resync_cursor(self) -> str:
-        with _translated():
-            cursor = await self._redis.get(f"{_TAG}:cursor")
-        return str(cursor or "")
+    async def take_pass(self) -> Pass | None:
+        """The turn of looking at every model; None while another tick has it."""
+        token = uuid.uuid4().hex
+        reply = await self._pass(token, "", "")
+        return Pass(token, *reply) if reply else None
 
-    async def save_resync(self, cursor: str, *, completed: bool) -> None:
+    async def save_pass(self, turn: Pass, doc: str, *, completed: bool = False, ends: bool = False) -> Pass | None:
+        """None, and nothing is saved, where Redis lost data since `turn` or another tick took over: begin again."""
+        reply = await self._pass(turn.token, turn.saved, doc, completed, ends)
+        return Pass(turn.token, *reply) if reply else None
+
+    async def _pass(self, token: str, saved: str, doc: str, completed: bool = False, ends: bool = False) -> list[str]:
+        flags = ["1" if flag else "0" for flag in (completed, ends)]
         with _translated():
-            pipeline = self._redis.pipeline(transaction=True)
-            pipeline.set(f"{_TAG}:cursor", cursor)
-            if completed:
-                pipeline.set(f"{_TAG}:synced", "1")
-            await pipeline.execute()
+            reply = await self._resync(
+                keys=[f"{_TAG}:resync", f"{_TAG}:synced"],
+                args=[token, RESYNC_LEASE_SECONDS * 1000, saved, doc, *flags],
+            )
+        return [str(part) for part in reply]
+
+
+def _commit_words(ask: Commit) -> tuple[list[str], list[str]]:
+    """KEYS and ARGV of commit.lua."""
+    record = ask.record
+    args = [
+        uuid.uuid4().hex,
+        ask.token or "",
+        str(ask.expected),
+        codec.dump_record(record) if record else "",
+        str(record.version if record else 0),
+        str(record.pods_version if record else 0),
+        codec.dump_answer(ask.answer) if ask.answer else "",
+        "1" if ask.forget else "0",
+        _milliseconds(ask.due),
+        ask.ref.subject,
+        str(AUDIT_LENGTH),
+        record.uid if record else "",
+        str(OVERLAP_SECONDS * 1000),
+        str(len(ask.audit)),
+        *(codec.dump_audit(entry) for entry in ask.audit),
+        *(codec.dump_fact(fact) for fact in ask.facts),
+    ]
+    seen = _seen_key(ask.request) if ask.request and ask.token else f"{_TAG}:seen:none"
+    names = ("audit", "outbox", "due", "models")
+    return [seen, _model_key(ask.ref), *(f"{_TAG}:{name}" for name in names)], args
+
+
+def _committed(reply: str) -> Committed:
+    if reply == "lost":
+        raise StoreUnavailable("the claim on this command is gone; Redis lost it, or another delivery took it over")
+    return Committed(conflict=reply == "conflict", stale=reply == "stale")

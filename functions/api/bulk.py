@@ -26,7 +26,7 @@ from functions.api.contract import (
     BulkModel,
     problems,
 )
-from functions.api.listing import Wanted, listable, parse_labels, statuses
+from functions.api.listing import Wanted, list_fitting, parse_labels
 from functions.api.naming import Name, make_ref, resolve
 from functions.api.problems import ApiError, invalid
 from functions.api.steps import run_command
@@ -129,12 +129,8 @@ async def _select(api: Api, user: User, selection: Selection) -> list[BulkModel]
     if places is not None:
         places = tuple(make_ref(place, "any", None).namespace for place in places)
     wanted = Wanted(frozenset(places) if places is not None else None, labels=labels)
-    refs = await listable(api, user, wanted)
-    return [
-        BulkModel(namespace=status.namespace, name=status.name, kind=status.kind)
-        async for status in statuses(api, refs)
-        if wanted.fits(status)
-    ]
+    fitting = await list_fitting(api, user, wanted)
+    return [BulkModel(namespace=status.namespace, name=status.name, kind=status.kind) for status in fitting]
 
 
 async def _whole(bulk: _Bulk, chosen: list[BulkModel]) -> frozenset[tuple[str, Kind]]:

@@ -181,4 +181,5 @@ COMMAND_RESPONSES: dict[int | str, dict[str, Any]] = {
     **problems(400, 401, 403, 404, 409, 413, 422, 502, 503),
 }
 READ_RESPONSES = problems(401, 403, 404, 422, 502, 503)
+BY_NAME_RESPONSES = {**READ_RESPONSES, **problems(409)}
 PROBLEM_SCHEMA = Problem.model_json_schema()

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable
+from typing import Any
 
 import httpx
 from fastapi import APIRouter
@@ -10,6 +11,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from functions.adapters.cluster import Changed, Missing
 from functions.api.context import TheApi
+from functions.api.contract import problems
 from functions.api.problems import response
 from functions.lifecycle.errors import PreconditionFailed, StepError
 
@@ -17,7 +19,18 @@ router = APIRouter(tags=["health"])
 PEER_SECONDS = 2.0
 
 
-@router.get("/healthz", summary="Is everything up?", response_model=None)
+_HEALTHY: dict[str, Any] = {"type": "object", "properties": {"status": {"const": "ok"}}, "required": ["status"]}
+_HEALTH_RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {"description": "Everything answers.", "content": {"application/json": {"schema": _HEALTHY}}},
+    503: {**problems(503)[503], "description": "NotReady: `missing` names what does not answer (Retry-After)"},
+}
+_METRICS: dict[str, Any] = {
+    "content": {"text/plain": {"schema": {"type": "string"}}},
+    "description": "Prometheus' text.",
+}
+
+
+@router.get("/healthz", summary="Is everything up?", response_model=None, responses=_HEALTH_RESPONSES)
 async def healthz(api: TheApi) -> JSONResponse:
     """200 when Redis, the Kubernetes API and HEALTH_PEERS answer; else a problem that names what is missing."""
     peers = [url.strip() for url in api.parts.settings.health_peers.split(",") if url.strip()]
@@ -40,12 +53,12 @@ async def healthz(api: TheApi) -> JSONResponse:
     )
 
 
-@router.get("/livez", summary="Does this process answer?")
+@router.get("/livez", summary="Does this process answer?", response_class=PlainTextResponse)
 async def livez() -> PlainTextResponse:
     return PlainTextResponse("ok\n")
 
 
-@router.get("/metrics", summary="Counters for Prometheus")
+@router.get("/metrics", summary="Counters for Prometheus", response_class=Response, responses={200: _METRICS})
 async def metrics(api: TheApi) -> Response:
     return Response(generate_latest(api.meters.registry), media_type=CONTENT_TYPE_LATEST)
 

@@ -56,20 +56,35 @@ def parse_labels(texts: list[str]) -> Labels:
 
 async def list_models(api: Api, user: User, wanted: Wanted, limit: int, token: str | None) -> Found:
     """One page in order of namespace, kind and name. NotAllowed, StoreUnavailable, or InvalidRequest for the token."""
-    after = _position(token)
+    data = await require_synced(api)
+    found = await _list(api, user, wanted, limit, _position(token))
+    await require_synced(api, data)
+    return found
+
+
+async def _list(api: Api, user: User, wanted: Wanted, limit: int, after: str) -> Found:
     if wanted == Wanted() and await _may_list_all(api, user):
         return await _page_of_all(api, limit, after)
-    refs = await listable(api, user, wanted)
+    refs = await _listable(api, user, wanted)
     if wanted.by_name_only:
         rest = [ref for ref in refs if ref.subject > after]
-        items = [status async for status in statuses(api, rest[:limit])]
+        items = [status async for status in _statuses(api, rest[:limit])]
         last = rest[limit - 1] if len(rest) > limit else None
         return Found(items, len(refs), _token(last) if last else None)
-    fitting = [status async for status in statuses(api, refs) if wanted.fits(status)]
+    fitting = [status async for status in _statuses(api, refs) if wanted.fits(status)]
     rest_of_them = [status for status in fitting if _ref(status).subject > after]
     more = len(rest_of_them) > limit
     items = rest_of_them[:limit]
     return Found(items, len(fitting), _token(_ref(items[-1])) if more else None)
+
+
+async def list_fitting(api: Api, user: User, wanted: Wanted) -> list[ModelStatus]:
+    """All of them. Raises as `list_models`."""
+    data = await require_synced(api)
+    refs = await _listable(api, user, wanted)
+    fitting = [status async for status in _statuses(api, refs) if wanted.fits(status)]
+    await require_synced(api, data)
+    return fitting
 
 
 async def _may_list_all(api: Api, user: User) -> bool:
@@ -78,16 +93,14 @@ async def _may_list_all(api: Api, user: User) -> bool:
 
 async def _page_of_all(api: Api, limit: int, after: str) -> Found:
     """For whoever sees everything and asks for everything one page is read, however many there are."""
-    await require_synced(api)
     subjects = await api.parts.store.subjects(after, limit + 1)
     refs = [ModelRef.from_subject(subject) for subject in subjects[:limit]]
-    items = [status async for status in statuses(api, refs)]
+    items = [status async for status in _statuses(api, refs)]
     return Found(items, await api.parts.store.count(), _token(refs[-1]) if len(subjects) > limit else None)
 
 
-async def listable(api: Api, user: User, wanted: Wanted) -> list[ModelRef]:
+async def _listable(api: Api, user: User, wanted: Wanted) -> list[ModelRef]:
     """Known models of the wanted namespaces and kind that the user may list, in order."""
-    await require_synced(api)
     refs = [ref async for ref in _known(api) if wanted.kind in {None, ref.kind}]
     if wanted.namespaces is not None:
         refs = [ref for ref in refs if ref.namespace in wanted.namespaces]
@@ -102,17 +115,22 @@ async def listable(api: Api, user: User, wanted: Wanted) -> list[ModelRef]:
     return [ref for ref in refs if ref.kind in everywhere or (ref.namespace, ref.kind) in allowed]
 
 
-async def require_synced(api: Api) -> None:
-    """After Redis was lost a list would be short; nobody should take that for the truth."""
-    if not await api.parts.store.synced():
+async def require_synced(api: Api, data: str | None = None) -> str:
+    """After Redis was lost a list would be short; nobody should take that for the truth. Returns the data's name.
+
+    `data`: its name when the reading began. Another one now means that Redis was lost in between.
+    """
+    named = await api.parts.store.synced()
+    if not named or data not in {None, named}:
         error = StoreUnavailable("the list is still being rebuilt from the cluster")
         error.message = "the list of models is still being rebuilt from the cluster"
         error.next_action = "Ask again in a moment; single models can be asked for meanwhile."
         error.retry_after = 2
         raise error
+    return named
 
 
-async def statuses(api: Api, refs: list[ModelRef]) -> AsyncIterator[ModelStatus]:
+async def _statuses(api: Api, refs: list[ModelRef]) -> AsyncIterator[ModelStatus]:
     """Their present statuses; those forgotten meanwhile are left out."""
     for start in range(0, len(refs), PAGE):
         for record in await api.parts.store.records(refs[start : start + PAGE]):

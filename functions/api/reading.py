@@ -12,7 +12,7 @@ from events.status import ModelStatus, State
 from functions.adapters.identity import User, require
 from functions.adapters.store import Change
 from functions.api.context import Api, Caller, TheApi
-from functions.api.contract import READ_RESPONSES, History, ModelList
+from functions.api.contract import BY_NAME_RESPONSES, READ_RESPONSES, History, ModelList
 from functions.api.listing import Wanted, list_models, parse_labels
 from functions.api.naming import GetByName, GetInPath, make_ref, parse_kind
 from functions.api.steps import look
@@ -52,7 +52,7 @@ async def status(api: TheApi, ref: GetInPath) -> ModelStatus:
     return await look(api, ref)
 
 
-@router.get("/models/{name}/status", summary="One model by its name alone", responses=READ_RESPONSES)
+@router.get("/models/{name}/status", summary="One model by its name alone", responses=BY_NAME_RESPONSES)
 async def status_by_name(api: TheApi, ref: GetByName) -> ModelStatus:
     """In ?namespace=, else the default namespace, else the only one that has it; otherwise 409 with the candidates."""
     return await look(api, ref)

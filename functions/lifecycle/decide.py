@@ -71,13 +71,12 @@ def decide(
     sequence = max(looked.record.sequence, request.sequence if request else 0)
     after = looked.record.model_copy(update={"sequence": sequence})
     known = Decision(after, facts=looked.facts, audit=looked.audit)
-    match request.command if request else None:
-        case StopRequested() as command:
-            decision = _stop(known, seen, request, command) if request else known
-        case StartRequested() as command:
-            decision = _start(known, seen, request, command, planned) if request else known
-        case _:
-            decision = _upkeep(known, seen, planned, record.start if record and record.uid == seen.uid else None)
+    if request is None:
+        decision = _upkeep(known, seen, planned, record.start if record and record.uid == seen.uid else None)
+    elif isinstance(request.command, StopRequested):
+        decision = _stop(known, seen, request, request.command)
+    else:
+        decision = _start(known, seen, request, request.command, planned)
     at_once = decision.again or bool(seen.pins) or any(isinstance(effect, PinOwners) for effect in decision.effects)
     return replace(decision, due=next_look(decision.record, at_once, seen.observed_at))
 
@@ -92,7 +91,7 @@ def _stop(known: Decision, seen: Observation, request: Request, command: StopReq
             record = known.record.model_copy(update={"queued": False})
             return _asked(replace(known, record=record, effects=(effect,), changed=True), seen, request)
         return _asked(replace(known, note=_already(known.record)), seen, request)
-    if _was_done(known.record, request):
+    if _was_done(known.record, request) or _was_left_behind(seen, request):
         return _asked(replace(known, changed=True), seen, request)
     refuse_stop(seen, command)
     now = seen.observed_at
@@ -133,7 +132,6 @@ def _stop(known: Decision, seen: Observation, request: Request, command: StopReq
             "holds": (hold,),
             "stop": run,
             "start": None,
-            "queued": False,
             "autoscaler": None,
             "effective": run.key,
             "left_behind": None,
@@ -285,8 +283,16 @@ def _without_left_behind(record: Record | None, seen: Observation) -> Observatio
 
 
 def _was_done(record: Record, request: Request) -> bool:
-    """A delivery died after its PATCH was seen, and somebody else has changed the model since: theirs came later."""
-    return request.redelivered and record.effective == request.key
+    """A delivery died after its PATCH was seen, or was done without Redis, and somebody else has changed the model since.
+
+    Theirs came later.
+    """
+    return request.key in record.unrecorded or (request.redelivered and record.effective == request.key)
+
+
+def _was_left_behind(seen: Observation, request: Request) -> bool:
+    """Somebody else has removed this very stop, and not what was written beside it."""
+    return seen.companion is not None and seen.companion.key == request.key
 
 
 def _is_resumed(seen: Observation, request: Request | None) -> bool:
@@ -335,8 +341,7 @@ def _restored_autoscaler(record: Record, seen: Observation) -> Mapping[str, str 
 
 
 def _already(record: Record) -> str:
-    state = record.state.value if record.state else "unknown"
-    return f"It is {state} already. {record.message or ''}".strip()
+    return f"It is {record.state} already. {record.message or ''}".strip()
 
 
 def _asked(decision: Decision, seen: Observation, request: Request) -> Decision:
@@ -370,7 +375,7 @@ def _entry(
         ref=seen.ref,
         action=action,
         actor=actor,
-        state=record.state.value if record.state else None,
+        state=record.state,
         source=event[0],
         event_id=event[1],
         changed=changed,

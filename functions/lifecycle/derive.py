@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from events.status import State
-from functions.lifecycle.observation import Answer, Mode, Observation, Pod
+from functions.lifecycle.observation import Answer, Mode, Observation, Pod, Trouble
 from functions.lifecycle.reasons import advice
 from functions.lifecycle.record import Record
 
@@ -46,8 +46,8 @@ class Scene:
         return sum(pod.ready for pod in self.up)
 
     @property
-    def troubled(self) -> Pod | None:
-        return next((pod for pod in self.up if pod.trouble), None)
+    def troubled(self) -> tuple[tuple[Pod, Trouble], ...]:
+        return tuple((pod, pod.trouble) for pod in self.up if pod.trouble)
 
     @property
     def grace(self) -> timedelta:
@@ -130,20 +130,16 @@ def _stopped(scene: Scene) -> tuple[str, str]:
 
 
 def _running(scene: Scene) -> tuple[str | None, str | None]:
-    if scene.troubled and scene.troubled.trouble:
-        trouble = scene.troubled.trouble
-        return (
-            "Degraded",
-            f"{scene.ready_pods} of {count_pods(len(scene.up))} ready; {scene.troubled.name}: {trouble.message}",
-        )
+    if scene.troubled:
+        pod, trouble = scene.troubled[0]
+        ready = f"{scene.ready_pods} of {count_pods(len(scene.up))} ready"
+        return "Degraded", f"{ready}; {pod.name}: {trouble.message}"
     return None, None
 
 
 def _pod_trouble(scene: Scene) -> tuple[str, str]:
-    pod = scene.troubled
-    if pod is None or pod.trouble is None:
-        raise ValueError("this rule needs a pod in trouble")
-    return pod.trouble.reason, f"{pod.name}: {pod.trouble.message}"
+    pod, trouble = scene.troubled[0]
+    return trouble.reason, f"{pod.name}: {trouble.message}"
 
 
 def _model_trouble(scene: Scene) -> tuple[str, str]:
@@ -235,7 +231,7 @@ RULES: tuple[Rule, ...] = (
         "a pod can't run: unschedulable, image, crash",
         State.ERROR,
         "Unschedulable, ImagePullBackOff, CrashLoopBackOff, …",
-        lambda s: s.troubled is not None,
+        lambda s: bool(s.troubled),
         _pod_trouble,
     ),
     Rule(

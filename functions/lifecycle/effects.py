@@ -32,9 +32,10 @@ class PinOwners:
 
 @dataclass(frozen=True)
 class EndPods:
-    """Wait, 2 s at most, until each owner is terminating; then DELETE its pods with this grace, and unpin it.
+    """As soon as an owner is terminating, DELETE its pods with this grace, and unpin it.
 
-    An owner that is not terminating in time stays pinned: the next tick goes on.
+    The caller waits a moment only. What takes longer is done later, by then without a step; a tick goes on where
+    that was lost.
     """
 
     ref: ModelRef
@@ -77,7 +78,10 @@ class Look:
 
 @dataclass(frozen=True)
 class Plan:
-    """Store what is about to be done under the claim: a crash from here on loses neither receipt nor actor."""
+    """Store what is about to be done under the claim: a crash from here on loses neither receipt nor actor.
+
+    Temporary where the turn is gone: Redis lost it, and what comes now may have been decided by another command.
+    """
 
     token: str
     request: Request

@@ -17,6 +17,7 @@ from functions.lifecycle.receipt import merge, seen_pod, write_receipt
 from functions.lifecycle.record import Intent, Record, Run
 
 _PLAN_IS_FRESH = timedelta(seconds=60)
+_UNRECORDED_KEPT = 8
 _FACTS = uuid.uuid5(uuid.NAMESPACE_URL, "https://modelswitch.dev/facts")
 
 
@@ -62,7 +63,7 @@ def _stop_run(seen: Observation, record: Record) -> Run:
 
 def _holds(seen: Observation, run: Run | None) -> tuple[Hold, ...]:
     """Holds left behind on a running model count for nothing."""
-    if not seen.stop_wanted or run is None:
+    if run is None:
         return ()
     if seen.companion:
         return seen.companion.holds
@@ -104,6 +105,14 @@ def _effective(seen: Observation, record: Record, start: Run | None) -> str | No
     return start.key if start and start.ours else record.effective
 
 
+def _unrecorded(seen: Observation, record: Record) -> tuple[str, ...]:
+    """With the stop that is seen, or was left behind, where Redis was away when it was done: it may come again under its key."""
+    companion = seen.companion
+    if companion is None or companion.sequence or companion.key in record.unrecorded:
+        return record.unrecorded
+    return (*record.unrecorded, companion.key)[-_UNRECORDED_KEPT:]
+
+
 def observe(
     record: Record | None,
     seen: Observation,
@@ -121,8 +130,7 @@ def observe(
     start = None if seen.stop_wanted else _start_run(seen, before, planned)
     known = before.state is not None or resumed
     changed_hands = known and (before.desired == "stopped") != seen.stop_wanted
-    pods = dict(before.pods) if seen.stop_wanted else {}
-    pods = merge(pods, seen) if seen.stop_wanted else {pod.uid: seen_pod(pod) for pod in seen.pods}
+    pods = merge(before.pods, seen) if seen.stop_wanted else {pod.uid: seen_pod(pod) for pod in seen.pods}
     now = seen.observed_at
     looked = before.model_copy(
         update={
@@ -140,6 +148,7 @@ def observe(
             "start": start,
             "sequence": _sequence(seen, before, planned),
             "effective": _effective(seen, before, start),
+            "unrecorded": _unrecorded(seen, before),
             "left_behind": before.left_behind if seen.stop_wanted else seen.companion and seen.companion.key,
             "observed_at": now,
         }
@@ -168,7 +177,7 @@ def _with_receipt(after: Record, before: Record, now: datetime, *, known: bool) 
         return after
     if not known and not after.pods:
         return after.model_copy(update={"receipt": None})
-    receipt = write_receipt(after.pods, after.stop, now, complete=known or after.stop.ours)
+    receipt = write_receipt(after.pods, after.stop, now, complete=after.stop.ours or after.stop.since is not None)
     if not known:
         receipt = receipt.model_copy(update={"seconds": None})
     return after.model_copy(update={"receipt": receipt, "pods": {}})
@@ -236,8 +245,7 @@ def _audit(after: Record, before: Record, looked: Record, *, changed_hands: bool
     elif changed_hands:
         entries.append(_entry(after, "stop" if looked.stop else "start", actor, now, changed=True))
     if before.state is not None and (after.state is not before.state or after.reason != before.reason):
-        previous = before.state.value
-        entries.append(_entry(after, "state", actor, now, previous=previous))
+        entries.append(_entry(after, "state", actor, now, previous=before.state))
     return tuple(entries)
 
 
@@ -249,7 +257,7 @@ def _entry(
         ref=record.ref,
         action=action,
         actor=actor,
-        state=record.state.value if record.state else None,
+        state=record.state,
         previous=previous,
         reason=record.reason,
         message=record.message,

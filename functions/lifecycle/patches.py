@@ -15,7 +15,8 @@ Operation = Mapping[str, Any]
 
 
 def _path(key: str) -> str:
-    return "/metadata/annotations/" + key.replace("~", "~0").replace("/", "~1")
+    """As JSON Pointer wants it; the other sign that it would escape, ~, no annotation's key can have."""
+    return "/metadata/annotations/" + key.replace("/", "~1")
 
 
 def _guards(seen: Observation, raw_companion: str | None) -> list[Operation]:

@@ -85,6 +85,9 @@ class Record(Frozen):
     autoscaler: Autoscaler | None = None
     sequence: int = Field(default=0, description="Of the latest command that is known to have been done.")
     effective: str | None = Field(default=None, description="The last command that was seen in effect on the cluster.")
+    unrecorded: tuple[str, ...] = Field(
+        default=(), description="Stops that were done while Redis was away, the latest last: no claim knows their ids."
+    )
     left_behind: str | None = Field(
         default=None, description="The companion that somebody else's start did not remove."
     )

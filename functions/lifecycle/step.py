@@ -56,7 +56,7 @@ class _Turn:
     """What a command holds while it is at work; without a token Redis is away and nothing can be recorded."""
 
     record: Record | None
-    revision: int
+    revision: int = 0
     token: str | None = None
     planned: Intent | None = None
 
@@ -68,7 +68,7 @@ def take_command(request: Request, limits: Limits) -> Step:
     except StoreUnavailable:
         if not _works_unrecorded(request):
             raise
-        return (yield from _attempts(request, _Turn(None, 0), limits))
+        return (yield from _attempts(request, _Turn(None), limits))
     if claimed.answer:
         return claimed.answer
     expires = request.expires_at or claimed.first_seen + COMMAND_LIFE
@@ -129,7 +129,7 @@ def _attempts(request: Request, turn: _Turn, limits: Limits) -> Step:
             except StoreUnavailable:
                 if not _works_unrecorded(request):
                     raise
-                turn = _Turn(turn.record, turn.revision)
+                turn = _Turn(turn.record)
         try:
             version = yield from _act(decision, seen)
         except PreconditionFailed:
@@ -287,8 +287,7 @@ def _refusal_entry(request: Request, code: Code, message: str, now: datetime) ->
 def _gone(record: Record | None, seen: Observation) -> tuple[AuditEntry, ...]:
     if record is None:
         return ()
-    previous = record.state.value if record.state else None
-    return (AuditEntry(seen.observed_at, seen.ref, "deleted", "external:unknown", previous=previous),)
+    return (AuditEntry(seen.observed_at, seen.ref, "deleted", "external:unknown", previous=record.state),)
 
 
 def _release(request: Request, token: str) -> Generator[Ask, Any, None]:

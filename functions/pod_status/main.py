@@ -18,7 +18,7 @@ async def _work(parts: Parts, request: Request, body: bytes) -> str:
         return "ignored"
     version = as_number(hint.resource_version)
     if hint.kind == "Pod":
-        ref = owner_of(dict(hint.labels), hint.namespace)
+        ref = owner_of(hint.labels, hint.namespace)
         step = take_hint(ref, parts.limits, pods_version=version) if ref else None
     elif hint.kind in list(Kind):
         ref = ModelRef(namespace=hint.namespace, name=hint.name, kind=Kind(hint.kind))

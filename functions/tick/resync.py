@@ -5,23 +5,22 @@ next tick goes on from the cursor in Redis. A pass that took one tick is followe
 by a pause of a minute, so that large clusters are not listed all the time.
 """
 
-import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from pydantic import Field
 
 from events.model import Frozen, Kind, ModelRef
-from functions.adapters.store import OVERLAP_SECONDS
+from functions.adapters.store import OVERLAP_SECONDS, Pass
 from functions.composition import Parts, now
 from functions.lifecycle.decide import decide
-from functions.lifecycle.errors import ClusterRefused, StepError
+from functions.lifecycle.errors import ClusterRefused, StoreUnavailable
 from functions.lifecycle.observation import Observation
 from functions.lifecycle.record import Record
 from functions.lifecycle.step import take_hint
 from functions.logs import logger
 
 REST_AFTER_A_LONG_PASS = timedelta(seconds=60)
-_AT_ONCE = 16
 _KINDS = tuple(Kind)
 _OF_A_LOOK = {"version", "pods_version", "observed_at", "since", "pods", "stop", "start"}
 
@@ -37,21 +36,35 @@ class Cursor(Frozen):
 
 
 async def resync(parts: Parts, until: datetime) -> None:
-    saved = await parts.store.resync_cursor()
-    cursor = Cursor.model_validate_json(saved) if saved else Cursor()
-    if now() < cursor.not_before:
+    """One tick at a time has the turn. A pass whose data Redis has lost meanwhile saves nothing, and so never ends
+    as complete: the next one begins anew.
+    """
+    turn = await parts.store.take_pass()
+    if turn is None:
         return
-    while now() < until:
+    cursor = Cursor.model_validate_json(turn.doc) if turn.doc else Cursor()
+    try:
+        if now() >= cursor.not_before:
+            turn = await _go_on(parts, turn, cursor, until)
+    finally:
+        if turn:
+            await parts.store.save_pass(turn, turn.doc, ends=True)
+
+
+async def _go_on(parts: Parts, turn: Pass, cursor: Cursor, until: datetime) -> Pass | None:
+    """The turn as it is after the last page that could be saved; None where it was lost."""
+    held: Pass | None = turn
+    while held and now() < until:
         cursor = await _one_page(parts, cursor)
         if cursor.kind >= len(_KINDS):
             await _forget_the_gone(parts, cursor)
             rest = REST_AFTER_A_LONG_PASS if cursor.ticks > 1 else timedelta()
-            await parts.store.save_resync(Cursor(not_before=now() + rest).model_dump_json(), completed=True)
-            return
-        await parts.store.save_resync(cursor.model_dump_json(), completed=False)
-    await parts.store.save_resync(
-        cursor.model_copy(update={"ticks": cursor.ticks + 1}).model_dump_json(), completed=False
-    )
+            return await parts.store.save_pass(held, Cursor(not_before=now() + rest).model_dump_json(), completed=True)
+        held = await parts.store.save_pass(held, cursor.model_dump_json())
+    if held is None:
+        logger().warning("the pass was lost with Redis' data, or taken over", action="resync")
+        return None
+    return await parts.store.save_pass(held, cursor.model_copy(update={"ticks": cursor.ticks + 1}).model_dump_json())
 
 
 async def _one_page(parts: Parts, cursor: Cursor) -> Cursor:
@@ -66,8 +79,7 @@ async def _one_page(parts: Parts, cursor: Cursor) -> Cursor:
         return cursor.model_copy(update={"token": ""})
     records = await parts.store.records([seen.ref for seen in page.observations])
     news = [seen for seen, record in zip(page.observations, records, strict=True) if _is_news(parts, record, seen)]
-    turns = asyncio.Semaphore(_AT_ONCE)
-    await asyncio.gather(*(_adopt(parts, seen, turns) for seen in news))
+    await _adopt(parts, news)
     seen = (*cursor.seen, *(seen.ref.subject for seen in page.observations))
     if page.next:
         return cursor.model_copy(update={"token": page.next, "seen": seen})
@@ -87,12 +99,14 @@ def _is_news(parts: Parts, record: Record | None, seen: Observation) -> bool:
     )
 
 
-async def _adopt(parts: Parts, seen: Observation, turns: asyncio.Semaphore) -> None:
-    try:
-        async with turns:
-            await parts.interpreter.run(take_hint(seen.ref, parts.limits), looked=seen)
-    except StepError as error:
-        logger().warning(error.code, action="resync", model=seen.ref.subject, error=error.message)
+async def _adopt(parts: Parts, news: Sequence[Observation]) -> None:
+    """Raises where Redis is away: the page is then taken again, and the pass is not complete without it."""
+    looks = [(take_hint(seen.ref, parts.limits), seen) for seen in news]
+    for error, seen in zip(await parts.interpreter.run_together(looks), news, strict=True):
+        if isinstance(error, StoreUnavailable):
+            raise error
+        if error:
+            logger().warning(error.code, action="resync", model=seen.ref.subject, error=error.message)
 
 
 async def _forget_the_gone(parts: Parts, cursor: Cursor) -> None:

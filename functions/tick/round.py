@@ -21,13 +21,20 @@ _DUE = 500
 
 
 async def go_round(parts: Parts) -> None:
-    """Raises StepError where the cluster or Redis is away: the next tick comes anyway."""
-    synced = await parts.store.synced()
-    until = now() + (BUDGET if synced else BUDGET_AFTER_LOSS)
+    """Raises StepError where the cluster or Redis is away: the next tick comes anyway.
+
+    Due looks get half of the time: many models in error must not keep the resync from ever going on. After a loss the
+    resync comes first, because it looks at everything, and lists wait for it.
+    """
+    lost = not await parts.store.synced()
+    until = now() + (BUDGET_AFTER_LOSS if lost else BUDGET)
     await _look(parts, await _pinned(parts), until, pinned=True)
-    await _look(parts, await parts.store.due(now(), _DUE), until, pinned=False)
+    if lost:
+        await resync(parts, until)
+    await _look(parts, await parts.store.due(now(), _DUE), until if lost else until - BUDGET / 2, pinned=False)
     await parts.sink.flush(until)
-    await resync(parts, until)
+    if not lost:
+        await resync(parts, until)
     await parts.sink.flush(until + BUDGET)
 
 

@@ -1,19 +1,22 @@
 """Who acts on KServe's resources: its own controller where the cluster has one, else the simulated one.
 
-The only place that knows the difference.
+The only place that knows the difference. As a program it prints KSERVE: `own` or `simulated`.
 """
 
 import os
 import subprocess
 import sys
+import uuid
 from pathlib import Path
 from types import MappingProxyType
 
+from api_server import ApiServer, models
 from deadlines import eventually
-from kserve_models import IMAGE
+from kserve_models import IMAGE, inference_service
 
 ROOT = Path(__file__).parents[2]
-MANAGER = "kserve-controller-manager"
+OWN, SIMULATED = "own", "simulated"
+SECONDS = 4  # KServe's own controller adds its finalizer to a new InferenceService in a fraction of one
 
 
 class OwnKServe:
@@ -50,7 +53,31 @@ class SimulatedKServe:
 
 
 def find_kserve(api, kubeconfig, namespaces, log):
-    deployments = api.items("/apis/apps/v1/deployments", fieldSelector=f"metadata.name={MANAGER}")
-    if os.environ.get("KSERVE") == "real" or deployments:
-        return OwnKServe()
-    return SimulatedKServe(kubeconfig, namespaces, log)
+    who = os.environ.get("KSERVE") or who_acts(api)
+    return OwnKServe() if who == OWN else SimulatedKServe(kubeconfig, namespaces, log)
+
+
+def who_acts(api):
+    """Found out by what happens to a new InferenceService."""
+    namespace = f"e2e-who-{uuid.uuid4().hex[:6]}"
+    api.create("/api/v1/namespaces", {"metadata": {"name": namespace}})
+    model = inference_service("who")
+    api.create(models(namespace), model)
+
+    def touched():
+        seen = api.get(models(namespace, name="who"))
+        return seen["metadata"].get("finalizers") or seen.get("status")
+
+    try:
+        eventually(touched, "somebody acts", SECONDS)
+    except AssertionError:
+        return SIMULATED
+    else:
+        return OWN
+    finally:
+        api.delete(models(namespace, name="who"))
+        api.delete(f"/api/v1/namespaces/{namespace}")
+
+
+if __name__ == "__main__":
+    print(os.environ.get("KSERVE") or who_acts(ApiServer(os.environ["KUBECONFIG"])))

@@ -19,6 +19,7 @@ from functions.lifecycle.effects import Look
 from functions.lifecycle.observation import AUTOSCALER_ANNOTATION, Answer, Observation, Obstacle, Pin, QuotaShortage
 
 EVENTS_LABEL = "modelswitch.dev/events"
+_NAMES_AT_ONCE = 100  # in one label selector, so that the URL stays below 8 KiB
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,10 @@ class Lookout:
         return found
 
     async def page(self, kind: Kind, token: str) -> Page:
-        """A page of all models of a kind with their pods: two lists, however many models. Empty without the CRD."""
+        """A page of all models of a kind with their pods: six lists, however many pods others have. Empty without the CRD.
+
+        Pods are listed after the objects: "no pod is left" must hold after the stop was read.
+        """
         query = {"limit": str(PAGE), **({"continue": token} if token else {})}
         try:
             listed = await self._cluster.get(await self._resources.collection(kind), **query)
@@ -91,12 +95,9 @@ class Lookout:
             return Page((), "")
         namespaces = {item["metadata"]["namespace"] for item in items}
         place = namespaces.pop() if len(namespaces) == 1 else None
-        by_model, version = await self._pods_by_model(kind, place)
-        now = self._clock()
-        observations = tuple(
-            read_observation(ref, Model(kind, item), {"metadata": version, "items": by_model[ref.subject]}, now)
-            for item, ref in ((item, _ref(kind, item)) for item in items)
-        )
+        chunks = [items[start : start + _NAMES_AT_ONCE] for start in range(0, len(items), _NAMES_AT_ONCE)]
+        found = await asyncio.gather(*(self._observe_all(kind, place, chunk) for chunk in chunks))
+        observations = tuple(seen for chunk in found for seen in chunk)
         return Page(observations, (listed.get("metadata") or {}).get("continue") or "")
 
     async def find(self, name: str, kind: Kind) -> AsyncIterator[ModelRef]:
@@ -136,10 +137,24 @@ class Lookout:
         quotas = await self._cluster.list_all(f"/api/v1/namespaces/{seen.ref.namespace}/resourcequotas")
         return find_shortages(model, seen.companion, quotas)
 
-    async def _pods_by_model(self, kind: Kind, namespace: str | None) -> tuple[dict[str, list[Json]], Json]:
+    async def _observe_all(self, kind: Kind, namespace: str | None, items: list[Json]) -> list[Observation]:
+        names = sorted({item["metadata"]["name"] for item in items})
+        by_model, version = await self._pods_by_model(kind, namespace, names)
+        now = self._clock()
+        refs = [_ref(kind, item) for item in items]
+        return [
+            read_observation(ref, Model(kind, item), {"metadata": version, "items": by_model[ref.subject]}, now)
+            for ref, item in zip(refs, items, strict=True)
+        ]
+
+    async def _pods_by_model(
+        self, kind: Kind, namespace: str | None, names: Iterable[str] = ()
+    ) -> tuple[dict[str, list[Json]], Json]:
+        """`names` () means every model of the kind."""
         by_model: dict[str, list[Json]] = defaultdict(list)
         version: Json = {}
-        async for page in self._cluster.pages(pods(namespace), labelSelector=kind_selector(kind)):
+        selector = kind_selector(kind, names)
+        async for page in self._cluster.pages(pods(namespace), labelSelector=selector):
             version = version or {"resourceVersion": page["metadata"].get("resourceVersion", "0")}
             for item in page.get("items") or []:
                 ref = owner_of(item["metadata"].get("labels") or {}, item["metadata"]["namespace"])

@@ -1,5 +1,10 @@
 """Where KServe's resources are in the API, and which pods belong to them (labels: KServe's pkg/constants)."""
 
+import re
+from collections.abc import Iterable, Mapping
+
+from pydantic import ValidationError
+
 from events.model import Kind, ModelRef
 from functions.adapters.cluster import Cluster, Json, Missing
 
@@ -15,6 +20,8 @@ LLM_PART_OF = "app.kubernetes.io/part-of=llminferenceservice"
 PIN_FINALIZER = "modelswitch.dev/grace"
 PIN_LABEL = "modelswitch.dev/pinned"
 PIN_MODEL = "modelswitch.dev/model"
+_LONGEST_LABEL = 63
+_NUMBER = re.compile(r"[0-9]{1,19}")
 WORKLOADS = {"ReplicaSet": "replicasets", "StatefulSet": "statefulsets"}
 
 
@@ -66,23 +73,29 @@ def pod_selector(ref: ModelRef) -> str:
     return f"{LLM_PART_OF},{own}" if ref.kind is Kind.LLM_INFERENCE_SERVICE else own
 
 
-def kind_selector(kind: Kind) -> str:
-    """Every pod of every model of this kind."""
-    return LLM_PART_OF if kind is Kind.LLM_INFERENCE_SERVICE else _LABELS[kind]
+def kind_selector(kind: Kind, names: Iterable[str] = ()) -> str:
+    """Every pod of every model of this kind, or of those of these names. What is no label value is no pod's label."""
+    labels = [name for name in names if len(name) <= _LONGEST_LABEL]
+    own = f"{_LABELS[kind]} in ({','.join(labels)})" if labels else _LABELS[kind]
+    if kind is not Kind.LLM_INFERENCE_SERVICE:
+        return own
+    return f"{LLM_PART_OF},{own}" if labels else LLM_PART_OF
 
 
-def owner_of(labels: dict[str, str], namespace: str) -> ModelRef | None:
-    """The model that a pod's labels name; None where it is no model's pod."""
-    if name := labels.get(_LABELS[Kind.INFERENCE_SERVICE]):
-        return ModelRef(namespace=namespace, name=name)
-    if name := labels.get(_LABELS[Kind.INFERENCE_GRAPH]):
-        return ModelRef(namespace=namespace, name=name, kind=Kind.INFERENCE_GRAPH)
-    if labels.get("app.kubernetes.io/part-of") == "llminferenceservice":
-        name = labels.get(_LABELS[Kind.LLM_INFERENCE_SERVICE])
-        return ModelRef(namespace=namespace, name=name, kind=Kind.LLM_INFERENCE_SERVICE) if name else None
-    return None
+def owner_of(labels: Mapping[str, str], namespace: str) -> ModelRef | None:
+    """The model that a pod's labels name; None where it is no model's pod. Anybody may write any label on a pod."""
+    kind = next((kind for kind in (Kind.INFERENCE_SERVICE, Kind.INFERENCE_GRAPH) if labels.get(_LABELS[kind])), None)
+    if kind is None and labels.get("app.kubernetes.io/part-of") == "llminferenceservice":
+        kind = Kind.LLM_INFERENCE_SERVICE
+    name = labels.get(_LABELS[kind]) if kind else None
+    if not (kind and name):
+        return None
+    try:
+        return ModelRef(namespace=namespace, name=name, kind=kind)
+    except ValidationError:
+        return None
 
 
 def as_number(version: str | None) -> int:
     """ResourceVersions compare as integers within one resource type (Kubernetes 1.35); 0 where one is opaque."""
-    return int(version) if version and version.isdigit() else 0
+    return int(version) if version and _NUMBER.fullmatch(version) else 0

@@ -7,7 +7,7 @@ from functions.adapters.kserve.model import Model
 from functions.adapters.kserve.obstacles import find_obstacles
 from functions.adapters.kserve.pods import is_gpu, read_pod
 from functions.adapters.kserve.quota import find_shortages
-from functions.adapters.kserve.resources import Resources, owner_of
+from functions.adapters.kserve.resources import Resources, as_number, owner_of
 from functions.adapters.kserve.runtimes import Runtimes
 from functions.lifecycle.companion import Companion, LastRunPod
 from functions.lifecycle.errors import Code
@@ -186,3 +186,15 @@ def test_a_pod_s_labels_name_its_model():
     assert isvc == ModelRef(namespace="ns", name="a")
     assert llm == ModelRef(namespace="ns", name="b", kind=Kind.LLM_INFERENCE_SERVICE)
     assert owner_of({"app": "other"}, "ns") is None
+
+
+def test_a_label_that_anybody_wrote_on_a_pod_names_no_model_and_does_no_harm():
+    assert owner_of({"serving.kserve.io/inferenceservice": "No_Model"}, "ns") is None
+    assert owner_of({"app.kubernetes.io/part-of": "llminferenceservice"}, "ns") is None
+
+
+@pytest.mark.parametrize(
+    ("version", "number"), [("7", 7), ("", 0), (None, 0), ("²", 0), ("-1", 0), ("٣", 0), ("9" * 5000, 0), ("opaque", 0)]
+)
+def test_a_version_that_is_no_number_is_opaque(version, number):
+    assert as_number(version) == number

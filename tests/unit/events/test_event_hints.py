@@ -53,6 +53,11 @@ def test_a_ping_needs_no_data_and_takes_any():
         (resource(data=None), "no object"),
         (resource(data=[1]), "no object"),
         (resource(data={"metadata": "?"}), "no object"),
+        (resource(namespace="A B"), "names as Kubernetes has them"),
+        (resource(name="../x"), "names as Kubernetes has them"),
+        (resource(data={"metadata": {"resourceVersion": True}}), "no strings"),
+        (resource(data={"metadata": {"labels": {"a": 1}}}), "no strings"),
+        (resource(data={"metadata": {"labels": ["a"]}}), "no strings"),
     ],
 )
 def test_what_says_nothing_is_impossible(request_, words):

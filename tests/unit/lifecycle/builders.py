@@ -9,8 +9,11 @@ from events.model import ModelRef
 from events.status import Hold, HoldKind
 from functions.lifecycle.companion import COMPANION_ANNOTATION, Companion, LastRunPod
 from functions.lifecycle.derive import Limits
+from functions.lifecycle.effects import Ask
+from functions.lifecycle.errors import StepError
 from functions.lifecycle.observation import STOP_ANNOTATION, Answer, Mode, Observation, Owner, Pod
 from functions.lifecycle.request import Request
+from functions.lifecycle.step import Step
 
 REF = ModelRef(namespace="fraud", name="scorer")
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -144,3 +147,19 @@ def patched(annotations: dict[str, str], operations: Any) -> dict[str, str]:
 
 def companion_in(annotations: dict[str, str]) -> dict[str, Any]:
     return dict(json.loads(annotations[COMPANION_ANNOTATION]))
+
+
+def played(step: Step, *answers: Any) -> tuple[list[Ask], Any]:
+    """What a step asked for when the outside answers so (an exception is thrown in), and what came of it.
+
+    The second is its answer, the StepError that the caller would see, or None where it still waits.
+    """
+    asks = [next(step)]
+    for answer in answers:
+        try:
+            asks.append(step.throw(answer) if isinstance(answer, Exception) else step.send(answer))
+        except StopIteration as end:
+            return asks, end.value
+        except StepError as error:
+            return asks, error
+    return asks, None

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.lifecycle.quantity import format_memory, parse_quantity
+from functions.lifecycle.quantity import format_memory, format_quantity, parse_quantity
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,33 @@ def test_every_form(text, value):
 def test_nonsense_is_refused(text):
     with pytest.raises(ValueError, match="no Kubernetes quantity"):
         parse_quantity(text)
+
+
+def test_nonsense_is_named_with_what_was_expected():
+    with pytest.raises(
+        ValueError, match=r"^'8 Gi' is no Kubernetes quantity; expected a number with a suffix such as 500m"
+    ):
+        parse_quantity("8 Gi")
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [
+        (1024**3, "1Gi"),
+        (1024**3 - 1024**2, "1023Mi"),
+        (1536 * 1024**2, "1.5Gi"),
+        (1024**3 * 5 // 3, "1.67Gi"),
+        (1024**2 * 5 // 3, "1.67Mi"),
+        (100 * 1024**3, "100Gi"),
+    ],
+)
+def test_memory_is_rounded_to_two_digits_and_shown_without_an_exponent(size, text):
+    assert format_memory(size) == text
+
+
+@pytest.mark.parametrize(("value", "text"), [("1.50", "1.5"), ("100", "100"), ("0.250", "0.25")])
+def test_other_quantities_are_plain_numbers(value, text):
+    assert format_quantity(Decimal(value)) == text
 
 
 def test_memory_as_people_write_it():

@@ -1,0 +1,29 @@
+"""`python -m fuzz`: the parser in this process, the functions and the API over HTTP. The last line gives the figures."""
+
+import argparse
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from fuzz.run import Plan, run
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="fuzz", description=__doc__)
+    parser.add_argument("--calls", type=int, default=50_000, help="in all: 60 %% parser, 30 %% functions, 10 %% API")
+    parser.add_argument("--seed", type=int, default=1)
+    given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # its processes must not outlive it
+    plan = Plan.of(given.calls, given.seed)
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="modelswitch-fuzz-") as folder:
+        outcome = run(plan, Path(folder))
+    outcome.findings.report()
+    print(f"{outcome.line} seed={given.seed} seconds={time.monotonic() - began:.0f}")
+    return int(bool(outcome.findings.found))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

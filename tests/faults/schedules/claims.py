@@ -1,0 +1,165 @@
+"""What claims and commits say as they pass by: who holds which model's turn, in which order commands came, what became of them."""
+
+import hashlib
+import json
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from schedules.history import Entry, History
+
+LUA = Path(__file__).parents[3] / "functions/adapters/lua"
+TAG = "{modelswitch}"
+_SCRIPTS = {hashlib.sha1((LUA / f"{name}.lua").read_bytes()).hexdigest(): name for name in ("claim", "plan", "commit")}
+
+
+@dataclass
+class Lease:
+    """A turn that a process holds, or may hold. `orphan_since`: when nobody was at work on it any more."""
+
+    process: str
+    incarnation: int
+    key: str
+    model: str
+    seen_key: str
+    model_key: str
+    granted: float | None = None
+    orphan_since: float | None = None
+
+
+@dataclass(frozen=True)
+class _Call:
+    script: str
+    process: str
+    keys: list[str]
+    arguments: list[str]
+    noted: Entry | None = None
+
+
+@dataclass
+class Claims:
+    """`leases` by token. `incarnations`: how often each process was started."""
+
+    history: History
+    incarnations: dict[str, int] = field(default_factory=dict)
+    leases: dict[str, Lease] = field(default_factory=dict)
+    _given_back: dict[str, Lease] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
+    verbs: dict[str, str] = field(default_factory=dict)
+
+    def expect(self, key: str, verb: str) -> None:
+        """A command that will come; its place in Redis is a digest, from which its name can't be told."""
+        source, _, identity = key.partition(" ")
+        digest = hashlib.sha256(f"{source}\0{identity}".encode()).hexdigest()[:40]
+        self.names[f"{TAG}:seen:{digest}"] = key
+        self.verbs[key] = verb
+
+    def label(self, command: list[str]) -> str:
+        call = _read(command, "")
+        return call.script if call else command[0].lower()
+
+    def holder(self, process: str, model: str) -> str | None:
+        """The command that this process has the model's turn for."""
+        held = [
+            lease.key
+            for lease in self.leases.values()
+            if lease.granted
+            and (lease.process, lease.model) == (process, model)
+            and lease.incarnation == self.incarnations.get(process, 0)
+        ]
+        return held[-1] if held else None
+
+    def sent(self, process: str, commands: list[list[str]]) -> list[_Call | None]:
+        """A commit is noted when it leaves: it may be done although nobody hears of it."""
+        calls = [_read(command, process) for command in commands]
+        for call in calls:
+            if call and call.script == "claim":
+                self._asked(call)
+        return [self._note_commit(call) if call and call.script == "commit" else call for call in calls]
+
+    def replied(self, calls: list[_Call | None], replies: list[Any]) -> None:
+        for call, reply in zip(calls, replies, strict=False):
+            if call and call.script == "claim":
+                self._claimed(call, reply)
+            elif call and call.script == "commit" and isinstance(reply, str):
+                self._committed(call, reply)
+
+    def _asked(self, call: _Call) -> None:
+        """It may be given although nobody hears of it."""
+        key, incarnation = self.names.get(call.keys[0]), self.incarnations.get(call.process, 0)
+        if key and call.arguments[0] not in self.leases:
+            lease = Lease(call.process, incarnation, key, _model(call.keys[1]), call.keys[0], call.keys[1])
+            self.leases[call.arguments[0]] = lease
+
+    def _claimed(self, call: _Call, reply: Any) -> None:
+        lease = self.leases.get(call.arguments[0])
+        if lease is None:
+            return
+        if not isinstance(reply, list) or reply[0] != "new":
+            self.leases.pop(call.arguments[0])
+            return
+        lease.granted = time.monotonic()
+        more = {"sequence": int(reply[6]), "redelivered": bool(reply[7])}
+        self.history.add("claimed", model=lease.model, key=lease.key, process=call.process, **more)
+
+    def _note_commit(self, call: _Call) -> _Call:
+        key = self.names.get(call.keys[0])
+        if key is None or not call.arguments[6]:  # a hint's, or a release
+            return call
+        count = int(call.arguments[13])
+        audits = [json.loads(text) for text in call.arguments[14 : 14 + count]]
+        mine = [audit for audit in audits if f"{audit.get('source')} {audit.get('event_id')}" == key]
+        outcome = next((audit["code"] for audit in mine if audit.get("code")), "done")
+        changed = any(audit.get("changed") for audit in mine)
+        more = {"outcome": outcome, "changed": changed, "reply": None}
+        noted = self.history.add("committed", model=_model(call.keys[1]), key=key, process=call.process, **more)
+        return _Call(call.script, call.process, call.keys, call.arguments, noted)
+
+    def _committed(self, call: _Call, reply: str) -> None:
+        if call.noted:
+            call.noted.more["reply"] = reply
+        if reply in {"ok", "lost"}:
+            self.give_back(call.arguments[1])
+
+    def give_back(self, token: str) -> None:
+        if lease := self.leases.pop(token, None):
+            lease.granted = None
+            self._given_back[token] = lease
+
+    def forget(self) -> None:
+        self.leases.clear()
+        self._given_back.clear()
+
+    def bring_back(self) -> None:
+        """After a promotion: the new primary may not have heard that they were given back."""
+        self.leases.update(self._given_back)
+
+
+def _read(command: list[str], process: str) -> _Call | None:
+    if command[0].upper() != "EVALSHA" or command[1] not in _SCRIPTS:
+        return None
+    count = int(command[2])
+    return _Call(_SCRIPTS[command[1]], process, command[3 : 3 + count], command[3 + count :])
+
+
+def _model(key: str) -> str:
+    """Its name alone: one schedule is one namespace's models of one kind."""
+    return key.rpartition("/")[2]
+
+
+def orphans(claims: Claims, at_work: Any) -> list[tuple[str, Lease]]:
+    """Leases on which nobody works any more, since when is noted.
+
+    `at_work(process, key, moment)`: whether a delivery is in flight that began before then.
+    """
+    found = []
+    for token, lease in claims.leases.items():
+        alive = lease.incarnation == claims.incarnations.get(lease.process, 0)
+        if alive and at_work(lease.process, lease.key, lease.granted or time.monotonic()):
+            lease.orphan_since = None
+        elif lease.orphan_since is None:
+            lease.orphan_since = time.monotonic()
+        else:
+            found.append((token, lease))
+    return found

@@ -1,0 +1,70 @@
+"""A stop that was done while Redis was away, and whose request comes again once Redis is back."""
+
+from builders import start, stop
+from world import World
+
+from events.status import State
+
+
+def test_a_stop_done_without_redis_is_not_done_again_after_a_later_start():
+    world, request = World(redis=False), stop(by_event=False)
+    assert world.command(request).body["recorded"] is False
+    world.redis = True
+    world.settle()
+    world.command(start())
+    world.settle()
+    assert world.command(request).status == 202
+    world.settle()
+    assert world.record.state is State.RUNNING
+    assert world.patches == ["stop", "start"]
+
+
+def test_the_same_where_the_start_is_the_first_to_see_it():
+    world, request = World(redis=False), stop(by_event=False)
+    world.command(request)
+    world.kserve()
+    world.kserve()
+    world.redis = True
+    world.command(start(by_event=True))
+    world.settle()
+    world.command(request)
+    world.settle()
+    assert world.record.state is State.RUNNING
+
+
+def test_another_stop_is_done():
+    world = World(redis=False)
+    world.command(stop(by_event=False))
+    world.redis = True
+    world.settle()
+    world.command(start())
+    world.settle()
+    world.command(stop(by_event=False, id="another"))
+    assert world.patches == ["stop", "start", "stop"]
+
+
+def test_a_stop_that_somebody_else_removed_is_not_done_again():
+    """Nobody has looked between: only what was written beside the stop tells that it was done."""
+    world, request = World(redis=False), stop(by_event=False)
+    world.command(request)
+    world.toggle_outside()
+    assert world.command(request).status == 202
+    world.redis = True
+    world.command(request)
+    world.settle()
+    assert world.record.state is State.RUNNING
+    assert world.patches == ["stop"]
+
+
+def test_nor_after_a_stop_and_a_start_of_others_have_taken_its_words_away():
+    world, request = World(redis=False), stop(by_event=False)
+    world.command(request)
+    world.toggle_outside()
+    world.redis = True
+    world.settle()
+    world.command(stop(id="another"))
+    world.settle()
+    world.command(start())
+    world.settle()
+    world.command(request)
+    assert world.patches == ["stop", "stop", "start"]
