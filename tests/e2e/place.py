@@ -74,6 +74,11 @@ class Place:
     def pods(self, name, plural="inferenceservices"):
         return self.api.items(pods(self.namespace), labelSelector=POD_SELECTORS[plural].format(name))
 
+    def pinned(self):
+        """ReplicaSets that a stop under way keeps."""
+        replica_sets = f"/apis/apps/v1/namespaces/{self.namespace}/replicasets"
+        return self.api.items(replica_sets, labelSelector="modelswitch.dev/pinned")
+
     def pod_address(self, name, component="predictor"):
         found = [pod for pod in self.pods(name) if pod["metadata"]["labels"].get("component") == component]
         return found[0]["status"]["podIP"]

@@ -2,6 +2,7 @@
 
 import time
 
+import pytest
 from deadlines import eventually
 from kserve_models import POD_SELECTORS, graph, inference_service, listener, llm
 from place import lasting
@@ -36,19 +37,21 @@ def _stops_and_starts(place, obj, plural):
     assert lasting(place.get(name, plural)) == lasting(before)
 
 
-def test_a_forced_stop_of_a_stateful_sets_pods_leaves_none_and_makes_none(place):
+@pytest.mark.parametrize(("owner", "seconds"), [("deployment", 5), ("pod", 8)])
+def test_a_forced_stop_of_a_stateful_sets_pods_leaves_none_and_makes_none(place, owner, seconds):
     """The shape of a multi-node model: a StatefulSet of the model's own makes pods that carry the model's labels.
 
-    It is tied to the Deployment that KServe deletes, as a LeaderWorkerSet's is to what KServe deletes.
+    It is tied to what KServe deletes; or to the leader's pod, as LeaderWorkerSet's workers are, and then it only ends
+    once that pod is gone.
     """
-    model = place.running(inference_service("model"))
-    workers = _workers(place, model)
+    place.running(inference_service("model"))
+    workers = _workers(place, owner)
     eventually(lambda: len(_ready(place)) == 3, "the workers are ready too", 60)
     recorder = place.record("model")
     asked = time.monotonic()
     place.stop("model", graceful=False)
     eventually(lambda: recorder.all_gone, "no pod is left", 15)
-    assert recorder.last_gone - asked < 5
+    assert recorder.last_gone - asked < seconds
     assert recorder.extra == []
     assert recorder.graces == [1, 1, 1]
     stopped = place.until("model", "stopped")
@@ -67,14 +70,12 @@ def _ready(place):
     ]
 
 
-def _workers(place, model):
-    deployments = f"/apis/apps/v1/namespaces/{place.namespace}/deployments"
-    owner = place.api.get(f"{deployments}/model-predictor")["metadata"]
+def _workers(place, kind):
+    owner = _owner(place, kind)
     key, _, value = POD_SELECTORS["inferenceservices"].format("model").partition("=")
     labels = {key: value, "component": "predictor", "app": "model-workers"}
-    reference = {"apiVersion": "apps/v1", "kind": "Deployment", "name": owner["name"], "uid": owner["uid"]}
     body = {
-        "metadata": {"name": "model-workers", "ownerReferences": [{**reference, "controller": True}]},
+        "metadata": {"name": "model-workers", "ownerReferences": [{**owner, "controller": True}]},
         "spec": {
             "replicas": 2,
             "serviceName": "model-workers",
@@ -85,3 +86,13 @@ def _workers(place, model):
     }
     place.api.create(STATEFUL_SETS.format(place.namespace), body)
     return "model-workers"
+
+
+def _owner(place, kind):
+    if kind == "pod":
+        reference, found = {"apiVersion": "v1", "kind": "Pod"}, place.pods("model")[0]
+    else:
+        deployments = f"/apis/apps/v1/namespaces/{place.namespace}/deployments"
+        reference = {"apiVersion": "apps/v1", "kind": "Deployment"}
+        found = place.api.get(f"{deployments}/model-predictor")
+    return {**reference, "name": found["metadata"]["name"], "uid": found["metadata"]["uid"]}

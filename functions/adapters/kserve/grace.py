@@ -5,9 +5,11 @@ garbage collector leaves its pods alone. Then they are deleted with the grace wa
 """
 
 import asyncio
+import itertools
 import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from dataclasses import replace
 
 from events.model import ModelRef
 from functions.adapters.cluster import Changed, Cluster, Json, Missing
@@ -22,16 +24,20 @@ from functions.adapters.kserve.resources import (
     workloads,
 )
 from functions.lifecycle.effects import EndPods, PinOwners, UnpinOwners
+from functions.lifecycle.errors import StepError
 from functions.lifecycle.observation import Owner, Pin
 
-_TERMINATING_WITHIN_SECONDS = 2.0
-_POLL_SECONDS = 0.03
+_PATIENCE_SECONDS = 0.4  # a stop is accepted within a second, and in Standard mode KServe needs 0.1 s
+_LATER_SECONDS = 8.0  # by then a tick has gone on
+_LATER_AT_ONCE = 64
+_POLLS_SECONDS = (0.03, 0.03, 0.06, 0.1, 0.2)  # the last one from then on
 _TRIES = 5
 
 
 class Grace:
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
+        self._later: set[asyncio.Task[None]] = set()
 
     async def pin(self, effect: PinOwners) -> None:
         await asyncio.gather(*(self._set_pin(effect.ref, owner, pinned=True) for owner in effect.owners))
@@ -40,13 +46,38 @@ class Grace:
         await asyncio.gather(*(self._set_pin(effect.ref, owner, pinned=False) for owner in effect.owners))
 
     async def end_pods(self, effect: EndPods) -> None:
-        """Returns early, all still pinned, where an owner is not terminating in time: the next tick goes on."""
-        deadline = time.monotonic() + _TERMINATING_WITHIN_SECONDS
-        for owner in effect.owners:
-            while not await self._is_terminating(effect.ref, owner):
-                if time.monotonic() > deadline:
-                    return
-                await asyncio.sleep(_POLL_SECONDS)
+        """Where an owner is not terminating soon (Knative's takes seconds), the rest is done behind the caller's back.
+
+        That is safe at any later time, since nothing but pods of a terminating owner is deleted, and may be lost with
+        this process: until it is done everything stays pinned, and what is pinned the tick ends too.
+        """
+        rest = await self._end_terminating(effect, _PATIENCE_SECONDS)
+        if rest.owners and len(self._later) < _LATER_AT_ONCE:
+            task = asyncio.create_task(self._end_later(rest))
+            self._later.add(task)
+            task.add_done_callback(self._later.discard)
+
+    async def _end_later(self, effect: EndPods) -> None:
+        with suppress(StepError):
+            await self._end_terminating(effect, _LATER_SECONDS)
+
+    async def _end_terminating(self, effect: EndPods, seconds: float) -> EndPods:
+        """Each owner as soon as it is terminating; returns what is left of `effect` after `seconds`.
+
+        One may wait for another: a LeaderWorkerSet's workers belong to the leader's pod, and so end after it.
+        """
+        until = time.monotonic() + seconds
+        polls = itertools.chain(_POLLS_SECONDS, itertools.repeat(_POLLS_SECONDS[-1]))
+        while True:
+            ending = [owner for owner in effect.owners if await self._is_terminating(effect.ref, owner)]
+            if ending:
+                await self._delete_pods(replace(effect, owners=tuple(ending)))
+                effect = replace(effect, owners=tuple(owner for owner in effect.owners if owner not in ending))
+            if not effect.owners or time.monotonic() > until:
+                return effect
+            await asyncio.sleep(next(polls))
+
+    async def _delete_pods(self, effect: EndPods) -> None:
         owned = {owner.uid for owner in effect.owners}
         items = await self._cluster.list_all(pods(effect.ref.namespace), labelSelector=pod_selector(effect.ref))
         ours = [pod for pod in map(read_pod, items) if pod.owner and pod.owner.uid in owned and not pod.deleting]
