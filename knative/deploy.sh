@@ -97,7 +97,7 @@ wait_for() { # resources…
 
 wait_until_ready() {
     local workload
-    for workload in $(kubectl -n $NS get deployment,statefulset -l app.kubernetes.io/part-of=modelswitch -o name); do
+    for workload in $(kubectl -n $NS get statefulset,deployment -l app.kubernetes.io/part-of=modelswitch -o name); do
         kubectl -n $NS rollout status "$workload" --timeout="${WAIT}s" ||
             fail "$workload is not ready after $WAIT s." "kubectl -n $NS describe $workload; kubectl -n $NS get events"
     done

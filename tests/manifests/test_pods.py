@@ -29,14 +29,15 @@ def test_every_container_has_probes_requests_and_limits(name):
 
 
 @pytest.mark.parametrize("name", OVERLAYS)
-def test_our_own_pods_answer_healthz_and_can_write_to_tmp(name):
+def test_our_own_pods_are_probed_without_redis_and_can_write_to_tmp(name):
+    """/healthz says no while Redis is away: nothing would lead to the api then, and a stop over REST must still work."""
     manifests = overlay(name)
     own = {**functions(manifests), "api": of_kind(manifests, "Deployment")["api"]}
     for workload, manifest in own.items():
         spec = manifest["spec"]["template"]["spec"]
         container = spec["containers"][0]
         for probe in ("readinessProbe", "livenessProbe"):
-            assert container[probe]["httpGet"] == {"path": "/healthz", "port": 8080}, workload
+            assert container[probe]["httpGet"] == {"path": "/livez", "port": 8080}, workload
         assert "/tmp" in {mount["mountPath"] for mount in container["volumeMounts"]}, workload
         assert container["envFrom"] == [{"configMapRef": {"name": "modelswitch"}}, {"secretRef": {"name": "redis"}}]
 
