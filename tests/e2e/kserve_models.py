@@ -9,14 +9,19 @@ IMAGE = os.environ.get("MODELSERVER_IMAGE", "docker.io/local/modelserver:1")
 IRIS, LIGHT = "e2e-iris", "e2e-light"
 MODE = "serving.kserve.io/deploymentMode"
 STOP = "serving.kserve.io/stop"
+FORMAT = (
+    "huggingface"  # the only one that KServe lets have no storage; it takes others for shares of a multi-model server
+)
 COMPANION = "modelswitch.dev/stop"
 GPU = "nvidia.com/gpu"
 _LISTEN = """
-import os, signal, socket
+import contextlib, os, signal, socket
 signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
-server = socket.create_server(("", 8080))
+server = socket.create_server(("", {port}))
 while True:
-    server.accept()[0].close()
+    with contextlib.suppress(OSError), server.accept()[0] as client:
+        client.recv(4096)
+        client.sendall(b"HTTP/1.1 200 OK\\r\\nConnection: close\\r\\nContent-Length: 0\\r\\n\\r\\n")
 """
 _READY = {"tcpSocket": {"port": 8080}, "periodSeconds": 1, "failureThreshold": 60}
 
@@ -36,9 +41,10 @@ def server(name="kserve-container", model="{{.Name}}", **more):
     return _container(name, "128Mi", args=[f"--model_name={model}", "--http_port=8080"], **more)
 
 
-def listener(name="kserve-container", **more):
-    """Listens on 8080 and closes what comes; ends at once on SIGTERM. Some 20 ms of CPU until it is ready."""
-    return _container(name, "16Mi", command=["python3", "-S", "-E", "-c", _LISTEN], **more)
+def listener(name="kserve-container", port=8080, **more):
+    """Answers everything with 200; ends at once on SIGTERM. Some 20 ms of CPU until it is ready."""
+    command = ["python3", "-S", "-E", "-c", _LISTEN.replace("{port}", str(port))]
+    return _container(name, "16Mi", command=command, **more)
 
 
 def runtimes(annotations):
@@ -47,7 +53,7 @@ def runtimes(annotations):
 
 
 def _runtime(name, container, annotations):
-    formats = [{"name": "sklearn", "version": "1", "autoSelect": False}]
+    formats = [{"name": FORMAT, "version": "1", "autoSelect": False}]
     spec = {"supportedModelFormats": formats, "protocolVersions": ["v1", "v2"], "containers": [container]}
     if annotations:
         spec["annotations"] = dict(annotations)
@@ -59,7 +65,7 @@ def inference_service(
     name, runtime=LIGHT, mode="Standard", annotations=None, labels=None, gpus=0, transformer=None, **predictor
 ):
     """`mode` None leaves the annotation away, and with it all annotations unless there are others."""
-    model = {"modelFormat": {"name": "sklearn"}, "runtime": runtime}
+    model = {"modelFormat": {"name": FORMAT}, "runtime": runtime}
     if gpus:
         amounts = {GPU: str(gpus)}
         model["resources"] = {"requests": amounts, "limits": amounts}
@@ -80,8 +86,11 @@ def knative(name, runtime=LIGHT, least=1, **more):
 
 
 def llm(name):
-    pod = {"containers": [listener("main")], "terminationGracePeriodSeconds": 30}
-    spec = {"model": {"uri": "hf://facebook/opt-125m", "name": name}, "replicas": 1, "template": pod}
+    """In place of vLLM a listener. The model is an image, since that needs no storage; what KServe presets stays: a preStop of 15 s."""
+    check = {"httpGet": {"path": "/health", "port": 8000, "scheme": "HTTP"}, "periodSeconds": 1}
+    probes = dict.fromkeys(("startupProbe", "readinessProbe", "livenessProbe"), check)
+    pod = {"containers": [{**listener("main", port=8000), **probes}]}
+    spec = {"model": {"uri": f"oci://{IMAGE}", "name": name}, "replicas": 1, "template": pod}
     api = {"apiVersion": "serving.kserve.io/v1alpha2", "kind": "LLMInferenceService"}
     return {**api, "metadata": {"name": name}, "spec": spec}
 

@@ -46,7 +46,11 @@ class Product:
                 command, cwd=ROOT, env=self._environment, stdout=log, stderr=subprocess.STDOUT
             )
         eventually(self.is_up, lambda: "modelswitch is up; it said:\n" + self.said(), UP_SECONDS)
+        eventually(self._lists, lambda: "every model was looked at; it said:\n" + self.said(), UP_SECONDS)
         return self
+
+    def _lists(self):
+        return self.rest.get("/api/v1/models").is_success
 
     def is_up(self):
         if self._process.poll() is not None:

@@ -17,6 +17,7 @@ from request_under_way import RequestUnderWay
 SEED = int(os.environ.get("E2E_SEED", "20260801"))
 MODELS = 50
 KILLS = 12
+ATTEMPTS = 5
 VICTIMS = ("stop", "stop", "stop", "pod_status", "tick", "api", "redis", "broker", "source")
 
 
@@ -67,6 +68,27 @@ def _asked(place):
 def _is_complete(receipt):
     whole = receipt and receipt["complete"] and receipt["seconds"] is not None
     return whole and (receipt["pods"], receipt["memory"], receipt["actor"]) == (1, "16Mi", "event:/e2e")
+
+
+def test_a_stop_killed_between_its_patch_and_its_commit_is_finished_by_the_next_delivery(place, product, stop_patches):
+    """A forced stop waits for the ReplicaSet's end between the two, which leaves time to hit it."""
+    for attempt in range(ATTEMPTS):
+        name = f"model-{attempt}"
+        place.running(inference_service(name))
+        sent = place.send("stop", name, graceful=False, reason="night")
+        eventually(lambda one=name: place.stop_is_set(one), "the PATCH was accepted", 30, 0.005)
+        former = product.pid("stop")
+        product.signal("stop", signal.SIGKILL)
+        hit = all(entry["event_id"] != sent for entry in place.history(name))
+        product.restarted("stop", former)
+        stopped = place.until(name, "stopped")
+        assert _is_complete(stopped["receipt"])
+        assert stopped["holds"][0]["reason"] == "night"
+        eventually(lambda: not place.pinned(), "nothing is left pinned", 15)
+        assert stop_patches.stops(place.namespace)[name] == 1
+        if hit:
+            return
+    pytest.fail(f"{ATTEMPTS} kills came too late, after the commit: none was between the PATCH and the commit")
 
 
 def test_a_stop_works_while_redis_does_not_answer_and_is_adopted_later(place, product):

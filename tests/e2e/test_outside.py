@@ -1,7 +1,5 @@
 """What somebody else does, with kubectl or another dashboard: adopted as it is, said whose it was, and left alone."""
 
-from api_server import models
-from deadlines import eventually
 from kserve_models import COMPANION, STOP, inference_service
 from place import lasting
 
@@ -47,15 +45,3 @@ def test_a_model_that_was_stopped_before_anybody_looked_is_shown_so(place):
     place.start("model")
     place.until("model", "running")
     assert STOP not in place.annotations("model")
-
-
-def test_an_absent_annotation_passes_a_test_for_null(place):
-    """What the guards of every PATCH rest on (functions/lifecycle/patches.py)."""
-    place.make(inference_service("bare", mode=None))
-    path = models(place.namespace, name="bare")
-    nothing = {"op": "test", "path": "/metadata/annotations", "value": None}
-    place.api.json_patch(path, nothing, {"op": "add", "path": "/metadata/annotations", "value": {"a": "b"}})
-    absent = {"op": "test", "path": "/metadata/annotations/serving.kserve.io~1stop", "value": None}
-    place.api.json_patch(path, absent, {"op": "add", "path": "/metadata/annotations/c", "value": "d"})
-    kept = eventually(lambda: place.annotations("bare"), "annotations", 5)
-    assert (kept["a"], kept["c"]) == ("b", "d")
