@@ -24,6 +24,7 @@ from one_stop import duplicate, one_stop
 from place import Place
 from processes import free_port, serving
 from reading import reading
+from real_pods import real_pods
 from remembering import lua_commit, redis_memory
 from report import show, write
 from throughput import throughput
@@ -48,6 +49,7 @@ PARTS = {
     "reading": Part(reading, True, "GET status, list, API memory"),
     "memory": Part(redis_memory, False, "Redis memory"),
     "growth": Part(growth, True, "growth"),
+    "real": Part(real_pods, True, "real pods"),
 }
 
 
@@ -76,7 +78,7 @@ async def _place(rounds: int) -> AsyncIterator[Place]:
 
 async def _run(chosen: list[str], rounds: int) -> int:
     rows: list[Row] = []
-    left_out = ["real pods: stop to zero pods (it needs KServe's controller; make e2e stops real pods)"]
+    left_out: list[str] = []
     whole = list(chosen) == list(PARTS)
     async with _place(rounds) as place:
         if place.server is None:

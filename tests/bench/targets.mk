@@ -3,6 +3,7 @@ ROWS ?=
 ROUNDS ?= 5
 
 bench: setup ## measure speed against peers: KUBECONFIG=… for the rows that need an API server, ROWS="bulk stop …", ROUNDS=5
-	@$(PY) tests/bench/run.py --rounds $(ROUNDS) $(ROWS)
+	@test -z "$$KUBECONFIG" || export KSERVE=$${KSERVE:-$$($(PY) tests/e2e/kserve_controller.py)}; \
+	  $(PY) tests/bench/run.py --rounds $(ROUNDS) $(ROWS)
 
 .PHONY: bench
