@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Depends, Path, Query
+from fastapi import Depends, Path, Query, Request
 from pydantic import ValidationError
 
 from events.model import Kind, ModelRef
@@ -32,14 +32,27 @@ class Name:
     kind: Kind | None = None
 
 
-def parse_kind(kind: KindText = None) -> Kind | None:
+def parse_kind(kind: str | None) -> Kind | None:
     try:
         return Kind.parse(kind) if kind else None
     except ValueError as error:
         raise invalid(f"kind: {error}"[:300]) from error
 
 
-OfKind = Annotated[Kind | None, Depends(parse_kind)]
+def _of_kind(request: Request, kind: KindText = None) -> Kind | None:
+    """The only query parameter where the namespace is in the path. What nobody defined is an error, not silence:
+    `?graceful=false` must not be taken for a graceful stop.
+    """
+    known = {"kind"} if "namespace" in request.path_params else {"kind", "namespace"}
+    if unknown := sorted(request.query_params.keys() - known):
+        raise invalid(
+            f"query parameter {unknown[0][:80]!r} is not known here; {' and '.join(sorted(known))} may be given",
+            "What a stop or a start shall do goes into the JSON body.",
+        )
+    return parse_kind(kind)
+
+
+OfKind = Annotated[Kind | None, Depends(_of_kind)]
 
 
 def make_ref(namespace: str, name: str, kind: Kind | None) -> ModelRef:
