@@ -163,6 +163,8 @@ def _start(
         return _asked(replace(known, note=_already(known.record)), seen, request)
     if _was_done(known.record, request):
         return _asked(replace(known, changed=True), seen, request)
+    if _was_overtaken(seen, request, planned):
+        raise Superseded
     refuse_start(known.record, seen, request, command)
     if known.record.state is not State.STOPPED and known.record.reason != "StopIgnored":
         return _queue(known, seen, request, command)
@@ -213,7 +215,9 @@ def _started(known: Decision, seen: Observation, run: Run, *, restore_autoscalin
         effects=tuple(effects),
         facts=(*known.facts, publish(seen.ref, fact, run, now)),
         changed=True,
-        intent=Intent(verb="start", at=now, run=run, autoscaler=autoscaler),
+        intent=Intent(
+            verb="start", at=now, run=run, autoscaler=autoscaler, over=seen.companion.key if seen.companion else None
+        ),
     )
 
 
@@ -293,6 +297,16 @@ def _was_done(record: Record, request: Request) -> bool:
 def _was_left_behind(seen: Observation, request: Request) -> bool:
     """Somebody else has removed this very stop, and not what was written beside it."""
     return seen.companion is not None and seen.companion.key == request.key
+
+
+def _was_overtaken(seen: Observation, request: Request, planned: Intent | None) -> bool:
+    """A delivery died after it had planned to remove one stop, and another was done meanwhile, without Redis.
+
+    That one has no number that would say so, but it came later: this command was here before.
+    """
+    if planned is None or planned.run.key != request.key or seen.companion is None:
+        return False
+    return not seen.companion.sequence and planned.over not in {None, seen.companion.key}
 
 
 def _is_resumed(seen: Observation, request: Request | None) -> bool:

@@ -55,6 +55,7 @@ class Intent(Frozen):
     sequence: int = 0
     by_event: bool = Field(default=False, description="A broker delivers it again, whatever happens.")
     autoscaler: Autoscaler | None = None
+    over: str | None = Field(default=None, description="Of a start: the stop that it is to remove.")
 
 
 class Record(Frozen):

@@ -89,12 +89,31 @@ class Command:
     def claimed_before(self, number: int) -> int:
         return max((claim.number for claim in self.claims if claim.number < number), default=number)
 
+    def first_claim_before(self, number: int) -> int:
+        return min((claim.number for claim in self.claims if claim.number < number), default=number)
+
+    @property
+    def unrecorded(self) -> int | None:
+        """When it was first done without Redis: the model itself then remembers it, so a repeat is nothing new."""
+        acted = [patch.number for patch in self.patches if not self.had_its_turn(patch)]
+        return min(acted, default=None)
+
+    @property
+    def was_told_unrecorded(self) -> bool:
+        return any(answer.more.get("recorded") is False for answer in self.answers)
+
+    def was_answered_before(self, other: "Command") -> bool:
+        """Before the other was sent at all; else they were under way together, and either may be the later one."""
+        return any(answer.number < other.sent.number for answer in self.answers)
+
     def place(self, number: int) -> int:
         """Where it came in the order of arrival, as of that entry: the one at which it got its sequence.
 
         What was done without Redis has none, and came when it was done.
         """
         sequence = self.sequence(number)
+        if self.unrecorded is not None and self.unrecorded < number:
+            return self.unrecorded
         if sequence is None:
             return min((entry.number for entry in (*self.patches, *self.answers)), default=self.sent.number)
         return next(claim.number for claim in self.claims if claim.more["sequence"] == sequence)
@@ -146,17 +165,17 @@ def _stale(command: Command, commands: list[Command], verdict: Verdict) -> None:
         ]
         if newer:
             entry, other = max(newer, key=lambda found: found[0].number)
-            since = min(entry.number, command.claimed_before(patch.number))
+            since = min(entry.number, command.first_claim_before(patch.number))
             figure = "replayed_after_loss" if command.knew_less(since, patch.number) else "stale"
             verdict.add(figure, f"{command.key} acted at {patch} after {other.key} was done at {entry}")
 
 
 def _is_older(command: Command, when: int, other: Command, then: int) -> bool:
-    """By the numbers that they had; what was done without Redis has none, and came when it was done."""
+    """By the numbers that they had. What was done without Redis has none: older is what was answered before it was sent."""
     mine, theirs = command.sequence(when), other.sequence(then)
     if mine is not None and theirs is not None:
         return mine < theirs
-    return command.place(when) < other.place(then)
+    return command.was_answered_before(other)
 
 
 def _without_effect(command: Command, entries: list[Entry], verdict: Verdict) -> None:
@@ -201,6 +220,8 @@ def _lost(commands: list[Command], outside: list[Entry], verdict: Verdict, model
     if any(change.number > own for change in outside):
         return
     acted = sorted(((patch.number, command) for command in commands for patch in command.effective), key=itemgetter(0))
+    if acted and last.was_told_unrecorded and not acted[-1][1].was_answered_before(last):
+        return
     if acted and last.knew_less(own, acted[-1][0]):
         verdict.add("replayed_after_loss", f"{last.key} is undone by {acted[-1][1].key}, which came again")
         return

@@ -81,7 +81,7 @@ def test_the_plan_has_all_that_a_crash_would_lose(restore, prior, kept, by_event
     request = a_start(restore_autoscaling=restore, by_event=by_event)
     decision = decide(STOPPED, seen, request, LIMITS)
     assert decision.intent == Intent(
-        verb="start", at=later(60), run=RUN, sequence=7, by_event=by_event, autoscaler=kept
+        verb="start", at=later(60), run=RUN, sequence=7, by_event=by_event, autoscaler=kept, over=a_companion().key
     )
     assert decision.record.autoscaler == kept
 

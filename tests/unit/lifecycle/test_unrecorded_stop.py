@@ -1,5 +1,6 @@
 """A stop that was done while Redis was away, and whose request comes again once Redis is back."""
 
+import pytest
 from builders import start, stop
 from world import World
 
@@ -68,3 +69,38 @@ def test_nor_after_a_stop_and_a_start_of_others_have_taken_its_words_away():
     world.settle()
     world.command(request)
     assert world.patches == ["stop", "stop", "start"]
+
+
+BEFORE_ITS_COMMIT, BEFORE_ITS_PATCH = 5, 4
+
+
+@pytest.mark.parametrize("crash_before", [BEFORE_ITS_COMMIT, BEFORE_ITS_PATCH])
+def test_a_start_that_died_does_not_undo_a_stop_that_was_done_without_redis_meanwhile(crash_before):
+    world, request = _stopped(), start(by_event=True)
+    world.command(request, crash_before)
+    world.toggle_outside() if crash_before == BEFORE_ITS_PATCH else world.kserve()
+    world.redis = False
+    assert world.command(stop(by_event=False, id="urgent")).body["recorded"] is False
+    world.redis = True
+    world.command(request)
+    world.settle()
+    assert world.record.state is State.STOPPED
+    assert world.patches[-1] == "stop"
+
+
+def test_a_start_that_died_before_it_removed_such_a_stop_removes_it():
+    world, request = World(redis=False), start(by_event=True)
+    world.command(stop(by_event=False))
+    world.redis = True
+    world.settle()
+    world.command(request, BEFORE_ITS_PATCH)
+    world.command(request)
+    world.settle()
+    assert world.record.state is State.RUNNING
+
+
+def _stopped():
+    world = World()
+    world.command(stop())
+    world.settle()
+    return world
