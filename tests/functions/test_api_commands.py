@@ -115,13 +115,14 @@ def test_nonsense_gets_a_problem_that_says_what_to_do(open_api, method, place, s
     assert answer.json()["next_action"]
 
 
-@pytest.mark.parametrize("parameter", ["graceful=false", "timeout=5s", "namespace=green"])
+@pytest.mark.parametrize("parameter", ["graceful=false", "timeout=5s", "namespace=green", "kind=isvc&kind="])
 def test_what_is_no_query_parameter_is_refused_and_not_passed_over(world, open_api, parameter):
     """Somebody who forces a stop by ?graceful=false must not get a graceful one."""
     name = world.make()
     answer = open_api.post(f"{path(name, 'stop')}?{parameter}")
     assert (answer.status_code, answer.json()["code"]) == (422, "InvalidRequest")
-    assert parameter.partition("=")[0] in answer.json()["detail"]
+    word = "more than once" if "&" in parameter else parameter.partition("=")[0]
+    assert word in answer.json()["detail"]
     assert "serving.kserve.io/stop" not in world.annotations("blue", name)
 
 
