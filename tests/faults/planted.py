@@ -107,8 +107,8 @@ PLANTED = (
     Planted(
         "a command that comes again late is done all the same",
         f"{LIFECYCLE}/decide.py",
-        "        raise Superseded\n",
-        "        pass\n",
+        "    if request and request.redelivered and looked.record.sequence > request.sequence:\n",
+        "    if False:\n",
         SEARCH,
     ),
     Planted(
