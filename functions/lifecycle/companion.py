@@ -46,6 +46,7 @@ class Companion(Frozen):
     source: str
     command: str
     sequence: int = Field(default=0, description="Of the command that wrote here last; 0 where Redis was away.")
+    unrecorded: bool = Field(default=False, description="The stop was done while Redis was away: no claim knows it.")
     since: datetime
     correlation_id: str | None = None
     grace: int | None = Field(default=None, description="Seconds for each pod where that is not the pod's own.")

@@ -83,16 +83,16 @@ def decide(
 
 def _stop(known: Decision, seen: Observation, request: Request, command: StopRequested) -> Decision:
     companion = seen.companion
+    if _is_resumed(seen, request):
+        return replace(_finish_grace(known, seen), changed=True)
+    if _was_done(known.record, request) or _was_left_behind(seen, request):
+        return _asked(replace(known, changed=True), seen, request)
     if seen.stop_wanted:
-        if _is_resumed(seen, request):
-            return replace(_finish_grace(known, seen), changed=True)
         if companion and companion.queued:
             effect = note_patch(seen, companion.model_copy(update={"queued": None, "sequence": request.sequence}))
             record = known.record.model_copy(update={"queued": False})
             return _asked(replace(known, record=record, effects=(effect,), changed=True), seen, request)
         return _asked(replace(known, note=_already(known.record)), seen, request)
-    if _was_done(known.record, request) or _was_left_behind(seen, request):
-        return _asked(replace(known, changed=True), seen, request)
     refuse_stop(seen, command)
     now = seen.observed_at
     grace, owners = _wanted_grace(seen, command)
@@ -110,6 +110,7 @@ def _stop(known: Decision, seen: Observation, request: Request, command: StopReq
         source=request.source,
         command=request.id,
         sequence=request.sequence,
+        unrecorded=not request.sequence,
         since=now,
         correlation_id=request.correlation_id,
         grace=grace,
@@ -306,7 +307,7 @@ def _was_overtaken(seen: Observation, request: Request, planned: Intent | None) 
     """
     if planned is None or planned.run.key != request.key or seen.companion is None:
         return False
-    return not seen.companion.sequence and planned.over not in {None, seen.companion.key}
+    return seen.companion.unrecorded and planned.over not in {None, seen.companion.key}
 
 
 def _is_resumed(seen: Observation, request: Request | None) -> bool:

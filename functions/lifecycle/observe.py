@@ -108,7 +108,7 @@ def _effective(seen: Observation, record: Record, start: Run | None) -> str | No
 def _unrecorded(seen: Observation, record: Record) -> tuple[str, ...]:
     """With the stop that is seen, or was left behind, where Redis was away when it was done: it may come again under its key."""
     companion = seen.companion
-    if companion is None or companion.sequence or companion.key in record.unrecorded:
+    if companion is None or not companion.unrecorded or companion.key in record.unrecorded:
         return record.unrecorded
     return (*record.unrecorded, companion.key)[-_UNRECORDED_KEPT:]
 

@@ -178,8 +178,7 @@ async def test_a_knative_model_scaled_to_zero_looks_just_like_one_that_runs(here
     assert find(model["status"], "Ready")["status"] == "True"
     assert model["status"]["modelStatus"]["states"]["activeModelState"] == "Loaded"
     assert model["status"]["modelStatus"]["copies"]["totalCopies"] == 1
-    active = find((await here.get("idle-predictor-00001", REVISION))["status"], "Active")
-    assert (active["status"], active["reason"]) == ("False", "NoTraffic")
+    await here.condition("idle-predictor-00001", "Active", "False", resource=REVISION, reason="NoTraffic")
 
 
 async def test_a_knative_stop_and_start_ends_at_the_same_revision_name_with_another_hash(here):

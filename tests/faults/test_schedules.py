@@ -1,11 +1,32 @@
-"""A seed is a schedule, and the judge of schedules is able to fail."""
+"""Random schedules on real processes (a sample), and a judge that is able to fail."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
 from schedules.history import History, Last
 from schedules.judge import judge
-from schedules.plan import draw
+from schedules.plan import FEWEST_EVENTS, draw
+from schedules.worlds import Sprung, play_all
+
+SAMPLE = range(1, 21)
+
+
+@pytest.mark.timeout(600)
+def test_nothing_is_lost_stale_doubled_or_diverged_in_a_sample(tmp_path):
+    failed = asyncio.run(_play_all(tmp_path))
+    assert not failed, "\n".join(failed)
+
+
+async def _play_all(folder):
+    failed = []
+    async for played in play_all(SAMPLE, folder, Sprung()):
+        seed = played.schedule.seed
+        assert len(played.schedule.events) >= FEWEST_EVENTS
+        if not played.verdict.good:
+            again = f"make faults-schedules SEED={seed} N=1"
+            failed.append("\n".join([f"seed {seed} ({again})", *played.verdict.findings, str(played.history)]))
+    return failed
 
 
 def test_a_seed_is_a_schedule():

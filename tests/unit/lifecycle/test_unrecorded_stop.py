@@ -99,6 +99,36 @@ def test_a_start_that_died_before_it_removed_such_a_stop_removes_it():
     assert world.record.state is State.RUNNING
 
 
+AFTER_QUEUEING = 4
+
+
+def test_a_queued_start_whose_step_died_does_not_make_it_a_new_request():
+    """The queue is written on the model beside the stop, which must still say that no claim knows it."""
+    world, request = World(redis=False), stop(by_event=False)
+    world.command(request)
+    world.redis = True
+    world.command(start(by_event=True, queue=True), AFTER_QUEUEING)
+    world.settle()
+    world.command(request)
+    world.settle()
+    assert world.record.state is State.RUNNING
+    assert world.patches[-1] == "start"
+
+
+def test_it_does_not_call_off_a_start_that_waits_for_another_stop():
+    world, request = World(redis=False), stop(by_event=False)
+    world.command(request)
+    world.redis = True
+    world.settle()
+    world.command(start())
+    world.settle()
+    world.command(stop(id="another"))
+    world.command(start(by_event=True, queue=True, id="waits"))
+    world.command(request)
+    world.settle()
+    assert world.record.state is State.RUNNING
+
+
 def _stopped():
     world = World()
     world.command(stop())
