@@ -4,6 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, WithJsonSchema
 
+from events.artifact import Artifact, Strategy
 from events.duration import DURATION_SCHEMA, Duration
 from events.model import Frozen
 
@@ -45,5 +46,20 @@ class StartRequested(Command):
     )
 
 
-ModelCommand = StopRequested | StartRequested
-Verb = Literal["stop", "start"]
+class ReloadRequested(Command):
+    """Have the model load an artifact, once per digest. A stopped model stays stopped, and starts with it."""
+
+    type: ClassVar[str] = "dev.modelswitch.model.reload-requested.v1"
+
+    artifact: Artifact = Field(description="Which one: it must be the model's own.")
+    strategy: Strategy = Field(
+        default=Strategy.ROLLING,
+        description="`rolling`: the old pod serves until the new one has loaded. `replace`: stop, no pod left, start.",
+    )
+    settle: Grace | None = Field(
+        default=None, description="Wait this long for more parts of the artifact; each that comes makes it wait anew."
+    )
+
+
+ModelCommand = StopRequested | StartRequested | ReloadRequested
+Verb = Literal["stop", "start", "reload"]

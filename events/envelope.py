@@ -10,10 +10,10 @@ from typing import Any
 from cloudevents.http import CloudEvent
 from pydantic import ValidationError
 
-from events.catalogue.types import HINTS, MODELS, schema_uri
-from events.commands import Command, ModelCommand
+from events.artifact import ArtifactRef, ArtifactWritten
+from events.catalogue.types import HINTS, MODELS, Content, schema_uri
+from events.commands import Command
 from events.errors import SHOWN_CHARACTERS, Impossible, Malformed, shown
-from events.facts import ModelFact
 from events.model import ModelRef
 from events.wire import SPEC_VERSION, open_event
 
@@ -33,16 +33,16 @@ class Received:
     id: str
     source: str
     type: str
-    ref: ModelRef
-    data: ModelCommand | ModelFact
+    ref: ModelRef | ArtifactRef
+    data: Content
     correlation_id: str
     traceparent: str | None
     expires_at: datetime | None
 
 
 def build(
-    data: ModelCommand | ModelFact,
-    ref: ModelRef,
+    data: Content,
+    ref: ModelRef | ArtifactRef,
     *,
     source: str,
     id: str | None = None,  # noqa: A002 - the attribute's name in CloudEvents
@@ -68,7 +68,7 @@ def build(
     }
     if traceparent:
         attributes["traceparent"] = traceparent
-    if isinstance(data, Command):
+    if isinstance(data, Command | ArtifactWritten):
         attributes["expirytime"] = format_time(moment + expires_in)
     return CloudEvent(attributes, data.model_dump(mode="json"))
 
@@ -86,12 +86,14 @@ def understand(event: CloudEvent, *, accepts: Collection[str] | None = None) -> 
     """A CloudEvent that was already opened, into its types. Errors as in `read`."""
     attributes: dict[str, Any] = dict(event.get_attributes())
     _check_type(attributes["type"], accepts)
+    data = _data(attributes["type"], event.data)
+    subject = attributes.get("subject")
     return Received(
         id=attributes["id"],
         source=attributes["source"],
         type=attributes["type"],
-        ref=_ref(attributes.get("subject")),
-        data=_data(attributes["type"], event.data),
+        ref=_artifact(data, subject) if isinstance(data, ArtifactWritten) else _ref(subject),
+        data=data,
         correlation_id=str(attributes.get("correlationid") or attributes["id"]),
         traceparent=_traceparent(attributes.get("traceparent")),
         expires_at=_expiry(attributes.get("expirytime")),
@@ -130,7 +132,18 @@ def _ref(subject: object) -> ModelRef:
         raise Impossible(reason, expected, "Name the model in `subject`.") from error
 
 
-def _data(event_type: str, data: object) -> ModelCommand | ModelFact:
+def _artifact(data: ArtifactWritten, subject: object) -> ArtifactRef:
+    """Brokers decide by the subject who may send what, so it must not say anything else than the data."""
+    if subject not in {None, data.ref.subject}:
+        raise Impossible(
+            f"subject {shown(subject)} beside data about {shown(data.ref.subject)}",
+            "the same artifact in both",
+            "Correct the subject, or leave it out.",
+        )
+    return data.ref
+
+
+def _data(event_type: str, data: object) -> Content:
     if data is None:
         raise Malformed("no data", f"the data of {event_type}", "Send at least {} as the body.")
     if isinstance(data, (bytes, str)):

@@ -39,11 +39,21 @@ class ModelStarting(Fact):
 
 
 class ModelStarted(Fact):
-    """The model runs."""
+    """The model answers."""
 
     type: ClassVar[str] = "dev.modelswitch.model.started.v1"
 
     seconds: float | None = Field(default=None, description="From the accepted start; null where that was not seen.")
+
+
+class ModelReloaded(Fact):
+    """Every pod that serves has loaded the artifact, and answers for the model."""
+
+    type: ClassVar[str] = "dev.modelswitch.model.reloaded.v1"
+
+    uri: str = Field(description="The artifact's.")
+    digest: str = Field(description="Which content of it.")
+    seconds: float | None = Field(description="From the accepted reload; null where that was not seen.")
 
 
 class ModelFailed(Fact):
@@ -54,7 +64,9 @@ class ModelFailed(Fact):
     code: str = Field(description="One CamelCase word, stable.")
     message: str = Field(description="What happened, for a person.")
     next_action: str = Field(description="What to do about it.")
-    during: Literal["stop", "start", "run"] = Field(description="run: the model was not being stopped or started.")
+    during: Literal["stop", "start", "reload", "run"] = Field(
+        description="run: the model was not being stopped, started or reloaded."
+    )
 
 
-ModelFact = ModelStopping | ModelStopped | ModelStarting | ModelStarted | ModelFailed
+ModelFact = ModelStopping | ModelStopped | ModelStarting | ModelStarted | ModelReloaded | ModelFailed

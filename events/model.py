@@ -6,8 +6,13 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-_DNS_LABEL = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
+DNS_LABEL = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
 _DNS_SUBDOMAIN = r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$"
+
+
+def is_name(text: str) -> bool:
+    """Whether a Kubernetes object may be called so."""
+    return re.fullmatch(_DNS_SUBDOMAIN, text) is not None
 
 
 class Frozen(BaseModel):
@@ -45,7 +50,7 @@ _SUBJECT = re.compile(r"^namespaces/(?P<namespace>[^/]+)/(?P<plural>[^/]+)/(?P<n
 class ModelRef(Frozen):
     """A model: namespace, name and kind of one KServe resource. Names follow Kubernetes' rules, so a slash never fits."""
 
-    namespace: str = Field(pattern=_DNS_LABEL)
+    namespace: str = Field(pattern=DNS_LABEL)
     name: str = Field(pattern=_DNS_SUBDOMAIN)
     kind: Kind = Kind.INFERENCE_SERVICE
 

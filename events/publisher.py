@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Self
 
@@ -117,10 +118,8 @@ class Publisher:
 
     def _client(self) -> httpx.Client:
         """Redirects are not followed: the token is for this sink only."""
-        if not self.ca_certificates:
-            return httpx.Client()
         try:
-            return httpx.Client(verify=ssl.create_default_context(cadata=self.ca_certificates))
+            return httpx.Client(verify=_trust(self.ca_certificates))
         except ssl.SSLError as error:
             raise _RefusedError(f"K_CA_CERTS holds no certificates: {error}", "Correct or unset it.", None) from error
 
@@ -132,6 +131,12 @@ class Publisher:
 
     def _failed(self, event: CloudEvent, what: str, next_action: str, status: int | None) -> PublishFailed:
         return PublishFailed(f"{event['type']} {event['id']} to {self.sink_url}: {what}", next_action, status=status)
+
+
+@lru_cache(maxsize=4)
+def _trust(ca_certificates: str | None) -> ssl.SSLContext:
+    """Kept: reading the system's certificates takes 0.1 s, and a sender of a thousand events has a client for each."""
+    return ssl.create_default_context(cadata=ca_certificates) if ca_certificates else httpx.create_ssl_context()
 
 
 class _RefusedError(Exception):

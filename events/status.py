@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from events.artifact import Completeness
 from events.model import Frozen, Kind
 
 
@@ -18,10 +19,13 @@ class State(StrEnum):
 
 
 class HoldKind(StrEnum):
-    """Why a model stays stopped. `external`: somebody set KServe's annotation without us."""
+    """Why a model stays stopped. `external`: somebody set KServe's annotation without us. `rotation`: only until its last
+    pod is gone, for a reload that replaces it.
+    """
 
     USER = "user"
     EXTERNAL = "external"
+    ROTATION = "rotation"
 
 
 class Hold(Frozen):
@@ -56,6 +60,16 @@ class Receipt(Frozen):
     complete: bool = Field(default=True, description="false: pods may have been freed that nobody had seen.")
 
 
+class LoadedArtifact(Frozen):
+    """The last artifact that a reload brought, verified."""
+
+    uri: str
+    digest: str
+    complete: Completeness = Field(description="Why it was taken for complete.")
+    at: datetime
+    seconds: float | None = Field(default=None, description="From the accepted reload.")
+
+
 class Resources(Frozen):
     gpus: int = 0
     memory: str = "0Gi"
@@ -83,4 +97,5 @@ class ModelStatus(Frozen):
     queued: bool = Field(default=False, description="A start is waiting for the last pod to go.")
     receipt: Receipt | None = None
     labels: dict[str, str] = Field(default_factory=dict)
+    artifact: LoadedArtifact | None = None
     observed_at: datetime

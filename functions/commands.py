@@ -2,8 +2,9 @@
 
 from starlette.requests import Request as HttpRequest
 
-from events.commands import Command, StartRequested, StopRequested
+from events.commands import Command
 from events.envelope import Received, read
+from events.model import ModelRef
 from functions.composition import Parts
 from functions.lifecycle.request import Request
 from functions.lifecycle.step import take_command
@@ -18,8 +19,8 @@ async def take(parts: Parts, http: HttpRequest, body: bytes, accepts: type[Comma
 
 def _request(received: Received) -> Request:
     command = received.data
-    if not isinstance(command, StopRequested | StartRequested):
-        raise TypeError(f"{received.type} is no command")
+    if not (isinstance(command, Command) and isinstance(received.ref, ModelRef)):
+        raise TypeError(f"{received.type} is no command for a model")
     return Request(
         ref=received.ref,
         command=command,

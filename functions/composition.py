@@ -8,6 +8,7 @@ from functions.adapters.cluster import Cluster
 from functions.adapters.kserve.grace import Grace
 from functions.adapters.kserve.lookout import Lookout
 from functions.adapters.kserve.resources import Resources
+from functions.adapters.probe import Probe, line_for
 from functions.adapters.sink import Sink
 from functions.adapters.store import Store
 from functions.interpreter import Interpreter
@@ -26,8 +27,10 @@ class Parts:
     settings: Settings
     limits: Limits
     cluster: Cluster
+    resources: Resources
     lookout: Lookout
     grace: Grace
+    probe: Probe
     store: Store
     sink: Sink
     interpreter: Interpreter
@@ -38,14 +41,17 @@ class Parts:
         cluster = await Cluster.connect()
         resources = Resources(cluster)
         grace = Grace(cluster)
-        lookout = Lookout(cluster, resources, grace, now)
+        probe = Probe(line_for(settings.probe, cluster))
+        lookout = Lookout(cluster, resources, grace, probe, now)
         store = Store.connect(settings.redis_url)
         return cls(
             settings=settings,
             limits=Limits(start_deadline=settings.start_deadline),
             cluster=cluster,
+            resources=resources,
             lookout=lookout,
             grace=grace,
+            probe=probe,
             store=store,
             sink=Sink(settings.k_sink, store),
             interpreter=Interpreter(cluster, resources, lookout, grace, store),
@@ -53,5 +59,6 @@ class Parts:
 
     async def close(self) -> None:
         await self.sink.close()
+        await self.probe.close()
         await self.store.close()
         await self.cluster.close()

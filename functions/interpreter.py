@@ -2,19 +2,21 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from functions.adapters.cluster import Cluster, Missing
+from functions.adapters.cluster import Changed, Cluster, Missing
 from functions.adapters.kserve.grace import Grace
 from functions.adapters.kserve.lookout import Lookout
-from functions.adapters.kserve.resources import Resources, as_number
+from functions.adapters.kserve.resources import Resources, as_number, pods
 from functions.adapters.store import Store
 from functions.lifecycle.effects import (
     Ask,
     Claim,
     Claimed,
     Commit,
+    DeletePod,
     EndPods,
     Load,
     Look,
@@ -149,6 +151,8 @@ class Interpreter:
                 return await self._store.release(ask)
             case PatchModel():
                 return await self._patch(ask)
+            case DeletePod():
+                return await self._delete_pod(ask)
             case PinOwners():
                 return await self._grace.pin(ask)
             case EndPods():
@@ -168,6 +172,12 @@ class Interpreter:
                     if busy.code is not Code.BUSY or loop.time() > until:
                         raise
                     await asyncio.sleep(_TURN_POLL_SECONDS)
+
+    async def _delete_pod(self, ask: DeletePod) -> None:
+        """With the grace of its own spec; never another pod that has its name by now."""
+        body = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": ask.uid}}
+        with suppress(Missing, Changed):
+            await self._cluster.delete(f"{pods(ask.ref.namespace)}/{ask.name}", body)
 
     async def _patch(self, ask: PatchModel) -> int:
         """The model's new resourceVersion. A model that vanished since the look is looked at again."""

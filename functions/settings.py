@@ -21,6 +21,11 @@ class Settings(BaseSettings):
     redis_url: str = Field(default="redis://127.0.0.1:6379/0", description="redis:// or rediss://, password included.")
     k_sink: str | None = Field(default=None, description="Where facts go: the broker's ingress. None: nowhere.")
     start_deadline: Annotated[timedelta, BeforeValidator(_as_timedelta)] = timedelta(minutes=15)
+    probe: Literal["pods", "apiserver", "off"] | None = Field(
+        default=None,
+        description="How models are asked whether they answer: pods, apiserver or off. None: pods inside a cluster, else "
+        "apiserver.",
+    )
     auth: Literal["token", "none"] = "token"
     auth_audience: str | None = Field(
         default=None, description="The audience that tokens must be for; None: the API server's."

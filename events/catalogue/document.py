@@ -4,10 +4,8 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from events.catalogue.examples import EXAMPLES, REF
-from events.catalogue.types import COMMANDS, FACTS, HINTS, schema_uri, summary
-from events.commands import ModelCommand
-from events.facts import ModelFact
+from events.catalogue.examples import EXAMPLES, about
+from events.catalogue.types import COMMANDS, FACTS, HINTS, Content, schema_uri, summary
 from events.wire import MAX_BODY_BYTES
 
 PATH = "docs/events.md"
@@ -24,8 +22,8 @@ A field that nobody defined is refused, not ignored.
 |---|---|---|
 | `id`, `source` | all | together they name the event: the same pair again changes nothing |
 | `type` | all | below; the last part is the version of the data |
-| `subject` | commands, facts | the model: `namespaces/NAMESPACE/inferenceservices/NAME`, or `llminferenceservices`, `inferencegraphs` |
-| `partitionkey` | commands, facts | `NAMESPACE/NAME`: a broker that can keeps one model's events in order |
+| `subject` | commands, facts | the model: `namespaces/NAMESPACE/inferenceservices/NAME`, or `llminferenceservices`, `inferencegraphs`. Of `artifact.written`: `namespaces/NAMESPACE/artifacts/URI`, or `artifacts/URI` |
+| `partitionkey` | commands, facts | `NAMESPACE/NAME`: a broker that can keeps one model's events in order; of `artifact.written` the subject |
 | `correlationid` | commands, facts | the request that began it; facts carry their command's. Default: the event's `id` |
 | `traceparent` | commands, facts | W3C Trace Context; anything else in it is ignored |
 | `expirytime` | commands | RFC 3339 with a zone. A command that is read later does nothing. The publisher sets one hour |
@@ -45,8 +43,8 @@ A broker that stands between answers for itself: its 202 says that it has the ev
 
 ## Sending them
 
-`modelswitch stop NAMESPACE/NAME --via broker` and `modelswitch start …` send the commands, `modelswitch publish TYPE
---model NAMESPACE/NAME --data '{{…}}'` any event below; both to `--sink` or `K_SINK`. In Python:
+`modelswitch stop NAMESPACE/NAME --via broker` and `modelswitch start …` send the commands, `modelswitch publish event
+TYPE --model NAMESPACE/NAME --data '{{…}}'` any event below; both to `--sink` or `K_SINK`. In Python:
 
 ```python
 import os
@@ -70,19 +68,21 @@ def files() -> dict[str, str]:
     return {PATH: "\n".join([_INTRO, *_section("Commands", COMMANDS), *_section("Facts", FACTS), *_hints()]) + "\n"}
 
 
-def _section(title: str, models: Iterable[type[ModelCommand | ModelFact]]) -> Iterator[str]:
+def _section(title: str, models: Iterable[type[Content]]) -> Iterator[str]:
     yield f"## {title}\n"
     for model in models:
         yield from _event(model)
 
 
-def _event(model: type[ModelCommand | ModelFact]) -> Iterator[str]:
+def _event(model: type[Content]) -> Iterator[str]:
     yield f"### `{model.type}`\n\n{summary(model)}\n"
     schema = model.model_json_schema()
     yield from _fields(schema)
     for name, part in schema.get("$defs", {}).items():
-        yield f"\n{name}: {' '.join(part.get('description', '').split())}\n"
-        yield from _fields(part)
+        words = f" One of {', '.join(f'`{word}`' for word in part['enum'])}." if "enum" in part else ""
+        yield f"\n{name}: {' '.join(part.get('description', '').split())}{words}\n"
+        if "properties" in part:
+            yield from _fields(part)
     example = EXAMPLES[model.type]
     if model in COMMANDS:
         yield f"\n```sh\n{_curl(example)}\n```\n"
@@ -113,13 +113,13 @@ def _type(field: dict[str, Any]) -> str:
     return str(field.get("type", "any"))
 
 
-def _curl(example: ModelCommand | ModelFact) -> str:
+def _curl(example: Content) -> str:
     """A binary-mode request that works against `make run` as it is; a broker in a cluster has its own URL."""
     data = json.dumps(example.model_dump(mode="json", exclude_defaults=True))
     return f"""curl -sS -D- "${{K_SINK:-http://127.0.0.1:8081}}" \\
   -H 'ce-specversion: 1.0' -H "ce-id: $(date +%s%N)" -H 'ce-source: /examples/curl' \\
   -H 'ce-type: {example.type}' \\
-  -H 'ce-subject: {REF.subject}' \\
+  -H 'ce-subject: {about(example).subject}' \\
   -H 'ce-dataschema: {schema_uri(example.type)}' \\
   -H 'content-type: application/json' \\
   -d '{data}'"""

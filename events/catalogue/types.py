@@ -4,14 +4,14 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from events.commands import ModelCommand, StartRequested, StopRequested
-from events.facts import ModelFact, ModelFailed, ModelStarted, ModelStarting, ModelStopped, ModelStopping
+from events.artifact import ArtifactWritten
+from events.commands import ModelCommand, ReloadRequested, StartRequested, StopRequested
+from events.facts import ModelFact, ModelFailed, ModelReloaded, ModelStarted, ModelStarting, ModelStopped, ModelStopping
 
-COMMANDS: Final = (StopRequested, StartRequested)
-FACTS: Final = (ModelStopping, ModelStopped, ModelStarting, ModelStarted, ModelFailed)
-MODELS: Final = MappingProxyType[str, type[ModelCommand | ModelFact]](
-    {model.type: model for model in (*COMMANDS, *FACTS)}
-)
+Content = ModelCommand | ArtifactWritten | ModelFact
+COMMANDS: Final = (StopRequested, StartRequested, ReloadRequested, ArtifactWritten)
+FACTS: Final = (ModelStopping, ModelStopped, ModelStarting, ModelStarted, ModelReloaded, ModelFailed)
+MODELS: Final = MappingProxyType[str, type[Content]]({model.type: model for model in (*COMMANDS, *FACTS)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,6 @@ def schema_uri(event_type: str) -> str:
     return f"https://modelswitch.dev/schemas/{event_type}.json"
 
 
-def summary(model: type[ModelCommand | ModelFact]) -> str:
+def summary(model: type[Content]) -> str:
     """The model's docstring, on one line."""
     return " ".join((model.__doc__ or "").split())

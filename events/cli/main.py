@@ -5,6 +5,8 @@ Exit codes: 0 done · 1 the model is in error, or the request was refused · 2 u
 """
 
 # ruff: noqa: PLC0415 - commands import what they need when they run, so that --help and completion are quick
+import importlib
+import importlib.util
 import os
 import signal
 import sys
@@ -14,6 +16,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from events.cli import options as opt
+from events.cli.event_commands import publish, watch_claim
 from events.cli.exits import CliError, Exit
 
 app = typer.Typer(
@@ -156,33 +159,20 @@ def watch(
     watching.watch(selection, opt.Connection(server, token_file), as_json=json)
 
 
-@app.command()
-def publish(
-    type_: Annotated[str, typer.Argument(metavar="TYPE", help="An event of docs/events.md; `stop-requested` will do.")],
-    *,
-    data: Annotated[str, typer.Option("--data", "-d", help="JSON, @FILE, or @- for stdin.")] = "{}",
-    subject: Annotated[str | None, typer.Option("--subject", help="namespaces/NS/inferenceservices/NAME.")] = None,
-    model: Annotated[str | None, typer.Option("--model", help="Instead of --subject: NAMESPACE/NAME.")] = None,
-    namespace: opt.Namespace = None,
-    kind: opt.KindName = None,
-    event_id: Annotated[str | None, typer.Option("--id", help="Default: a new one. The same id counts once.")] = None,
-    source: Annotated[str, typer.Option("--source", help="Who sends, as a URI reference.")] = "/modelswitch/cli",
-    correlation_id: Annotated[str | None, typer.Option("--correlation-id", help="The request that began it.")] = None,
-    sink: opt.Sink = opt.DEFAULT_SINK,
-    json: opt.Json = False,
-) -> None:
-    """Publish an event of the contract to the broker."""
-    from events.cli import publishing
+app.add_typer(publish, name="publish")
+app.command("watch-claim")(watch_claim)
 
-    selection = opt.Selection((model,) if model else (), namespace, kind)
-    publishing.publish(
-        publishing.Publication(type_, subject, selection, data, event_id, source, correlation_id, sink, json)
-    )
+
+def _join_admin() -> None:
+    """What talks to the cluster lives beside the functions: a pipeline step has neither them nor what they need."""
+    if importlib.util.find_spec("functions"):
+        app.add_typer(importlib.import_module("functions.admin.cli").admin_app)
 
 
 def run() -> NoReturn:
     """The `modelswitch` command."""
     signal.signal(signal.SIGINT, _interrupted)
+    _join_admin()
     try:
         app(prog_name="modelswitch")
     except CliError as error:

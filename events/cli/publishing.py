@@ -1,4 +1,4 @@
-"""`modelswitch publish`, and commands that go through a broker."""
+"""`modelswitch publish event`, and commands that go through a broker."""
 
 import json
 import os
@@ -9,7 +9,8 @@ from pathlib import Path
 from cloudevents.http import CloudEvent
 from pydantic import ValidationError
 
-from events.catalogue.types import MODELS
+from events.artifact import ArtifactRef, ArtifactWritten
+from events.catalogue.types import MODELS, Content
 from events.cli.exits import CliError, Exit
 from events.cli.names import targets, usage
 from events.cli.options import Manner, Selection
@@ -17,7 +18,6 @@ from events.cli.terminal import say, say_json
 from events.commands import ModelCommand
 from events.envelope import build, explain
 from events.errors import PublishFailed
-from events.facts import ModelFact
 from events.model import ModelRef
 from events.publisher import Publisher
 
@@ -27,7 +27,7 @@ _DEADLINE_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Publication:
-    """A `publish` command line as typed. `data` is JSON, @FILE, or @- for stdin."""
+    """A `publish event` command line as typed. `data` is JSON, @FILE, or @- for stdin."""
 
     type: str
     subject: str | None
@@ -42,27 +42,28 @@ class Publication:
 
 def publish(publication: Publication) -> None:
     """Sends one event of the contract. CliError: it is not in the contract (2), or the sink did not take it."""
+    data = _data(publication)
     event = build(
-        _data(publication),
-        _ref(publication),
+        data,
+        _artifact_ref(data, publication) if isinstance(data, ArtifactWritten) else _ref(publication),
         source=publication.source,
         id=publication.id,
         correlation_id=publication.correlation_id,
     )
-    _send(_publisher(publication.sink), event)
-    _tell(event, publication.sink, as_json=publication.json)
+    send(publisher(publication.sink), event)
+    tell(event, publication.sink, as_json=publication.json)
 
 
 def send_commands(command: ModelCommand, refs: list[ModelRef], manner: Manner) -> None:
     """One event per model; says which ids they have."""
-    publisher = _publisher(manner.sink)
+    broker = publisher(manner.sink)
     for ref in refs:
         event = build(command, ref, source=SOURCE)
-        _send(publisher, event)
-        _tell(event, manner.sink, as_json=manner.json)
+        send(broker, event)
+        tell(event, manner.sink, as_json=manner.json)
 
 
-def _publisher(sink: str) -> Publisher:
+def publisher(sink: str) -> Publisher:
     try:
         found = Publisher.from_environment(os.environ, sink_url=sink)
     except PublishFailed as error:
@@ -75,7 +76,7 @@ def _publisher(sink: str) -> Publisher:
     )
 
 
-def _send(publisher: Publisher, event: CloudEvent) -> None:
+def send(publisher: Publisher, event: CloudEvent) -> None:
     try:
         publisher.send(event)
     except PublishFailed as error:
@@ -88,14 +89,14 @@ def _exit_code(status: int | None) -> Exit:
     return Exit.NOT_AUTHORISED if status in {401, 403} else Exit.REFUSED
 
 
-def _tell(event: CloudEvent, sink: str, *, as_json: bool) -> None:
+def tell(event: CloudEvent, sink: str, *, as_json: bool) -> None:
     if as_json:
         say_json({"id": event["id"], "source": event["source"], "type": event["type"], "subject": event["subject"]})
     else:
         say(f"{event['subject']}: {event['type']} sent to {sink} (id {event['id']})")
 
 
-def _data(publication: Publication) -> ModelCommand | ModelFact:
+def _data(publication: Publication) -> Content:
     model = MODELS.get(_full_type(publication.type))
     if model is None:
         raise usage(f"unknown event type {publication.type!r}", f"Choose one of {', '.join(MODELS)}.")
@@ -108,9 +109,10 @@ def _data(publication: Publication) -> ModelCommand | ModelFact:
 
 
 def _full_type(text: str) -> str:
-    """`stop-requested` and `model.stop-requested.v1` will do."""
+    """`stop-requested`, `model.stop-requested` and `artifact.written.v1` will do."""
     fits = [known for known in MODELS if text in {known, known.removeprefix("dev.modelswitch.")}]
-    short = [known for known in MODELS if known.removeprefix("dev.modelswitch.model.").removesuffix(".v1") == text]
+    words = {known: known.removeprefix("dev.modelswitch.").removesuffix(".v1") for known in MODELS}
+    short = [known for known, word in words.items() if text in {word, word.removeprefix("model.")}]
     return (fits or short or [text])[0]
 
 
@@ -121,6 +123,13 @@ def _text(data: str) -> str:
         return sys.stdin.read() if data == "@-" else Path(data[1:]).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise usage(f"--data {data} can't be read: {error}", "Name a file that holds JSON.") from error
+
+
+def _artifact_ref(data: ArtifactWritten, publication: Publication) -> ArtifactRef:
+    """What it is about stands in its data."""
+    if publication.selection.names or publication.subject not in {None, data.ref.subject}:
+        raise usage(f"{data.type} is about {data.uri}, not about a model", "Leave out --model and --subject.")
+    return data.ref
 
 
 def _ref(publication: Publication) -> ModelRef:

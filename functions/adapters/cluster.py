@@ -4,6 +4,7 @@ Raw, because every object that matters here is a custom resource or is read for 
 models cost a second to import and more to fill.
 """
 
+import asyncio
 import json
 import os
 from collections.abc import AsyncIterator, Mapping
@@ -68,6 +69,28 @@ class Cluster:
 
     async def get(self, path: str, **query: str) -> Json:
         return await self._request("GET", path, query)
+
+    async def raw_get(self, path: str, seconds: float) -> tuple[int, bytes]:
+        """Status and body as they come, whatever they say. TimeoutError after `seconds`."""
+        return await self._raw("GET", path, seconds)
+
+    async def raw_post(self, path: str, body: Any, seconds: float) -> tuple[int, bytes]:
+        """As raw_get; `body` is sent as JSON."""
+        return await self._raw("POST", path, seconds, body)
+
+    async def _raw(self, method: str, path: str, seconds: float, body: Any = None) -> tuple[int, bytes]:
+        headers = {"Accept": "*/*", "User-Agent": FIELD_MANAGER}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        try:
+            await self._client.update_params_for_auth(headers, [], ["BearerToken"], path, method, body)
+            async with asyncio.timeout(seconds):
+                response = await self._client.call_api(method, f"{self._host}{path}", headers, body)
+                return response.status, await response.read() or b""
+        except (aiohttp.ClientError, OSError) as error:
+            if isinstance(error, TimeoutError):
+                raise
+            raise ClusterUnavailable(f"{method} {path}: {type(error).__name__} {error}".strip()) from error
 
     async def create(self, path: str, body: Json) -> Json:
         return await self._request("POST", path, {}, body)

@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from events.facts import ModelFailed, ModelStarted, ModelStarting, ModelStopped, ModelStopping
+from events.catalogue.types import FACTS
+from events.commands import ReloadRequested
 from events.model import ModelRef
 from functions.lifecycle.effects import AuditEntry, Published, StepAnswer
 from functions.lifecycle.record import Intent, Record
 
-_FACTS = {model.type: model for model in (ModelStopping, ModelStopped, ModelStarting, ModelStarted, ModelFailed)}
+_PUBLISHED = {model.type: model for model in (*FACTS, ReloadRequested)}
 
 
 def _compact(values: Mapping[str, Any]) -> str:
@@ -68,7 +69,7 @@ def load_fact(text: str) -> Published:
     return Published(
         id=values["id"],
         ref=ModelRef.from_subject(values["subject"]),
-        fact=_FACTS[values["type"]].model_validate(values["data"]),
+        fact=_PUBLISHED[values["type"]].model_validate(values["data"]),
         time=datetime.fromisoformat(values["time"]),
         correlation_id=values["correlation_id"],
         traceparent=values["traceparent"],

@@ -18,6 +18,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import RedisError
 
+from events.location import Location
 from events.model import ModelRef
 from functions.adapters import codec
 from functions.lifecycle.effects import AuditEntry, Claim, Claimed, Commit, Committed, Loaded, Plan, Published, Release
@@ -219,6 +220,31 @@ class Store:
             )
         return [ModelRef.from_subject(subject) for subject in subjects]
 
+    async def concerned(self, location: Location, namespace: str | None) -> list[ModelRef]:
+        """Models that load from this place, from a folder that it is in, or from something in it; one round trip.
+
+        `namespace` is that of a claim; elsewhere only models of it are meant, None: all.
+        """
+        ancestors = [_place(place, namespace or "") for place in location.ancestors]
+        ranges = [(f"[{place}\t", f"({place}\n") for place in ancestors]
+        ranges.append((f"[{ancestors[-1]}/", f"({ancestors[-1]}0"))  # 0 is the character behind the slash
+        with _translated():
+            pipeline = self._redis.pipeline(transaction=False)
+            for first, last in ranges:
+                pipeline.zrangebylex(f"{_TAG}:artifacts", first, last)
+            found = await pipeline.execute()
+        subjects = sorted({entry.rpartition("\t")[2] for entries in found for entry in entries})
+        refs = [ModelRef.from_subject(subject) for subject in subjects]
+        return [ref for ref in refs if namespace in {None, ref.namespace}]
+
+    async def publish(self, events: Sequence[Published]) -> None:
+        """Into the outbox, without a step: for what concerns no record."""
+        with _translated():
+            pipeline = self._redis.pipeline(transaction=False)
+            for event in events:
+                pipeline.xadd(f"{_TAG}:outbox", {"d": codec.dump_fact(event)})
+            await pipeline.execute()
+
     async def waiting(self, limit: int) -> list[Waiting]:
         with _translated():
             entries = await self._redis.xrange(f"{_TAG}:outbox", count=limit)
@@ -319,6 +345,15 @@ class Store:
         return [str(part) for part in reply]
 
 
+def _place(location: Location, namespace: str) -> str:
+    """A claim is in a namespace; everything else is where it is for all of them."""
+    return f"{namespace if location.claim else ''} {location}"
+
+
+def _places(record: Record) -> list[str]:
+    return [_place(Location.parse(uri), record.ref.namespace) for uri in record.artifacts]
+
+
 def _commit_words(ask: Commit) -> tuple[list[str], list[str]]:
     """KEYS and ARGV of commit.lua."""
     record = ask.record
@@ -337,11 +372,12 @@ def _commit_words(ask: Commit) -> tuple[list[str], list[str]]:
         record.uid if record else "",
         str(OVERLAP_SECONDS * 1000),
         str(len(ask.audit)),
+        "\n".join(_places(record)) if record else "",
         *(codec.dump_audit(entry) for entry in ask.audit),
         *(codec.dump_fact(fact) for fact in ask.facts),
     ]
     seen = _seen_key(ask.request) if ask.request and ask.token else f"{_TAG}:seen:none"
-    names = ("audit", "outbox", "due", "models")
+    names = ("audit", "outbox", "due", "models", "artifacts")
     return [seen, _model_key(ask.ref), *(f"{_TAG}:{name}" for name in names)], args
 
 

@@ -47,6 +47,9 @@ class Companion(Frozen):
     command: str
     sequence: int = Field(default=0, description="Of the command that wrote here last; 0 where Redis was away.")
     unrecorded: bool = Field(default=False, description="The stop was done while Redis was away: no claim knows it.")
+    also: tuple[str, ...] = Field(
+        default=(), description="Stops that found this one in effect while Redis was away: no claim knows them either."
+    )
     since: datetime
     correlation_id: str | None = None
     grace: int | None = Field(default=None, description="Seconds for each pod where that is not the pod's own.")

@@ -3,11 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 
 from events.status import State
-from functions.lifecycle.observation import Answer, Mode, Observation, Pod, Trouble
+from functions.lifecycle.observation import Answer, Answered, Mode, Observation, Pod, Trouble
 from functions.lifecycle.reasons import advice
 from functions.lifecycle.record import Record
+from functions.lifecycle.verification import Verification, Verified, verify
 
 DEFAULT_GRACE_SECONDS = 30
 KSERVE_TAKES_AT_MOST = timedelta(seconds=120)
@@ -56,7 +58,21 @@ class Scene:
 
     @property
     def serving(self) -> bool:
-        return self.seen.ready is Answer.TRUE and self.ready_pods > 0
+        """KServe says Ready and a pod is; or it has a route, and answers, while what is newer does not come up."""
+        if not self.ready_pods:
+            return False
+        if self.seen.ready is Answer.TRUE:
+            return True
+        kept = self.seen.routed and self.record.state is State.RUNNING
+        return kept and self.seen.ready is Answer.UNKNOWN and self.verified is Verified.YES
+
+    @cached_property
+    def verification(self) -> Verification:
+        return verify(self.seen, self.record, [pod for pod in self.up if pod.ready])
+
+    @property
+    def verified(self) -> Verified:
+        return self.verification.verified
 
     @property
     def idle_at_zero(self) -> bool:
@@ -134,7 +150,36 @@ def _running(scene: Scene) -> tuple[str | None, str | None]:
         pod, trouble = scene.troubled[0]
         ready = f"{scene.ready_pods} of {count_pods(len(scene.up))} ready"
         return "Degraded", f"{ready}; {pod.name}: {trouble.message}"
+    silent = [pod for pod in scene.up if pod.ready and pod.answer and pod.answer.what is Answered.MISSING]
+    if silent:
+        detail = silent[0].answer.detail if silent[0].answer else ""
+        return "Degraded", f"{len(silent)} of {count_pods(len(scene.up))} without the model; {silent[0].name}: {detail}"
+    if scene.record.reload:
+        return "Reloading", f"It answers while {scene.record.reload.wanted.uri} is loaded anew."
     return None, None
+
+
+def _unverified(scene: Scene) -> tuple[str, str]:
+    return (
+        "Unverified",
+        f"KServe says Ready; whether the model answers could not be asked: {scene.verification.detail}.",
+    )
+
+
+def _missing(scene: Scene) -> tuple[str, str]:
+    source = ", ".join(scene.seen.artifacts)
+    return (
+        "ModelMissing",
+        f"KServe says Ready, but {scene.verification.detail}{f' (artifact: {source})' if source else ''}.",
+    )
+
+
+def _unanswered(scene: Scene) -> tuple[str, str]:
+    return "ModelNotAnswering", f"KServe says Ready, but {scene.verification.detail}."
+
+
+def _members(scene: Scene) -> tuple[str, str]:
+    return "MemberNotRunning", f"Its router is up, but {scene.verification.detail}."
 
 
 def _pod_trouble(scene: Scene) -> tuple[str, str]:
@@ -161,6 +206,8 @@ def _starting(scene: Scene) -> tuple[str, str]:
         return "AwaitingKServe", "The stop is withdrawn; KServe has not made the pods yet."
     if not scene.up:
         return "AwaitingPods", "KServe has not made the pods yet."
+    if scene.serving:
+        return "Verifying", f"KServe says Ready; the model does not answer yet: {scene.verification.detail}."
     if scene.ready_pods == len(scene.up):
         return "AwaitingRoute", "The pods are ready; KServe has not opened the route yet."
     return "PodsStarting", f"{scene.ready_pods} of {count_pods(len(scene.up))} ready."
@@ -214,11 +261,39 @@ RULES: tuple[Rule, ...] = (
         _stopped,
     ),
     Rule(
-        "KServe says Ready, a pod is ready",
+        "KServe says Ready, a ready pod answers for the model",
         State.RUNNING,
-        "none, Degraded",
-        lambda s: s.serving,
+        "none, Degraded, Reloading",
+        lambda s: s.serving and s.verified is Verified.YES,
         _running,
+    ),
+    Rule(
+        "KServe says Ready, a pod is ready, and nobody can ask it",
+        State.RUNNING,
+        "Unverified",
+        lambda s: s.serving and s.verified is Verified.UNASKABLE,
+        _unverified,
+    ),
+    Rule(
+        "KServe says Ready, the ready pods are without the model for 5 s",
+        State.ERROR,
+        "ModelMissing",
+        lambda s: s.serving and s.verified is Verified.MISSING,
+        _missing,
+    ),
+    Rule(
+        "KServe says Ready, the ready pods say nothing for 10 s (60 s where they did before)",
+        State.ERROR,
+        "ModelNotAnswering",
+        lambda s: s.serving and s.verified is Verified.UNANSWERED,
+        _unanswered,
+    ),
+    Rule(
+        "a graph's router is ready, a model that it needs does not run",
+        State.ERROR,
+        "MemberNotRunning",
+        lambda s: s.serving and s.verified is Verified.MEMBERS,
+        _members,
     ),
     Rule(
         "KServe says Ready, no pod, the autoscaler may wake it",
@@ -245,7 +320,7 @@ RULES: tuple[Rule, ...] = (
         "KServe says Ready in Knative mode, pods on their way",
         State.RUNNING,
         "Waking",
-        lambda s: s.seen.ready is Answer.TRUE and s.seen.mode is Mode.KNATIVE and bool(s.up),
+        lambda s: s.seen.ready is Answer.TRUE and s.seen.mode is Mode.KNATIVE and bool(s.up) and not s.ready_pods,
         lambda _: ("Waking", "A request is waking it from zero."),
     ),
     Rule(
@@ -258,7 +333,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "not ready yet",
         State.STARTING,
-        "AwaitingKServe, AwaitingPods, PodsStarting, AwaitingRoute",
+        "AwaitingKServe, AwaitingPods, PodsStarting, AwaitingRoute, Verifying",
         lambda _: True,
         _starting,
     ),
@@ -282,5 +357,7 @@ def next_look(record: Record, at_once: bool, now: datetime) -> datetime | None:
             return now + timedelta(seconds=1)
         case State.ERROR:
             return now + timedelta(seconds=10)
+        case State.RUNNING if record.reload or record.unanswered_since:
+            return now + timedelta(seconds=1)
         case _:
-            return None
+            return record.queued_reload.due if record.queued_reload else None

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from events.commands import ReloadRequested
 from events.facts import ModelFact
 from events.model import ModelRef
 from functions.lifecycle.observation import Owner
@@ -49,7 +50,16 @@ class UnpinOwners:
     owners: tuple[Owner, ...]
 
 
-Effect = PatchModel | PinOwners | EndPods | UnpinOwners
+@dataclass(frozen=True)
+class DeletePod:
+    """DELETE this very pod, so that its owner makes a new one. Gone already is as good."""
+
+    ref: ModelRef
+    name: str
+    uid: str
+
+
+Effect = PatchModel | PinOwners | EndPods | UnpinOwners | DeletePod
 
 
 @dataclass(frozen=True)
@@ -98,11 +108,11 @@ class Release:
 
 @dataclass(frozen=True)
 class Published:
-    """A fact on its way out. `id` derives from what caused it, so that a repeat is the same event."""
+    """An event on its way out. `id` derives from what caused it, so that a repeat is the same event."""
 
     id: str
     ref: ModelRef
-    fact: ModelFact
+    fact: ModelFact | ReloadRequested
     time: datetime
     correlation_id: str | None = None
     traceparent: str | None = None

@@ -13,6 +13,8 @@ class Code(StrEnum):
     AMBIGUOUS_MODEL = "AmbiguousModel"
     STOP_UNSUPPORTED = "StopUnsupported"
     START_UNSUPPORTED = "StartUnsupported"
+    RELOAD_UNSUPPORTED = "ReloadUnsupported"
+    NOT_ITS_ARTIFACT = "NotItsArtifact"
     CANARY_IN_PROGRESS = "CanaryInProgress"
     NOT_FOUND = "NotFound"
     FORBIDDEN = "Forbidden"

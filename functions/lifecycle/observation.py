@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from events.model import ModelRef
+from events.status import State
 from functions.lifecycle.companion import Companion
 from functions.lifecycle.errors import Code
 
@@ -34,6 +35,36 @@ class Trouble:
     message: str
 
 
+class Answered(StrEnum):
+    """What a pod's model server said when it was asked for its model.
+
+    UNANSWERED: it took the connection and said nothing. UNASKABLE: its protocol, or the network between, lets nobody ask.
+    """
+
+    LOADED = "loaded"
+    MISSING = "missing"
+    LOADING = "loading"
+    UNANSWERED = "unanswered"
+    UNASKABLE = "unaskable"
+
+
+@dataclass(frozen=True)
+class PodAnswer:
+    """`detail` is for a person: what was asked, and what came back."""
+
+    what: Answered
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Member:
+    """A model that a graph sends requests to."""
+
+    ref: ModelRef
+    state: State
+    message: str | None = None
+
+
 @dataclass(frozen=True)
 class Owner:
     """The ReplicaSet or StatefulSet that makes a pod again when it goes."""
@@ -45,7 +76,11 @@ class Owner:
 
 @dataclass(frozen=True)
 class Pod:
-    """One pod of the model. `requests` as Kubernetes quantities by resource name, init containers considered."""
+    """One pod of the model. `requests` as Kubernetes quantities by resource name, init containers considered.
+
+    `serves`: it holds the model, unlike a transformer, a router or the worker of a group. `answer` is None where it was
+    not asked. `digest` is the artifact that it was made for, as far as a reload said so.
+    """
 
     uid: str
     name: str
@@ -61,6 +96,12 @@ class Pod:
     owner: Owner | None
     trouble: Trouble | None = None
     finished: bool = False
+    serves: bool = False
+    answer: PodAnswer | None = None
+    created: datetime | None = None
+    ready_since: datetime | None = None
+    digest: str | None = None
+    crashed: str | None = None
 
     @property
     def holds_resources(self) -> bool:
@@ -98,7 +139,10 @@ class QuotaShortage:
 
 @dataclass(frozen=True)
 class Observation:
-    """One look. `version` and `pods_version` are resourceVersions of the object and of the list of its pods."""
+    """One look. `version` and `pods_version` are resourceVersions of the object and of the list of its pods.
+
+    `routed`: KServe has a route to it, also while it is not all ready. `artifacts` are the storage URIs it loads from.
+    """
 
     ref: ModelRef
     observed_at: datetime
@@ -127,10 +171,18 @@ class Observation:
     autoscaler: str | None = None
     autoscaler_is_ours: bool = False
     may_scale_to_zero: bool = False
+    routed: bool = False
+    members: tuple[Member, ...] = ()
+    artifacts: tuple[str, ...] = ()
 
     @property
     def stop_annotation(self) -> str | None:
         return (self.annotations or {}).get(STOP_ANNOTATION)
+
+    @property
+    def digest(self) -> str | None:
+        """What the last reload asked for."""
+        return (self.annotations or {}).get(DIGEST_ANNOTATION)
 
     @property
     def stop_wanted(self) -> bool:
@@ -154,4 +206,5 @@ class Observation:
 
 
 STOP_ANNOTATION = "serving.kserve.io/stop"
+DIGEST_ANNOTATION = "modelswitch.dev/artifact-digest"
 AUTOSCALER_ANNOTATION = "serving.kserve.io/autoscalerClass"

@@ -4,7 +4,7 @@ This is level, not edge: the same look twice adds nothing, and a change that was
 """
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from events.facts import ModelFact, ModelFailed, ModelStarted, ModelStarting, ModelStopped, ModelStopping
@@ -15,9 +15,11 @@ from functions.lifecycle.effects import AuditEntry, Published
 from functions.lifecycle.observation import Observation
 from functions.lifecycle.receipt import merge, seen_pod, write_receipt
 from functions.lifecycle.record import Intent, Record, Run
+from functions.lifecycle.reload_seen import reload_under_way
+from functions.lifecycle.verification import is_silent
 
 _PLAN_IS_FRESH = timedelta(seconds=60)
-_UNRECORDED_KEPT = 8
+UNRECORDED_KEPT = 8
 _FACTS = uuid.uuid5(uuid.NAMESPACE_URL, "https://modelswitch.dev/facts")
 
 
@@ -108,9 +110,10 @@ def _effective(seen: Observation, record: Record, start: Run | None) -> str | No
 def _unrecorded(seen: Observation, record: Record) -> tuple[str, ...]:
     """With the stop that is seen, or was left behind, where Redis was away when it was done: it may come again under its key."""
     companion = seen.companion
-    if companion is None or not companion.unrecorded or companion.key in record.unrecorded:
+    if companion is None:
         return record.unrecorded
-    return (*record.unrecorded, companion.key)[-_UNRECORDED_KEPT:]
+    told = (*((companion.key,) if companion.unrecorded else ()), *companion.also)
+    return (*record.unrecorded, *(key for key in told if key not in record.unrecorded))[-UNRECORDED_KEPT:]
 
 
 def observe(
@@ -149,6 +152,10 @@ def observe(
             "sequence": _sequence(seen, before, planned),
             "effective": _effective(seen, before, start),
             "unrecorded": _unrecorded(seen, before),
+            "unanswered_since": (before.unanswered_since or now) if is_silent(seen) else None,
+            "artifacts": seen.artifacts,
+            "digest": seen.digest,
+            "reload": reload_under_way(seen, before, planned, known=before.state is not None),
             "left_behind": before.left_behind if seen.stop_wanted else seen.companion and seen.companion.key,
             "observed_at": now,
         }
@@ -243,10 +250,18 @@ def _audit(after: Record, before: Record, looked: Record, *, changed_hands: bool
     if before.state is None:
         entries.append(_entry(after, "adopted", actor, now))
     elif changed_hands:
-        entries.append(_entry(after, "stop" if looked.stop else "start", actor, now, changed=True))
+        entries.append(_handed_over(_entry(after, "stop" if looked.stop else "start", actor, now, changed=True), run))
     if before.state is not None and (after.state is not before.state or after.reason != before.reason):
         entries.append(_entry(after, "state", actor, now, previous=before.state))
     return tuple(entries)
+
+
+def _handed_over(entry: AuditEntry, run: Run | None) -> AuditEntry:
+    """A command of ours whose own commit is still to come, or never will: its id and its reason are known all the same."""
+    if run is None or not run.ours:
+        return entry
+    source, _, event_id = run.key.partition(" ")
+    return replace(entry, source=source, event_id=event_id, reason=run.reason)
 
 
 def _entry(

@@ -9,7 +9,7 @@ from typing import Any
 
 from functions.lifecycle.companion import COMPANION_ANNOTATION, Companion
 from functions.lifecycle.effects import JsonPatch, PatchModel
-from functions.lifecycle.observation import AUTOSCALER_ANNOTATION, STOP_ANNOTATION, Observation
+from functions.lifecycle.observation import AUTOSCALER_ANNOTATION, DIGEST_ANNOTATION, STOP_ANNOTATION, Observation
 
 Operation = Mapping[str, Any]
 
@@ -26,6 +26,8 @@ def _guards(seen: Observation, raw_companion: str | None) -> list[Operation]:
         return guards
     guards.append({"op": "test", "path": _path(STOP_ANNOTATION), "value": seen.stop_annotation})
     guards.append({"op": "test", "path": _path(COMPANION_ANNOTATION), "value": raw_companion})
+    if seen.digest is not None:
+        guards.append({"op": "test", "path": _path(DIGEST_ANNOTATION), "value": seen.digest})
     return guards
 
 
@@ -47,15 +49,20 @@ def _patch(seen: Observation, changes: Mapping[str, str | None]) -> JsonPatch:
     return tuple(operations)
 
 
-def stop_patch(seen: Observation, companion: Companion, autoscaler: Mapping[str, str | None]) -> PatchModel:
-    """Set the stop and say why, in one PATCH; `autoscaler` is the annotation that a start of ours replaced, if any."""
-    changes = {STOP_ANNOTATION: "true", COMPANION_ANNOTATION: companion.dump(), **autoscaler}
+def stop_patch(seen: Observation, companion: Companion, others: Mapping[str, str | None]) -> PatchModel:
+    """Set the stop and say why, in one PATCH; `others` are annotations that change along with it."""
+    changes = {STOP_ANNOTATION: "true", COMPANION_ANNOTATION: companion.dump(), **others}
     return PatchModel(seen.ref, _patch(seen, changes))
 
 
 def note_patch(seen: Observation, companion: Companion) -> PatchModel:
     """Change what the companion says of a stop that stands."""
     return PatchModel(seen.ref, _patch(seen, {COMPANION_ANNOTATION: companion.dump()}))
+
+
+def digest_patch(seen: Observation, value: str) -> PatchModel:
+    """Name the artifact on the model: KServe copies that into the pods, and so makes new ones, once per value."""
+    return PatchModel(seen.ref, _patch(seen, {DIGEST_ANNOTATION: value}))
 
 
 def start_patch(seen: Observation, *, without_autoscaler: bool) -> PatchModel:

@@ -18,6 +18,10 @@ ADVICE: dict[str, str] = {
     "RuntimeDisabled": "Enable the ServingRuntime (spec.disabled) or name another.",
     "NoSupportingRuntime": "Install a ServingRuntime that supports this model format and protocol.",
     "InvalidPredictorSpec": "Mend the model's spec; KServe's message says what is wrong.",
+    "ModelMissing": "Write the artifact and publish artifact.written (modelswitch publish artifact); it is then loaded. Or stop "
+    "and start the model once the artifact is there.",
+    "ModelNotAnswering": "Read the predictor's log: it may hang; stop and start the model.",
+    "MemberNotRunning": "Start or mend the models that the graph names; it runs again by itself.",
     "ModelLoadFailed": "Check the artifact at storageUri; the predictor's log says more.",
 }
 

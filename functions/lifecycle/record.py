@@ -5,9 +5,11 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field
 
+from events.artifact import Completeness, Strategy
 from events.commands import Verb
 from events.model import Frozen, ModelRef
-from events.status import Endpoints, Hold, ModelStatus, Receipt, Resources, State
+from events.status import Endpoints, Hold, LoadedArtifact, ModelStatus, Receipt, Resources, State
+from functions.lifecycle.observation import Pod
 from functions.lifecycle.quantity import format_memory
 
 Desired = Literal["running", "stopped"]
@@ -46,6 +48,40 @@ class Autoscaler(Frozen):
     prior: str | None
 
 
+class Wanted(Frozen):
+    """An artifact that a reload is for. `value` is what the model's digest annotation says of it.
+
+    `before`: pods that are to be replaced one at a time, by uid; none where the annotation does that.
+    """
+
+    uri: str
+    digest: str
+    value: str
+    complete: Completeness
+    strategy: Strategy = Strategy.ROLLING
+    before: tuple[str, ...] = ()
+
+
+class Reload(Frozen):
+    """A reload under way, from its acceptance on."""
+
+    run: Run
+    wanted: Wanted
+
+    def made(self, pod: Pod) -> bool:
+        """Whether the pod is one that it brought."""
+        before = self.wanted.before
+        return pod.uid not in before if before else pod.digest == self.wanted.value
+
+
+class QueuedReload(Frozen):
+    """A reload that waits, so that many writes in a short time end in one more reload. `due`: when it is done at last."""
+
+    run: Run
+    wanted: Wanted
+    due: datetime
+
+
 class Intent(Frozen):
     """What a command is about to do, stored before it is done: a crash then loses neither actor nor reason."""
 
@@ -56,6 +92,7 @@ class Intent(Frozen):
     by_event: bool = Field(default=False, description="A broker delivers it again, whatever happens.")
     autoscaler: Autoscaler | None = None
     over: str | None = Field(default=None, description="Of a start: the stop that it is to remove.")
+    wanted: Wanted | None = Field(default=None, description="Of a reload: what is to be loaded.")
 
 
 class Record(Frozen):
@@ -92,6 +129,17 @@ class Record(Frozen):
     left_behind: str | None = Field(
         default=None, description="The companion that somebody else's start did not remove."
     )
+    unanswered_since: datetime | None = Field(
+        default=None, description="Since when ready servers take connections and say nothing."
+    )
+    artifacts: tuple[str, ...] = Field(default=(), description="The storage URIs that it loads from.")
+    digest: str | None = Field(default=None, description="What the model's digest annotation says.")
+    reload: Reload | None = None
+    queued_reload: QueuedReload | None = None
+    reloads_since: datetime | None = Field(
+        default=None, description="When the reload was accepted that makes later ones wait."
+    )
+    loaded: LoadedArtifact | None = None
     observed_at: datetime | None = None
 
     def status(self) -> ModelStatus:
@@ -113,5 +161,6 @@ class Record(Frozen):
             queued=self.queued,
             receipt=self.receipt,
             labels=self.labels,
+            artifact=self.loaded,
             observed_at=self.observed_at,
         )

@@ -2,7 +2,10 @@
 
 from typing import NoReturn
 
-from events.commands import StartRequested, StopRequested
+from events.artifact import Strategy
+from events.commands import ReloadRequested, StartRequested, StopRequested
+from events.location import Location
+from events.model import Kind
 from events.status import State
 from functions.lifecycle.derive import count_pods
 from functions.lifecycle.errors import Code, NotFound, Refused
@@ -65,6 +68,38 @@ def refuse_start(record: Record, seen: Observation, request: Request, command: S
             Code.QUOTA_EXCEEDED,
             f"{seen.ref} does not fit the namespace's quota: {listed}",
             "Stop another model of this namespace or ask for a larger quota, then start again.",
+        )
+
+
+def refuse_reload(seen: Observation, command: ReloadRequested) -> None:
+    """An artifact that is not the model's, or a reload that KServe would not carry out."""
+    artifact = command.artifact
+    if artifact.namespace not in {None, seen.ref.namespace}:
+        raise Refused(
+            Code.NOT_ITS_ARTIFACT,
+            f"{artifact.uri} is in namespace {artifact.namespace}, and {seen.ref} can only load from its own",
+            "Name the namespace that the claim and the model are in.",
+        )
+    if not any(artifact.location.overlaps(Location.parse(uri)) for uri in seen.artifacts):
+        loads = ", ".join(seen.artifacts) or "no artifact that is named by a URI"
+        raise Refused(
+            Code.NOT_ITS_ARTIFACT,
+            f"{seen.ref} does not load {artifact.uri}; it loads {loads}",
+            "Name the artifact as the model's storageUri does.",
+        )
+    if seen.stop_wanted:
+        return
+    for obstacle in seen.obstacles:
+        if obstacle.code is not Code.CANARY_IN_PROGRESS or command.strategy is Strategy.REPLACE:
+            raise Refused(obstacle.code, obstacle.message, obstacle.next_action)
+    up = [pod for pod in seen.pods if pod.serves and not pod.deleting and not pod.finished]
+    one_by_one = seen.ref.kind is Kind.LLM_INFERENCE_SERVICE and command.strategy is Strategy.ROLLING
+    if one_by_one and len(up) < 2:
+        raise Refused(
+            Code.RELOAD_UNSUPPORTED,
+            f"{seen.ref} has {count_pods(len(up))}, and KServe can't make an LLMInferenceService's new pod before the old "
+            "one goes",
+            'Reload it with {"strategy": "replace"}, which stops and starts it; or give it two replicas.',
         )
 
 

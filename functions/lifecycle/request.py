@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from events.commands import ModelCommand, StartRequested, StopRequested, Verb
+from events.commands import ModelCommand, ReloadRequested, StartRequested, StopRequested, Verb
 from events.model import ModelRef
 
 
@@ -35,6 +35,8 @@ class Request:
                 return "stop"
             case StartRequested():
                 return "start"
+            case ReloadRequested():
+                return "reload"
 
     @property
     def key(self) -> str:

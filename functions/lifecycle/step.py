@@ -11,7 +11,8 @@ from typing import Any
 
 from events.facts import ModelFailed
 from events.model import ModelRef
-from functions.lifecycle.decide import Decision, decide
+from functions.lifecycle.decide import decide
+from functions.lifecycle.decision import Decision
 from functions.lifecycle.derive import Limits
 from functions.lifecycle.effects import (
     Ask,

@@ -12,6 +12,7 @@ from functions.adapters.cluster import Cluster
 from functions.adapters.kserve.grace import Grace
 from functions.adapters.kserve.lookout import Lookout
 from functions.adapters.kserve.resources import Resources
+from functions.adapters.probe import Probe, ProxyLine
 from functions.adapters.store import Store
 from functions.composition import now
 from functions.interpreter import Interpreter
@@ -39,7 +40,7 @@ class Eyes:
         self.store = store
         self.resources = Resources(cluster)
         self.grace = Grace(cluster)
-        self.lookout = Lookout(cluster, self.resources, self.grace, now)
+        self.lookout = Lookout(cluster, self.resources, self.grace, Probe(ProxyLine(cluster)), now)
         self.interpreter = Interpreter(cluster, self.resources, self.lookout, self.grace, store)
         self.commands = 0
 

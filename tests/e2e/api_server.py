@@ -49,6 +49,10 @@ class ApiServer:
     def items(self, path, **query):
         return self.get(path, **query)["items"]
 
+    def text(self, path, **query):
+        """What is no JSON: a pod's log."""
+        return self._send("GET", path, None, "application/json", query, 30).read().decode(errors="replace")
+
     def create(self, path, body):
         return self.call("POST", path, body)
 

@@ -95,6 +95,21 @@ class Product:
         eventually(accepted, f"the broker takes {verb} {ref}", 30)
         return event_id
 
+    def publish(self, event_type, data):
+        """Any event, its data as it is; answers its id."""
+        event_id = f"e2e-{next(_numbers)}-{uuid.uuid4().hex[:8]}"
+        headers = {"ce-specversion": "1.0", "ce-id": event_id, "ce-source": "/e2e", "ce-type": event_type}
+        answer = httpx.post(self.broker, headers=headers, json=data, trust_env=False)
+        assert answer.is_success, answer.text
+        return event_id
+
+    def audited(self, event_id):
+        """What was said of an event that named no model, None while there is nothing."""
+        answer = self.rest.get("/api/v1/audit", params={"limit": 1000})
+        answer.raise_for_status()
+        said = [item["message"] for item in answer.json()["items"] if item["event_id"] == event_id]
+        return "; ".join(said) or None
+
     def cli(self, *arguments, timeout=90):
         """The command line as a user has it."""
         environment = {**self._environment, "MODELSWITCH_URL": self.url, "K_SINK": self.broker}

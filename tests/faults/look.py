@@ -9,7 +9,17 @@ from world_state import ENDING, ENDING_FAST, READY, STOP_VALUES, TERMINATING, St
 
 from functions.lifecycle.companion import COMPANION_ANNOTATION, Companion
 from functions.lifecycle.effects import Look, PatchModel
-from functions.lifecycle.observation import STOP_ANNOTATION, Answer, Mode, Observation, Owner, Pin, Pod
+from functions.lifecycle.observation import (
+    STOP_ANNOTATION,
+    Answer,
+    Answered,
+    Mode,
+    Observation,
+    Owner,
+    Pin,
+    Pod,
+    PodAnswer,
+)
 
 OWN_GRACE, FORCED_GRACE = 30, 1
 
@@ -104,4 +114,6 @@ def _pod(uid: int, of: int, phase: int) -> Pod:
         deleting=ending is not None,
         deletion_grace=ending,
         owner=owner(of),
+        serves=True,
+        answer=PodAnswer(Answered.LOADED),
     )

@@ -91,7 +91,7 @@ PLANTED = (
     ),
     Planted(
         "a ReplicaSet is left pinned after a crash",
-        f"{LIFECYCLE}/decide.py",
+        f"{LIFECYCLE}/stopping.py",
         "    if not seen.pins:\n        return known\n    owners",
         "    if seen.pins or not seen.pins:\n        return known\n    owners",
         SEARCH,
@@ -144,7 +144,7 @@ PLANTED = (
     ),
     Planted(
         "a queued start is done before the record knows of it (found by the search)",
-        f"{LIFECYCLE}/decide.py",
+        f"{LIFECYCLE}/upkeep.py",
         "        if noted is None or noted.key != run.key:\n",
         "        noted = run\n        if noted is None:\n",
         STEP,

@@ -43,14 +43,15 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 class receiving:  # noqa: N801 - read as a verb: `with receiving()`
-    """Context manager: the sink on a free port of the loopback."""
+    """Context manager: the sink on `port` of the loopback; 0: a free one."""
 
-    def __init__(self):
+    def __init__(self, port=0):
+        self.port = port
         self.sink = Sink()
 
     def __enter__(self):
         handler = type("Handler", (_Handler,), {"sink": self.sink})
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self.server = ThreadingHTTPServer(("127.0.0.1", self.port), handler)
         self.server.daemon_threads = True
         self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         self.thread.start()

@@ -1,4 +1,4 @@
-"""`modelswitch publish` and `--via broker` against a real HTTP server in the broker's place."""
+"""`modelswitch publish event` and `--via broker` against a real HTTP server in the broker's place."""
 
 import json
 
@@ -26,6 +26,7 @@ def test_publish_sends_an_event_of_the_contract(sink, tmp_path):
     done = command(
         NOWHERE,
         "publish",
+        "event",
         "stop-requested",
         "--model",
         "fraud/scorer",
@@ -52,6 +53,7 @@ def test_publish_reads_stdin_and_takes_a_subject_and_a_fact(sink):
     done = command(
         NOWHERE,
         "publish",
+        "event",
         ModelStarted.type,
         "--subject",
         "namespaces/a/inferencegraphs/b",
@@ -72,14 +74,14 @@ def test_publish_reads_stdin_and_takes_a_subject_and_a_fact(sink):
 @pytest.mark.parametrize(("status", "code"), [(400, 1), (422, 1), (401, 4), (403, 4)])
 def test_what_the_broker_refuses_decides_the_exit_code(sink, status, code):
     sink.answers = [(status, {})]
-    done = command(NOWHERE, "publish", "start-requested", "--model", "a/b", "--sink", sink.url)
+    done = command(NOWHERE, "publish", "event", "start-requested", "--model", "a/b", "--sink", sink.url)
     assert done.returncode == code
     assert sink.url in done.stderr
 
 
 def test_a_broker_that_stays_busy_is_exit_3(sink):
     sink.answers = [(503, {"retry-after": "3600"})]
-    done = command(NOWHERE, "publish", "start-requested", "--model", "a/b", "--sink", sink.url)
+    done = command(NOWHERE, "publish", "event", "start-requested", "--model", "a/b", "--sink", sink.url)
     assert done.returncode == 3
 
 

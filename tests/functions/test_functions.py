@@ -25,8 +25,24 @@ class Cluster:
         body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
         httpx.post(f"{self.url}/api/v1/namespaces", json=body).raise_for_status()
 
-    def model(self, name: str, namespace: str = "fraud", **annotations: str) -> None:
+    def claim(self, name: str, files: str, namespace: str = "fraud") -> None:
+        """`files`: what is in it, separated by spaces."""
+        metadata = {"name": name, "annotations": {"sim.modelswitch.dev/files": files}}
+        body = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata, "spec": {}}
+        path = f"{self.url}/api/v1/namespaces/{namespace}/persistentvolumeclaims"
+        if httpx.post(path, json=body).status_code == 409:
+            patch = {"metadata": {"annotations": metadata["annotations"]}}
+            headers = {"content-type": "application/merge-patch+json"}
+            httpx.patch(f"{path}/{name}", json=patch, headers=headers).raise_for_status()
+
+    def model(self, name: str, namespace: str = "fraud", uri: str | None = None, **annotations: str) -> None:
         container = {"name": "kserve-container", "image": "local/model:1"}
+        volumes = []
+        if uri:
+            claim, _, folder = uri.removeprefix("pvc://").partition("/")
+            container["env"] = [{"name": "STORAGE_URI", "value": uri}]
+            container["volumeMounts"] = [{"name": "model", "mountPath": "/mnt/models", "subPath": folder}]
+            volumes = [{"name": "model", "persistentVolumeClaim": {"claimName": claim}}]
         body = {
             "apiVersion": "serving.kserve.io/v1beta1",
             "kind": "InferenceService",
@@ -34,7 +50,7 @@ class Cluster:
                 "name": name,
                 "annotations": {"serving.kserve.io/deploymentMode": "Standard"} | annotations,
             },
-            "spec": {"predictor": {"containers": [container]}},
+            "spec": {"predictor": {"containers": [container], **({"volumes": volumes} if volumes else {})}},
         }
         httpx.post(self.url + PATHS.format(namespace), json=body).raise_for_status()
         until(lambda: self.ready(name, namespace), f"{name} is ready")
@@ -81,7 +97,7 @@ def functions(cluster, redis_server, tmp_path_factory):
     folder = tmp_path_factory.mktemp("functions")
     nobody_listens = "http://127.0.0.1:1"  # so that facts wait in the outbox, where tests read them
     env = {"KUBECONFIG": str(cluster.kubeconfig), "REDIS_URL": redis_server, "K_SINK": nobody_listens}
-    names = ("stop", "start", "pod_status", "tick", "dead_letter")
+    names = ("stop", "start", "reload", "artifact_written", "pod_status", "tick", "dead_letter")
     with contextlib.ExitStack() as stack:
         yield {name: stack.enter_context(function(name, folder / f"{name}.log", env)) for name in names}
 
@@ -256,3 +272,85 @@ def test_the_cluster_away_is_503_and_the_same_event_works_when_it_is_back(cluste
     with function("stop", tmp_path / "back.log", env) as stop:
         assert stop.send(STOP, subject).status_code == 202
     assert cluster.stop_annotation("patient") == "true"
+
+
+WRITTEN = "dev.modelswitch.artifact.written.v1"
+DIGEST = f"sha256:{'1' * 64}"
+
+
+def written(uri: str, **changes) -> dict:
+    return {"uri": uri, "namespace": "fraud", "digest": DIGEST, "size": 10, "written_by": "training", **changes}
+
+
+def requests_for(facts) -> list[dict]:
+    """The reload requests in the outbox, each once."""
+    found = {fact["id"]: fact for fact in facts() if fact["type"].endswith("reload-requested.v1")}
+    return list(found.values())
+
+
+def test_an_artifact_that_comes_late_is_loaded_once_and_verified(cluster, functions, redis_url, facts):
+    subject = "namespaces/fraud/inferenceservices/tardy"
+    cluster.claim("tardy", "another/model.pkl")
+    cluster.model("tardy", uri="pvc://tardy/scorer")
+    until(lambda: ping(functions) or record(redis_url, subject).get("reason") == "ModelMissing", "it is missing")
+    cluster.claim("tardy", "scorer/model.pkl")
+    for _ in range(5):
+        functions["artifact_written"].send(WRITTEN, None, written("pvc://tardy/scorer"), id="w1").raise_for_status()
+    (request,) = requests_for(facts)
+    assert (request["subject"], request["data"]["artifact"]["digest"]) == (subject, DIGEST)
+    before = cluster.get("tardy")["metadata"]["generation"]
+    pods = {pod["metadata"]["uid"] for pod in cluster.pods("tardy")}
+    for _ in range(5):
+        functions["reload"].send(request["type"], subject, request["data"], id=request["id"]).raise_for_status()
+    until(lambda: ping(functions) or record(redis_url, subject).get("loaded"), "it is loaded")
+    assert record(redis_url, subject)["state"] == "running"
+    assert cluster.get("tardy")["metadata"]["generation"] == before
+    until(lambda: len(cluster.pods("tardy")) == 1, "the old pod is gone")
+    assert pods.isdisjoint(pod["metadata"]["uid"] for pod in cluster.pods("tardy"))
+    assert [fact["data"]["digest"] for fact in facts() if fact["type"].endswith("reloaded.v1")] == [DIGEST]
+
+
+def test_an_object_stores_own_words_are_taken(cluster, functions, redis_url, facts):
+    cluster.model("bucketed", uri=None)
+    patch = [{"name": "STORAGE_URI", "value": "s3://ml/bucketed/model.pkl"}]
+    body = {
+        "spec": {"predictor": {"containers": [{"name": "kserve-container", "image": "local/model:1", "env": patch}]}}
+    }
+    url = f"{cluster.url}{PATHS.format('fraud')}/bucketed"
+    httpx.patch(url, json=body, headers={"content-type": "application/merge-patch+json"}).raise_for_status()
+    subject = "namespaces/fraud/inferenceservices/bucketed"
+    until(lambda: ping(functions) or record(redis_url, subject).get("artifacts"), "its artifact is known")
+    stored = {"key": "bucketed/model.pkl", "size": 9, "eTag": "abc", "sequencer": "1"}
+    told = {"eventName": "s3:ObjectCreated:Put", "s3": {"bucket": {"name": "ml"}, "object": stored}}
+    answer = functions["artifact_written"].post(
+        json.dumps({"Records": [told]}).encode(), content_type="application/json"
+    )
+    assert answer.status_code == 202
+    (request,) = [fact for fact in requests_for(facts) if fact["subject"] == subject]
+    assert request["data"]["artifact"]["digest"] == "etag:abc"
+    assert request["data"]["settle"] == "15s"
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (written("ftp://host/a"), "no scheme that KServe loads from"),
+        (written("pvc://models/../other"), "must not have"),
+        (written("pvc://nobodys/scorer"), "not in namespace fraud"),
+        (written("pvc://models/a", namespace=None), "name the namespace"),
+        (written("pvc://models/a", expected_digest=f"sha256:{'2' * 64}"), "expected sha256:2222"),
+        (written("pvc://models/a", expected_size=11), "expected 11"),
+    ],
+)
+def test_a_bad_writing_is_refused_with_the_reason_and_audited(cluster, functions, audit, data, words):
+    ping(functions)
+    answer = functions["artifact_written"].send(WRITTEN, None, data, id="bad")
+    assert answer.status_code == 422
+    assert words in answer.json()["detail"]
+    assert (audit()[-1]["action"], audit()[-1]["event_id"]) == ("poison", "bad")
+    assert words in audit()[-1]["message"]
+
+
+def test_a_subject_that_names_another_artifact_than_the_data_is_refused(cluster, functions):
+    answer = functions["artifact_written"].send(WRITTEN, "artifacts/pvc://other/a", written("pvc://models/a"), id="lie")
+    assert (answer.status_code, answer.json()["code"]) == (422, "ImpossibleEvent")

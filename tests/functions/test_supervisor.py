@@ -17,6 +17,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 EVERYBODY = {"redis", "kubernetes", "kserve", "broker", "source", "api"} | {
     "stop",
     "start",
+    "reload",
+    "artifact_written",
     "pod_status",
     "tick",
     "dead_letter",
@@ -50,8 +52,8 @@ async def test_the_sample_models_are_listed_at_once(product):
 
 
 async def test_every_line_carries_its_writers_name(product):
-    assert product.said("kubernetes  | simulated Kubernetes API listens")
-    assert product.said("broker      | http://")
+    assert product.said("kubernetes       | simulated Kubernetes API listens")
+    assert product.said("broker           | http://")
 
 
 async def test_a_second_run_in_the_same_folder_is_refused(product):

@@ -1,14 +1,11 @@
 """The event types that the contract knows, and how filters name them."""
 
-from typing import get_args
-
-from events.commands import ModelCommand
-from events.facts import ModelFact
+from events.catalogue import types
 
 HINTS = {f"dev.knative.apiserver.resource.{what}" for what in ("add", "update", "delete")}
 PING = "dev.knative.sources.ping"
-COMMANDS = {model.type for model in get_args(ModelCommand)}
-FACTS = {model.type for model in get_args(ModelFact)}
+COMMANDS = {model.type for model in types.COMMANDS}
+FACTS = {model.type for model in types.FACTS}
 
 
 def types_in(filters):
@@ -18,3 +15,5 @@ def types_in(filters):
             yield from types_in(one["any"])
         elif "type" in one.get("exact", {}):
             yield one["exact"]["type"]
+        elif "type" in one.get("prefix", {}):
+            yield f"{one['prefix']['type']}…"

@@ -1,4 +1,4 @@
-"""The examples use commands and options that the command line really has."""
+"""The examples use commands and options that the command line really has, and no more rights than they need."""
 
 import subprocess
 import sys
@@ -7,15 +7,32 @@ import pytest
 import yaml
 from rendered import KNATIVE
 
-EXAMPLES = sorted((KNATIVE / "examples").glob("*.yaml"))
+EXAMPLES = sorted((KNATIVE / "examples").rglob("*.yaml"))
+RESTRICTED = {
+    "runAsNonRoot": True,
+    "allowPrivilegeEscalation": False,
+    "readOnlyRootFilesystem": True,
+    "capabilities": {"drop": ["ALL"]},
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
+# What tells of artifacts, or verifies, runs in namespaces of others, who may allow restricted pods only.
+ARTIFACTS = [
+    "argocd-postsync.yaml",
+    "job-artifact.yaml",
+    "pvc-watcher.yaml",
+    "tekton-artifact.yaml",
+    "verify-postsync.yaml",
+]
+GROUPS = {"publish"}
+SYSTEMS = ["anomaly-detector"]  # folders that are applied as a whole, with a README of their own
 
 
 def commands(node):
-    """Each `modelswitch …` that a container below `node` runs, as a list of words."""
+    """Each `modelswitch …` that a container below `node` runs, as a list of words. A value filled in later is `$(it)`."""
     if isinstance(node, dict):
         words = [*(node.get("command") or []), *(node.get("args") or [])]
         if words and words[0] == "modelswitch":
-            yield words[1:]
+            yield [word if isinstance(word, str) else f"$({word['inputValue']})" for word in words[1:]]
         for value in node.values():
             yield from commands(value)
     elif isinstance(node, list):
@@ -23,26 +40,69 @@ def commands(node):
             yield from commands(value)
 
 
-ASKED = [(f.name, words) for f in EXAMPLES for words in commands(list(yaml.safe_load_all(f.read_text())))]
+def containers(node):
+    """Each container, or step of Tekton, below `node`."""
+    if isinstance(node, dict):
+        if "image" in node and "name" in node:
+            yield node
+        for value in node.values():
+            yield from containers(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from containers(value)
+
+
+def manifests(file):
+    return list(yaml.safe_load_all(file.read_text()))
+
+
+ASKED = [(f.name, words) for f in EXAMPLES for words in commands(manifests(f))]
 
 
 def test_there_are_examples_of_the_command_line():
-    assert {name for name, _ in ASKED} == {"cronjob-night.yaml", "job-stop.yaml", "tekton.yaml"}
+    assert {name for name, _ in ASKED} == {
+        *("cronjob-night.yaml", "job-stop.yaml", "tekton.yaml"),
+        *("component.yaml", *ARTIFACTS),
+        *("night.yaml", "training.yaml"),
+    }
 
 
 @pytest.mark.parametrize(("name", "words"), ASKED, ids=lambda value: value if isinstance(value, str) else value[0])
 def test_every_option_of_an_example_exists(name, words):
-    verbs = ["stop", "start"] if words[0].startswith("$(") else [words[0]]
+    verbs = [["stop"], ["start"]] if words[0].startswith("$(") else [words[: 2 if words[0] in GROUPS else 1]]
     options = {word.partition("=")[0] for word in words if word.startswith("--")}
     for verb in verbs:
         done = subprocess.run(
-            [sys.executable, "-c", "from events.cli.main import run; run()", verb, "--help"],
+            [sys.executable, "-c", "from events.cli.main import run; run()", *verb, "--help"],
             capture_output=True, text=True, check=True, timeout=30, env={"COLUMNS": "200", "NO_COLOR": "1"},
         )  # fmt: skip
         missing = {option for option in options if option not in done.stdout}
-        assert not missing, f"{name}: `modelswitch {verb}` has no {missing}"
+        assert not missing, f"{name}: `modelswitch {' '.join(verb)}` has no {missing}"
+
+
+@pytest.mark.parametrize("name", ARTIFACTS)
+def test_what_tells_of_artifacts_runs_restricted_and_reads_only(name):
+    found = list(containers(manifests(KNATIVE / "examples" / name)))
+    assert found
+    for container in found:
+        allowed = {key: value for key, value in container["securityContext"].items() if key != "runAsUser"}
+        assert allowed == RESTRICTED, container["name"]
+        if next(commands(container), None):
+            assert all(mount.get("readOnly") for mount in container.get("volumeMounts", [])), container["name"]
 
 
 def test_every_example_is_in_the_readme():
-    readme = (KNATIVE / "examples" / "README.md").read_text()
-    assert [f.name for f in EXAMPLES if f"`{f.name}`" not in readme] == []
+    folder = KNATIVE / "examples"
+    readme = (folder / "README.md").read_text()
+    notes = [note for note in folder.glob("*.md") if note.name != "README.md"]
+    single = [f for f in EXAMPLES if f.relative_to(folder).parts[0] not in SYSTEMS]
+    assert [f.name for f in (*single, *notes) if f"`{f.relative_to(folder)}`" not in readme] == []
+    assert [name for name in SYSTEMS if f"`{name}`" not in readme] == []
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_every_file_of_a_whole_system_is_in_its_own_readme(name):
+    folder = KNATIVE / "examples" / name
+    readme = (folder / "README.md").read_text()
+    files = [f for f in folder.rglob("*") if f.suffix in {".yaml", ".py"}]
+    assert [str(f.relative_to(folder)) for f in files if f"`{f.relative_to(folder)}`" not in readme] == []

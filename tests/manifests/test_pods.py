@@ -3,7 +3,7 @@
 import pytest
 from rendered import OVERLAYS, ROOT, environment, functions, of_kind, overlay, pod_specs
 
-FUNCTIONS = {"stop", "start", "pod-status", "tick", "dead-letter"}
+FUNCTIONS = {"stop", "start", "reload", "artifact-written", "pod-status", "tick", "dead-letter"}
 
 
 @pytest.mark.parametrize("name", OVERLAYS)

@@ -5,11 +5,16 @@ import yaml
 from contract_types import COMMANDS, FACTS, HINTS, PING, types_in
 from rendered import KNATIVE, OVERLAYS, group_of, identity, of_kind, overlay, render
 
-from events.commands import StartRequested, StopRequested
+from events.artifact import ArtifactWritten
+from events.commands import ReloadRequested, StartRequested, StopRequested
 
+OBJECTS = {"com.amazonaws.ObjectCreated…", "com.amazonaws.s3.ObjectCreated…"}
+STEERING = {"stop", "start", "reload", "artifact-written"}
 WANTED = {
     "stop": {StopRequested.type},
     "start": {StartRequested.type},
+    "reload": {ReloadRequested.type},
+    "artifact-written": {ArtifactWritten.type, *OBJECTS},
     "pod-status": HINTS,
     "tick": {PING},
 }
@@ -35,7 +40,7 @@ def test_every_trigger_lets_through_exactly_the_types_of_its_function(name):
 
 
 def test_every_command_of_the_contract_has_a_trigger():
-    assert set().union(*WANTED.values()) == COMMANDS | HINTS | {PING}
+    assert set().union(*WANTED.values()) == COMMANDS | HINTS | {PING} | OBJECTS
 
 
 @pytest.mark.parametrize("name", OVERLAYS)
@@ -54,12 +59,12 @@ def test_commands_end_in_the_dead_letter_sink_and_hints_never_do(name):
     for trigger, m in of_kind(overlay(name), "Trigger").items():
         delivery = m["spec"]["delivery"]
         sink = delivery.get("deadLetterSink")
-        assert (sink["ref"]["name"] if sink else None) == ("dead-letter" if trigger in {"stop", "start"} else None)
+        assert (sink["ref"]["name"] if sink else None) == ("dead-letter" if trigger in STEERING else None)
         assert delivery["timeout"] == "PT12S", trigger
 
 
 def test_commands_are_retried_until_past_the_lease_of_a_crashed_delivery():
-    for trigger in ("stop", "start"):
+    for trigger in sorted(STEERING):
         delivery = of_kind(render("base"), "Trigger")[trigger]["spec"]["delivery"]
         first = float(delivery["backoffDelay"].removeprefix("PT").removesuffix("S"))
         assert sum(first * 2**n for n in range(delivery["retry"])) > 4 * LEASE_SECONDS
@@ -76,7 +81,7 @@ def test_everything_that_publishes_is_bound_to_the_broker(name):
         if (m["apiVersion"], m["kind"]) == (functions["apiVersion"], functions["kind"])
         and label <= m["metadata"]["labels"].items()
     }
-    assert bound - {"api"} == {"stop", "start", "pod-status", "tick"}
+    assert bound - {"api"} == {*STEERING, "pod-status", "tick"}
     assert (api["kind"], api["name"]) == ("Deployment", "api")
 
 

@@ -2,12 +2,14 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Collection, Iterable
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from events.model import Kind, ModelRef
+from events.model import Kind, ModelRef, is_name
+from events.status import State
 from functions.adapters.cluster import PAGE, Cluster, Json, Missing
+from functions.adapters.kserve.artifacts import artifacts_of
 from functions.adapters.kserve.grace import Grace
 from functions.adapters.kserve.model import Model
 from functions.adapters.kserve.obstacles import find_obstacles
@@ -15,8 +17,21 @@ from functions.adapters.kserve.pods import read_pod
 from functions.adapters.kserve.quota import find_shortages
 from functions.adapters.kserve.resources import Resources, as_number, kind_selector, owner_of, pod_selector, pods
 from functions.adapters.kserve.runtimes import Runtimes
+from functions.adapters.kserve.served import Server, holds_model, server_of
+from functions.adapters.probe import Probe
+from functions.lifecycle.derive import Limits, derive
 from functions.lifecycle.effects import Look
-from functions.lifecycle.observation import AUTOSCALER_ANNOTATION, Answer, Observation, Obstacle, Pin, QuotaShortage
+from functions.lifecycle.observation import (
+    AUTOSCALER_ANNOTATION,
+    Answer,
+    Member,
+    Observation,
+    Obstacle,
+    Pin,
+    PodAnswer,
+    QuotaShortage,
+)
+from functions.lifecycle.record import Record
 
 EVENTS_LABEL = "modelswitch.dev/events"
 _NAMES_AT_ONCE = 100  # in one label selector, so that the URL stays below 8 KiB
@@ -31,10 +46,13 @@ class Page:
 
 
 class Lookout:
-    def __init__(self, cluster: Cluster, resources: Resources, grace: Grace, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, cluster: Cluster, resources: Resources, grace: Grace, probe: Probe, clock: Callable[[], datetime]
+    ) -> None:
         self._cluster = cluster
         self._resources = resources
         self._grace = grace
+        self._probe = probe
         self._clock = clock
 
     async def look(self, ask: Look) -> Observation:
@@ -53,6 +71,9 @@ class Lookout:
             # The pods may have been listed before the object was read: "no pod is left" must hold after it.
             listed = await self._cluster.get(pods(ref.namespace), labelSelector=pod_selector(ref))
             seen = read_observation(ref, model, listed, self._clock())
+        if ask.verb != "stop":
+            answers = await self._probe.ask(list(servers_of(model, seen, listed)))
+            seen = replace(with_answers(seen, answers), members=await self._members(model))
         return replace(
             seen,
             events_allowed=allowed,
@@ -141,11 +162,22 @@ class Lookout:
         names = sorted({item["metadata"]["name"] for item in items})
         by_model, version = await self._pods_by_model(kind, namespace, names)
         now = self._clock()
-        refs = [_ref(kind, item) for item in items]
+        models = {_ref(kind, item): Model(kind, item) for item in items}
+        lists = {ref: {"metadata": version, "items": by_model[ref.subject]} for ref in models}
+        looks = {ref: read_observation(ref, model, lists[ref], now) for ref, model in models.items()}
+        servers = [server for ref, model in models.items() for server in servers_of(model, looks[ref], lists[ref])]
+        answers = await self._probe.ask(servers)
+        members = await asyncio.gather(*(self._members(model) for model in models.values()))
         return [
-            read_observation(ref, Model(kind, item), {"metadata": version, "items": by_model[ref.subject]}, now)
-            for ref, item in zip(refs, items, strict=True)
+            replace(with_answers(seen, answers), members=found)
+            for seen, found in zip(looks.values(), members, strict=True)
         ]
+
+    async def _members(self, model: Model) -> tuple[Member, ...]:
+        """The models of this namespace that a graph sends requests to; what it reaches by URL is not ours to ask."""
+        refs = members_of(model)
+        looks = await asyncio.gather(*(self.look(Look(ref)) for ref in refs))
+        return tuple(_member(seen) for seen in looks)
 
     async def _pods_by_model(
         self, kind: Kind, namespace: str | None, names: Iterable[str] = ()
@@ -161,6 +193,37 @@ class Lookout:
                 if ref:
                     by_model[ref.subject].append(item)
         return by_model, version
+
+
+def members_of(model: Model) -> tuple[ModelRef, ...]:
+    """Models that a graph's steps name, each once, in the order of their names."""
+    if model.kind is not Kind.INFERENCE_GRAPH:
+        return ()
+    nodes = (model.spec.get("nodes") or {}).values()
+    names = {step.get("serviceName") for node in nodes for step in node.get("steps") or []} - {None, ""}
+    namespace = model.metadata["namespace"]
+    return tuple(ModelRef(namespace=namespace, name=name) for name in sorted(names) if is_name(name))
+
+
+def _member(seen: Observation) -> Member:
+    if not seen.exists:
+        return Member(seen.ref, State.ERROR, "there is no such model")
+    verdict = derive(seen, Record(ref=seen.ref), Limits())
+    return Member(seen.ref, verdict.state, verdict.what)
+
+
+def servers_of(model: Model, seen: Observation, listed: Json) -> Iterator[Server]:
+    """Whom to ask: the ready pods that hold the model, while it is to run."""
+    if seen.stop_wanted or seen.deleting:
+        return
+    ready = {pod.uid for pod in seen.pods if pod.ready and pod.serves and not pod.deleting}
+    for item in listed.get("items") or []:
+        if item["metadata"]["uid"] in ready and (server := server_of(model, item)):
+            yield server
+
+
+def with_answers(seen: Observation, answers: Mapping[str, PodAnswer]) -> Observation:
+    return replace(seen, pods=tuple(replace(pod, answer=answers.get(pod.uid)) for pod in seen.pods))
 
 
 async def _yes() -> bool:
@@ -196,7 +259,9 @@ def read_observation(ref: ModelRef, model: Model, listed: Json, now: datetime) -
         url=model.url,
         companion=model.companion,
         stop_actor=model.stop_actor,
-        pods=tuple(read_pod(item) for item in items),
+        pods=tuple(replace(read_pod(item), serves=holds_model(ref.kind, item)) for item in items),
+        routed=model.routed,
+        artifacts=artifacts_of(model),
         autoscaler=(model.annotations or {}).get(AUTOSCALER_ANNOTATION),
         autoscaler_is_ours=model.autoscaler_is_ours,
         may_scale_to_zero=model.may_scale_to_zero,

@@ -95,6 +95,12 @@ class Model:
         return next((str(url) for url in urls if url), None)
 
     @property
+    def routed(self) -> bool:
+        """Whether requests find their way to it, also while something newer does not come up."""
+        found = self.condition("IngressReady")
+        return found is not None and found.status is Answer.TRUE
+
+    @property
     def trouble(self) -> Trouble | None:
         """Why KServe says that it does not come up; None while that is just not yet."""
         for condition in self.status.get("conditions") or []:

@@ -1,11 +1,12 @@
 """Reading a pod: what it holds, whether it is ready, and why not."""
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from functions.adapters.cluster import Json
-from functions.lifecycle.observation import Owner, Pod, Trouble
+from functions.lifecycle.observation import DIGEST_ANNOTATION, Owner, Pod, Trouble
 from functions.lifecycle.quantity import format_quantity, parse_quantity
 
 _WAITING_TROUBLE = frozenset(
@@ -50,6 +51,10 @@ def read_pod(item: Json) -> Pod:
         owner=_owner(metadata),
         trouble=_trouble(status),
         finished=status.get("phase") in {"Succeeded", "Failed"},
+        created=_moment(metadata.get("creationTimestamp")),
+        ready_since=_moment((_found(status, "Ready") or {}).get("lastTransitionTime")),
+        digest=(metadata.get("annotations") or {}).get(DIGEST_ANNOTATION),
+        crashed=_crashed(status),
     )
 
 
@@ -65,8 +70,27 @@ def _owner(metadata: Json) -> Owner | None:
     return None
 
 
+def _found(status: Json, name: str) -> Json | None:
+    return next((c for c in status.get("conditions") or [] if c["type"] == name), None)
+
+
 def _condition(status: Json, name: str) -> str | None:
-    return next((c["status"] for c in status.get("conditions") or [] if c["type"] == name), None)
+    return (_found(status, name) or {}).get("status")
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def _crashed(status: Json) -> str | None:
+    """How a container ended that should run, however often it was begun again."""
+    for container in status.get("containerStatuses") or []:
+        ended = [(container.get(state) or {}).get("terminated") for state in ("state", "lastState")]
+        for last in ended:
+            if last and last.get("exitCode", 0) != 0 and not container.get("ready"):
+                said = (last.get("message") or "").strip()[-200:]
+                return f"container {container['name']} ended with exit code {last['exitCode']}. {said}".strip()
+    return None
 
 
 def _effective_requests(spec: Json) -> dict[str, Decimal]:

@@ -1,11 +1,11 @@
 -- Everything that a step leaves behind, or nothing: all is checked before anything is written.
--- KEYS: seen, model, audit, outbox, due, index
+-- KEYS: seen, model, audit, outbox, due, index, artifacts
 -- ARGV: 1 commit id, 2 token or '', 3 expected rev, 4 doc or '', 5 object version, 6 pods version, 7 answer or '',
 --       8 forget 0|1, 9 due in ms or '', 10 subject, 11 audit length, 12 uid, 13 how long looks can overlap in ms,
---       14 number of audit entries, then those entries, then the facts
+--       14 number of audit entries, 15 the model's artifacts, a line each, then those entries, then the facts
 -- Answers ok | conflict | stale | lost
 local token, doc, forget = ARGV[2], ARGV[4], ARGV[8] == '1'
-local model = redis.call('HMGET', KEYS[2], 'rev', 'ver', 'pver', 'cid', 'busy', 'uid', 'at')
+local model = redis.call('HMGET', KEYS[2], 'rev', 'ver', 'pver', 'cid', 'busy', 'uid', 'at', 'artifacts')
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 if model[4] == ARGV[1] then return 'ok' end
@@ -19,6 +19,21 @@ end
 -- Versions order looks that overlap. Long after, a lower one is the truth of a cluster that was restored.
 if doc ~= '' and model[2] and model[6] == ARGV[12] and now - tonumber(model[7]) < tonumber(ARGV[13]) then
   if tonumber(ARGV[5]) < tonumber(model[2]) or tonumber(ARGV[6]) < tonumber(model[3]) then return 'stale' end
+end
+
+-- One entry per artifact and model, "PLACE\tSUBJECT", so that an artifact's models are found without reading any record.
+local function index(command, lines)
+  for place in string.gmatch(lines, '[^\n]+') do
+    if command == 'ZADD' then redis.call('ZADD', KEYS[7], 0, place .. '\t' .. ARGV[10])
+    else redis.call('ZREM', KEYS[7], place .. '\t' .. ARGV[10]) end
+  end
+end
+local indexed = model[8] or ''
+local wanted = forget and '' or (doc ~= '' and ARGV[15] or indexed)
+if wanted ~= indexed then
+  index('ZREM', indexed)
+  index('ZADD', wanted)
+  redis.call('HSET', KEYS[2], 'artifacts', wanted)
 end
 
 redis.call('HSET', KEYS[2], 'cid', ARGV[1])
@@ -48,6 +63,6 @@ if token ~= '' then
   if model[5] == token then redis.call('HDEL', KEYS[2], 'busy', 'busy_until') end
 end
 local entries = tonumber(ARGV[14])
-for i = 15, 14 + entries do redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[11], '*', 'd', ARGV[i]) end
-for i = 15 + entries, #ARGV do redis.call('XADD', KEYS[4], '*', 'd', ARGV[i]) end
+for i = 16, 15 + entries do redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[11], '*', 'd', ARGV[i]) end
+for i = 16 + entries, #ARGV do redis.call('XADD', KEYS[4], '*', 'd', ARGV[i]) end
 return 'ok'

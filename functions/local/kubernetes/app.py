@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from functions.local.kubernetes import discovery, identities, routing
+from functions.local.kubernetes import discovery, identities, model_servers, routing
 from functions.local.kubernetes.errors import ApiError, bad_request
 from functions.local.kubernetes.faults import Audit, Fault, Faults, refuse
 from functions.local.kubernetes.identities import Identities
@@ -31,6 +31,7 @@ class Api:
         self.objects = objects
         self.identities = known
         self.watches = Watches(objects.store)
+        self.model_servers = model_servers.ModelServers(objects)
         self.faults = Faults()
         self.audit = Audit()
 
@@ -58,6 +59,10 @@ class Api:
         if path in HEALTH:
             return Response("ok")
         identity = self.identities.who(request.headers.get("authorization", ""))
+        if called := model_servers.Call.of(path):
+            if request.method == "POST":
+                return self.model_servers.predict(called, await _body(request))
+            return self.model_servers.answer(called)
         target = routing.target(path)
         if target is None:
             return await self._about(request, identity)

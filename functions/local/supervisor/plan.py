@@ -7,7 +7,7 @@ from pathlib import Path
 from functions.local.supervisor.part import Answers, Ends, Part, Pongs, Says
 from functions.local.supervisor.settings import HOST, Settings
 
-FUNCTIONS = ("stop", "start", "pod_status", "tick", "dead_letter")
+FUNCTIONS = ("stop", "start", "reload", "artifact_written", "pod_status", "tick", "dead_letter")
 QUIET = ("pod_status", "tick")
 """Called all the time; their ordinary lines would hide everybody else's."""
 SENT_TO = ("broker", "pod_status", "tick")

@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "functions"))
 from api_rig import BOSS, World, free_port, wait_for, world
 from function_process import function
 
-FUNCTIONS = ("stop", "start", "pod_status", "tick", "dead_letter")
+FUNCTIONS = ("stop", "start", "reload", "artifact_written", "pod_status", "tick", "dead_letter")
 REDIS_SECRET, SINK_SECRET, TOKEN_SECRET = "redis-sesame-4711", "sink-sesame-4712", "token-sesame-4713"
 SECRETS = (REDIS_SECRET, SINK_SECRET, TOKEN_SECRET, "root-token")
 NAMESPACE = "fuzz"

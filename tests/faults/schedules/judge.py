@@ -207,6 +207,11 @@ def _dropped(command: Command, commands: list[Command], verdict: Verdict) -> Non
                 verdict.add("lost", f"{command.key} was dropped at {commit} with nothing newer")
 
 
+def _came_anew(acted: int, command: Command) -> bool:
+    """Redis lost the place that it had before it acted: its next delivery was the first, as far as anybody could tell."""
+    return command.knew_less(command.first_claim_before(acted), acted)
+
+
 def _lost(commands: list[Command], outside: list[Entry], verdict: Verdict, model: str, *, stopped: bool) -> None:
     """The command accepted last must be what the cluster is to be, unless somebody else changed the model after it."""
     accepted = [command for command in commands if command.accepted]
@@ -222,7 +227,7 @@ def _lost(commands: list[Command], outside: list[Entry], verdict: Verdict, model
     acted = sorted(((patch.number, command) for command in commands for patch in command.effective), key=itemgetter(0))
     if acted and last.was_told_unrecorded and not acted[-1][1].was_answered_before(last):
         return
-    if acted and last.knew_less(own, acted[-1][0]):
+    if acted and (last.knew_less(own, acted[-1][0]) or _came_anew(*acted[-1])):
         verdict.add("replayed_after_loss", f"{last.key} is undone by {acted[-1][1].key}, which came again")
         return
     verdict.add(

@@ -12,7 +12,7 @@ from hypothesis import given
 
 from events.catalogue import HINTS, MODELS, schema_uri
 from events.catalogue.__main__ import ROOT, generate, main, stale, write
-from events.catalogue.examples import EXAMPLES, REF
+from events.catalogue.examples import EXAMPLES, about
 from events.catalogue.schemas import schema
 from events.envelope import build, read
 from events.wire import to_binary, to_structured
@@ -23,7 +23,7 @@ def test_every_type_builds_reads_and_has_a_schema(event_type):
     example = EXAMPLES[event_type]
     assert type(example) is MODELS[event_type]
     for encode in (to_binary, to_structured):
-        assert read(*encode(build(example, REF, source="/test"))).data == example
+        assert read(*encode(build(example, about(example), source="/test"))).data == example
     found = schema(event_type)
     assert found["$id"] == schema_uri(event_type)
     assert found["additionalProperties"] is False
@@ -38,7 +38,10 @@ def test_what_is_sent_names_only_fields_of_its_schema_and_all_that_it_requires(d
 
 
 def test_types_are_versioned_and_unlike_hints():
-    assert all(event_type.startswith("dev.modelswitch.model.") and event_type.endswith(".v1") for event_type in MODELS)
+    assert all(
+        event_type.startswith(("dev.modelswitch.model.", "dev.modelswitch.artifact.")) and event_type.endswith(".v1")
+        for event_type in MODELS
+    )
     assert not set(MODELS) & set(HINTS)
 
 
@@ -110,5 +113,5 @@ def test_the_curl_examples_are_events_of_the_contract():
         }
         body = code.rsplit("-d '", 1)[1].rsplit("'", 1)[0].encode()
         received = read(headers, body)
-        assert received.ref == REF
+        assert received.ref == about(received.data)
         assert received.data == EXAMPLES[received.type]

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from events.catalogue import MODELS
-from events.catalogue.examples import EXAMPLES, REF
+from events.catalogue.examples import EXAMPLES, REF, about
 from events.commands import Command, StartRequested, StopRequested
 from events.envelope import build, read
 from events.errors import ContractError, Impossible, Malformed
@@ -57,14 +57,17 @@ def test_whatever_is_built_is_read_back_the_same(data, ref, source, event_id, co
 
 @pytest.mark.parametrize("event_type", MODELS)
 def test_every_type_carries_the_attributes_of_the_contract(event_type):
-    event = build(EXAMPLES[event_type], REF, source="/test", time=datetime(2026, 1, 31, 22, tzinfo=UTC))
+    example = EXAMPLES[event_type]
+    event = build(example, about(example), source="/test", time=datetime(2026, 1, 31, 22, tzinfo=UTC))
     assert event["type"] == event_type
-    assert event["subject"] == "namespaces/fraud/inferenceservices/scorer"
-    assert event["partitionkey"] == "fraud/scorer"
+    on_artifact = event_type.startswith("dev.modelswitch.artifact.")
+    subject = "artifacts/pvc://models/fraud/scorer" if on_artifact else "inferenceservices/scorer"
+    assert event["subject"] == f"namespaces/fraud/{subject}"
+    assert event["partitionkey"] == (event["subject"] if on_artifact else "fraud/scorer")
     assert event["time"] == "2026-01-31T22:00:00Z"
     assert event["datacontenttype"] == "application/json"
     assert event["dataschema"].endswith(f"{event_type}.json")
-    assert ("expirytime" in event) == event_type.endswith("-requested.v1")
+    assert ("expirytime" in event) == (on_artifact or event_type.endswith("-requested.v1"))
 
 
 def test_two_events_differ_in_id_and_one_sent_twice_does_not():

@@ -11,7 +11,7 @@ from functions.lifecycle.companion import COMPANION_ANNOTATION, Companion, LastR
 from functions.lifecycle.derive import Limits
 from functions.lifecycle.effects import Ask
 from functions.lifecycle.errors import StepError
-from functions.lifecycle.observation import STOP_ANNOTATION, Answer, Mode, Observation, Owner, Pod
+from functions.lifecycle.observation import STOP_ANNOTATION, Answer, Answered, Mode, Observation, Owner, Pod, PodAnswer
 from functions.lifecycle.request import Request
 from functions.lifecycle.step import Step
 
@@ -39,6 +39,9 @@ def a_pod(name: str = "scorer-0", **changes: Any) -> Pod:
         "deleting": False,
         "deletion_grace": None,
         "owner": REPLICA_SET,
+        "serves": True,
+        "answer": PodAnswer(Answered.LOADED),
+        "ready_since": NOW,
     }
     return Pod(**{**values, **changes})
 

@@ -106,7 +106,7 @@ def test_a_timeout_is_between_a_second_and_an_hour():
 
 
 def test_stopping_what_is_stopped_changes_nothing():
-    decision = decided(stop_set(companion=a_companion(command="another")))
+    decision = decided(stop_set(companion=a_companion(command="another")), stop(sequence=1))
     assert not decision.changed
     assert decision.effects == ()
     assert "stopped already" in decision.note

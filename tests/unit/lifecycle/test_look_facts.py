@@ -2,6 +2,7 @@
 
 import pytest
 from builders import LIMITS, NOW, REF, a_companion, a_pod, later, running, stop, stop_set, terminating
+from world import World
 
 from events.facts import ModelFailed, ModelStarted, ModelStarting, ModelStopped, ModelStopping
 from events.model import Kind, ModelRef
@@ -249,3 +250,13 @@ def test_a_start_that_died_is_its_sender_s_for_a_minute_and_no_longer():
         assert facts(stopped, seen, planned)[0].fact.actor == actor
     by_stop = Intent(verb="stop", at=NOW, run=RUN)
     assert facts(stopped, unready(stop_actor="kubectl"), by_stop)[0].fact.actor == "external:kubectl"
+
+
+def test_the_history_names_a_command_whose_own_commit_never_came():
+    world = World()
+    world.hint()
+    world.command(stop(id="s-1", reason="drift"), crash_before=5)
+    assert world.patches == ["stop"]
+    world.hint()
+    (entry,) = [entry for entry in world.audit if entry.action == "stop"]
+    assert (entry.actor, entry.source, entry.event_id, entry.reason) == ("oncall", "/test", "s-1", "drift")

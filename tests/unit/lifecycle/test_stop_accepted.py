@@ -58,6 +58,7 @@ def test_the_status_says_at_once_that_it_is_stopping_by_whom_and_why():
         "queued": False,
         "receipt": None,
         "labels": {"team": "fraud"},
+        "artifact": None,
         "observed_at": "2026-03-01T12:01:00Z",
     }
     assert not decision.record.available

@@ -134,3 +134,27 @@ def _stopped():
     world.command(stop())
     world.settle()
     return world
+
+
+def test_a_stop_that_had_nothing_to_do_without_redis_is_not_done_after_a_start():
+    world, request = World(), stop(by_event=False, id="second")
+    world.command(stop())
+    world.redis = False
+    answer = world.command(request)
+    assert (answer.status, answer.body["recorded"], answer.changed) == (200, False, False)
+    world.redis = True
+    world.settle()
+    world.command(start())
+    world.settle()
+    assert world.command(request).status == 202
+    world.settle()
+    assert world.record.state is State.RUNNING
+
+
+def test_it_is_noted_once_however_often_it_comes():
+    world, request = World(), stop(by_event=False, id="second")
+    world.command(stop())
+    world.redis = False
+    for _ in range(3):
+        world.command(request)
+    assert world.version == 12

@@ -1,0 +1,63 @@
+"""Where a model's artifact is: a storage URI as KServe takes it, split so that two of them can be compared.
+
+Rules: KServe's storage initializer and pkg/controller/…/utils (SupportedStorageURIPrefixList); a claim is
+`pvc://CLAIM/PATH` and belongs to the namespace of whoever names it.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Self
+
+from events.errors import shown
+
+SCHEMES = ("pvc", "s3", "gs", "hdfs", "webhdfs", "http", "https", "hf", "oci")
+MOST_CHARACTERS = 2048
+_URI = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<authority>[^/?#]+)(?:/(?P<path>.*))?", re.DOTALL)
+_CLAIM = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
+_UNPRINTABLE = re.compile(r"[\x00-\x20\x7f\\]")
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """`authority` is the claim, bucket or host; `path` has no slash at either end, "" for the whole of it."""
+
+    scheme: str
+    authority: str
+    path: str
+
+    @classmethod
+    def parse(cls, uri: str) -> Self:
+        """ValueError says what is wrong with it, and never repeats more than a little of it."""
+        if len(uri) > MOST_CHARACTERS:
+            raise ValueError(f"a storage URI of {len(uri)} characters; at most {MOST_CHARACTERS}")
+        match = _URI.fullmatch(uri)
+        if not match or match["scheme"] not in SCHEMES:
+            raise ValueError(f"{shown(uri)} has no scheme that KServe loads from; expected one of {', '.join(SCHEMES)}")
+        if _UNPRINTABLE.search(uri):
+            raise ValueError(f"{shown(uri)} has a space, a control character or a backslash in it")
+        parts = [part for part in (match["path"] or "").split("/") if part]
+        if {".", ".."} & set(parts):
+            raise ValueError(f"{shown(uri)} leaves its {match['authority'][:80]}: the path must not have . or .. in it")
+        if match["scheme"] == "pvc" and not _CLAIM.fullmatch(match["authority"]):
+            raise ValueError(f"{shown(uri)} names no claim; expected pvc://CLAIM/PATH")
+        return cls(match["scheme"], match["authority"], "/".join(parts))
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.authority}{f'/{self.path}' if self.path else ''}"
+
+    @property
+    def claim(self) -> str | None:
+        """The PersistentVolumeClaim, None where it is no claim."""
+        return self.authority if self.scheme == "pvc" else None
+
+    @property
+    def ancestors(self) -> tuple["Location", ...]:
+        """The whole of it first, then each folder down to this very place."""
+        parts = self.path.split("/") if self.path else []
+        return tuple(
+            Location(self.scheme, self.authority, "/".join(parts[:length])) for length in range(len(parts) + 1)
+        )
+
+    def overlaps(self, other: "Location") -> bool:
+        """Whether something written at one is at the other: the same place, or one inside the other."""
+        return self in other.ancestors or other in self.ancestors

@@ -1,0 +1,173 @@
+"""One look at the models: their objects, their pods, and what the pods answer. Reads only, and only what a Role may grant."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from events.cli.names import Target
+from events.model import Kind, ModelRef
+from functions.adapters.cluster import Cluster, Forbidden, Json, Missing
+from functions.adapters.kserve.grace import Grace
+from functions.adapters.kserve.lookout import Lookout, read_observation, servers_of, with_answers
+from functions.adapters.kserve.model import Model
+from functions.adapters.kserve.resources import Resources, kind_selector, owner_of, pod_selector, pods
+from functions.adapters.probe import ANSWER_SECONDS, LOOK_SECONDS, Line, Probe
+from functions.admin.verify.prediction import Predictions
+from functions.admin.verify.sighting import Sighting
+from functions.lifecycle.effects import Look
+from functions.lifecycle.observation import Answered, Observation, PodAnswer
+from functions.lifecycle.verification import is_silent
+
+_AT_ONCE = 64
+_ROUNDS = 3
+Found = TypeVar("Found")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which models: those named, or all of a namespace (None: of all). `kinds` () means every kind that may be read."""
+
+    names: tuple[Target, ...] = ()
+    namespace: str | None = None
+    kind: Kind | None = None
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        return (self.kind,) if self.kind else tuple(Kind)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Reader:
+    """Looks, and remembers between looks since when a server is silent. `left_out`: kinds that may not be read."""
+
+    def __init__(self, cluster: Cluster, line: Line | None, predictions: Predictions | None) -> None:
+        self._cluster = cluster
+        self._resources = Resources(cluster)
+        self._probe = Probe(line)
+        self._lookout = Lookout(cluster, self._resources, Grace(cluster), self._probe, _now)
+        self._predictions = predictions
+        self._silent: dict[str, datetime] = {}
+        self.left_out: set[Kind] = set()
+
+    async def look(self, wanted: Wanted) -> list[Sighting]:
+        """In order of their names. Forbidden where no kind may be read, or one that was asked for by name."""
+        groups = [self._named(target, wanted) for target in wanted.names] or [self._all(wanted)]
+        found = [one for group in await asyncio.gather(*groups) for one in group]
+        found = [self._remembered(one) for one in await self._asked(found)]
+        if self._predictions:
+            predictions = await asyncio.gather(*(self._predictions.of(one) for one in found))
+            found = [replace(one, prediction=what) for one, what in zip(found, predictions, strict=True)]
+        return sorted(found, key=lambda one: (one.ref.namespace, one.ref.name, one.ref.kind))
+
+    async def _all(self, wanted: Wanted) -> list[Sighting]:
+        listed = await self._each_kind(wanted.kinds, lambda kind: self._of_kind(kind, wanted.namespace))
+        return [one for found in listed for one in found]
+
+    async def _named(self, target: Target, wanted: Wanted) -> list[Sighting]:
+        namespace = target.namespace or wanted.namespace
+        if namespace is None:
+            raise ValueError(f"{target} has no namespace")
+        refs = {kind: ModelRef(namespace=namespace, name=target.name, kind=kind) for kind in wanted.kinds}
+        found = [one for one in await self._each_kind(wanted.kinds, lambda kind: self._one(refs[kind])) if one]
+        return found or [Sighting(Observation(refs[wanted.kinds[0]], _now(), exists=False))]
+
+    async def _each_kind(self, kinds: Sequence[Kind], look: Callable[[Kind], Awaitable[Found]]) -> list[Found]:
+        """What may be read; what may not is noted. Forbidden where that is nothing."""
+        answers = await asyncio.gather(*(look(kind) for kind in kinds), return_exceptions=True)
+        found: list[Found] = []
+        refused: dict[Kind, Forbidden] = {}
+        for kind, answer in zip(kinds, answers, strict=True):
+            if isinstance(answer, Forbidden):
+                refused[kind] = answer
+            elif isinstance(answer, BaseException):
+                raise answer
+            else:
+                found.append(answer)
+        if refused and not found:
+            raise next(iter(refused.values()))
+        self.left_out |= set(refused)
+        return found
+
+    async def _one(self, ref: ModelRef) -> Sighting | None:
+        try:
+            item = await self._cluster.get(await self._resources.model(ref))
+        except Missing:
+            return None
+        listed = await self._cluster.list_all(pods(ref.namespace), labelSelector=pod_selector(ref))
+        return await self._sighting(ref.kind, item, listed)
+
+    async def _of_kind(self, kind: Kind, namespace: str | None) -> list[Sighting]:
+        """Pods after the objects: what is said to be stopped must still have none. Empty without the CRD."""
+        try:
+            items = await self._cluster.list_all(await self._resources.collection(kind, namespace))
+        except Missing:
+            return []
+        if not items:
+            return []
+        by_model: dict[str, list[Json]] = defaultdict(list)
+        for pod in await self._cluster.list_all(pods(namespace), labelSelector=kind_selector(kind)):
+            if owner := owner_of(pod["metadata"].get("labels") or {}, pod["metadata"]["namespace"]):
+                by_model[owner.subject].append(pod)
+        made = [(item, by_model[_ref(kind, item).subject]) for item in items]
+        return list(await asyncio.gather(*(self._sighting(kind, *one) for one in made)))
+
+    async def _sighting(self, kind: Kind, item: Json, listed: list[Json]) -> Sighting:
+        """Not asked yet; but for a graph, whose members are looked at here."""
+        ref, model = _ref(kind, item), Model(kind, item)
+        if kind is Kind.INFERENCE_GRAPH:
+            return Sighting(await self._lookout.look(Look(ref)))
+        as_list = {"metadata": {}, "items": listed}
+        seen = read_observation(ref, model, as_list, _now())
+        by_uid = {pod["metadata"]["uid"]: pod for pod in listed}
+        return Sighting(seen, tuple(servers_of(model, seen, as_list)), by_uid, runtime_of(model))
+
+    async def _asked(self, found: Iterable[Sighting]) -> list[Sighting]:
+        """All pods of all models side by side. Who says nothing is asked again, with fewer beside it: it may have been the
+        crowd, and not the model.
+        """
+        found = list(found)
+        left = [server for one in found for server in one.servers]
+        answers: dict[str, PodAnswer] = {}
+        for _ in range(_ROUNDS):
+            within = LOOK_SECONDS + ANSWER_SECONDS * 3 * (len(left) // _AT_ONCE)
+            answers |= await self._probe.ask(left, within)
+            left = [server for server in left if _says_nothing(answers.get(server.pod_uid))]
+            if not left:
+                break
+        return [
+            one if one.ref.kind is Kind.INFERENCE_GRAPH else replace(one, seen=with_answers(one.seen, answers))
+            for one in found
+        ]
+
+    def _remembered(self, one: Sighting) -> Sighting:
+        if not is_silent(one.seen):
+            self._silent.pop(one.seen.uid, None)
+            return one
+        return replace(one, unanswered_since=self._silent.setdefault(one.seen.uid, one.seen.observed_at))
+
+
+def _says_nothing(answer: PodAnswer | None) -> bool:
+    return answer is None or answer.what is Answered.UNANSWERED
+
+
+def runtime_of(model: Model) -> str | None:
+    """What the server's container comes from, as KServe says it (inference_service_status.go), else as the model names it."""
+    namespace, status = model.metadata["namespace"], model.status
+    if status.get("clusterServingRuntimeName"):
+        return f"ClusterServingRuntime {status['clusterServingRuntimeName']}"
+    name = status.get("servingRuntimeName") or ((model.spec.get("predictor") or {}).get("model") or {}).get("runtime")
+    if name:
+        return f"ServingRuntime {namespace}/{name}"
+    if model.kind is Kind.INFERENCE_SERVICE and (model.spec.get("predictor") or {}).get("containers"):
+        return f"{model.kind} {namespace}/{model.metadata['name']} (spec.predictor)"
+    return None
+
+
+def _ref(kind: Kind, item: Json) -> ModelRef:
+    return ModelRef(namespace=item["metadata"]["namespace"], name=item["metadata"]["name"], kind=kind)

@@ -1,0 +1,81 @@
+"""The rows as people read them: a table, below it what is wrong and what to do, and probes that would have told; and as JSON."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from rich.table import Table
+
+from events.model import Kind
+from functions.admin.verify.judging import Row, Standing
+from functions.admin.verify.readiness import Advice
+
+_COLUMNS = ("MODEL", "KSERVE SAYS", "PODS SAY", "PREDICTION SAYS", "VERDICT")
+_RESTARTS = "(a changed runtime gives the models that use it new pods; one without its model then never becomes Ready)"
+
+
+def name(row: Row) -> str:
+    kind = "" if row.ref.kind is Kind.INFERENCE_SERVICE else f" ({row.ref.kind})"
+    return f"{row.ref.namespace}/{row.ref.name}{kind}"
+
+
+def table(rows: Iterable[Row]) -> Table:
+    made = Table(box=None, pad_edge=False)
+    for column in _COLUMNS:
+        made.add_column(column, overflow="fold", no_wrap=column == "VERDICT")
+    for row in rows:
+        style = "bold red" if row.wrong else "red" if row.standing is Standing.ERROR else None
+        made.add_row(name(row), row.kserve, row.pods, row.prediction.said, row.standing.value, style=style)
+    return made
+
+
+def reasons(rows: Iterable[Row]) -> Iterator[str]:
+    """What there is to say of each that does not simply answer; what differs first."""
+    for row in sorted(rows, key=lambda row: not row.wrong):
+        if row.what:
+            yield f"{name(row)}: {row.what}"
+            if row.next and not (row.settled and row.standing is not Standing.UNVERIFIED):
+                yield from (f"  {line}" for line in row.next.splitlines())
+
+
+def probes(rows: Sequence[Row], *, every: bool) -> Iterator[str]:
+    """A probe for each runtime of a model that differs; `every`: for all that have none that tells. Where only the prediction
+    differs a probe would have said nothing else.
+    """
+    wanted = _once(row.probe for row in rows if row.probe and (every or (row.wrong and row.probe.missed)))
+    for one in wanted:
+        yield f"The readiness probe of {one.runtime} {one.now}. One that tells, for its spec.containers {_RESTARTS}:"
+        yield from (f"    {line}" for line in one.yaml.splitlines())
+    others = [one for one in _once(row.probe for row in rows if row.probe) if one not in wanted]
+    if others:
+        named = ", ".join(dict.fromkeys(one.runtime for one in others))
+        yield f"Readiness probes that do not ask for the model: {named} (--probes prints what to add)."
+
+
+def _once(found: Iterable[Advice]) -> list[Advice]:
+    return list(dict.fromkeys(found))
+
+
+def as_json(rows: Iterable[Row]) -> dict[str, Any]:
+    rows = list(rows)
+    return {"items": [_row(row) for row in rows], "wrong": sum(row.wrong for row in rows)}
+
+
+def _row(row: Row) -> dict[str, Any]:
+    prediction = row.prediction
+    return {
+        "namespace": row.ref.namespace,
+        "name": row.ref.name,
+        "kind": row.ref.kind.value,
+        "kserve_says": row.kserve,
+        "pods_say": row.pods,
+        "prediction": {
+            "outcome": prediction.outcome.name.lower(),
+            "said": prediction.said,
+            "path": prediction.path or None,
+        },
+        "verdict": row.standing.name.lower(),
+        "wrong": row.wrong,
+        "message": row.what,
+        "next_action": row.next,
+        "readiness_probe": {"runtime": row.probe.runtime, "add": row.probe.yaml} if row.probe else None,
+    }

@@ -1,0 +1,107 @@
+"""Which models a writing concerns, and the reload requests that come of it, each the same however often it is told."""
+
+import uuid
+from datetime import UTC, datetime
+
+from events.artifact import Artifact
+from events.commands import ReloadRequested
+from events.errors import Impossible
+from events.location import Location
+from events.model import Kind, ModelRef
+from functions.adapters.cluster import Forbidden, Missing
+from functions.adapters.kserve.artifacts import artifacts_of
+from functions.adapters.kserve.model import Model
+from functions.artifact_written.reading import Writing
+from functions.composition import Parts
+from functions.lifecycle.effects import AuditEntry, Published
+from functions.lifecycle.errors import Code, Temporary
+
+_REQUESTS = uuid.uuid5(uuid.NAMESPACE_URL, "https://modelswitch.dev/reload-requests")
+
+
+async def ask_for_reloads(parts: Parts, writing: Writing) -> int:
+    """How many models were asked to reload.
+
+    Impossible (422): the claim is not there. Temporary (503): Redis does not know all models yet, so some might be missed.
+    """
+    written = writing.written
+    if writing.expired:
+        await _audit(parts, writing, f"dropped: it expired at {writing.expires_at}", Code.EXPIRED)
+        return 0
+    if not await parts.store.synced():
+        raise Temporary(
+            Code.BUSY,
+            "the models are being read anew, and one that loads this artifact might be missed",
+            "Send it again in a moment.",
+            retry_after=5,
+        )
+    refs = await parts.store.concerned(written.location, written.namespace)
+    if not refs and written.location.claim and written.namespace:
+        await _check_claim(parts, written.namespace, written.location.claim)
+        refs = await _listed(parts, written.namespace, written.location)
+    await parts.store.publish([_request(writing, ref) for ref in refs])
+    names = ", ".join(ref.name for ref in refs[:10]) or "no model"
+    await _audit(parts, writing, f"{written.uri} ({written.digest}, {written.complete}) is loaded by {names}")
+    return len(refs)
+
+
+async def _check_claim(parts: Parts, namespace: str, claim: str) -> None:
+    try:
+        await parts.cluster.get(f"/api/v1/namespaces/{namespace}/persistentvolumeclaims/{claim}")
+    except Forbidden:
+        return
+    except Missing as error:
+        raise Impossible(
+            f"an artifact on claim {claim}, which is not in namespace {namespace}",
+            "a claim of that namespace: models load from their own namespace's claims only",
+            "Correct the namespace or the claim: kubectl get pvc -A.",
+        ) from error
+
+
+async def _listed(parts: Parts, namespace: str, location: Location) -> list[ModelRef]:
+    """One list, for a model so new that nobody has looked at it yet."""
+    try:
+        items = await parts.cluster.list_all(await parts.resources.collection(Kind.INFERENCE_SERVICE, namespace))
+    except Missing:
+        return []
+    models = [Model(Kind.INFERENCE_SERVICE, item) for item in items]
+    return [
+        ModelRef(namespace=namespace, name=model.metadata["name"])
+        for model in models
+        if any(location.overlaps(Location.parse(uri)) for uri in artifacts_of(model))
+    ]
+
+
+def _request(writing: Writing, ref: ModelRef) -> Published:
+    """Its id derives from the writing and the model: however often it is delivered, the reload is asked for once."""
+    written = writing.written
+    artifact = Artifact.model_validate(written.model_dump(include=set(Artifact.model_fields)))
+    command = ReloadRequested(
+        actor=written.written_by or f"event:{writing.source}"[:253],
+        reason=written.reason,
+        artifact=artifact,
+        strategy=written.strategy,
+        settle=writing.settle,
+    )
+    return Published(
+        id=str(uuid.uuid5(_REQUESTS, f"{writing.source}\0{writing.id}\0{ref.subject}")),
+        ref=ref,
+        fact=command,
+        time=datetime.now(UTC),
+        correlation_id=writing.correlation_id,
+        traceparent=writing.traceparent,
+    )
+
+
+async def _audit(parts: Parts, writing: Writing, message: str, code: Code | None = None) -> None:
+    entry = AuditEntry(
+        time=datetime.now(UTC),
+        ref=None,
+        action="artifact-written",
+        actor=writing.written.written_by or f"event:{writing.source}",
+        code=code,
+        message=message,
+        source=writing.source,
+        event_id=writing.id,
+    )
+    await parts.store.write_audit(entry)

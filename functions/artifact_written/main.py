@@ -1,0 +1,23 @@
+"""An artifact was written: dev.modelswitch.artifact.written.v1, or an object store's own notification.
+
+One reload request for each model that loads it; nothing is restarted here.
+"""
+
+import functions_framework.aio
+from starlette.requests import Request
+from starlette.responses import Response
+
+from functions.artifact_written.concerned import ask_for_reloads
+from functions.artifact_written.reading import read_writings
+from functions.composition import Parts
+from functions.handler import handle
+
+
+async def _work(parts: Parts, request: Request, body: bytes) -> str:
+    asked = [await ask_for_reloads(parts, writing) for writing in read_writings(request.headers, body)]
+    return f"{sum(asked)} reloads asked for" if sum(asked) else "nobody's artifact"
+
+
+@functions_framework.aio.http
+async def artifact_written(request: Request) -> Response:
+    return await handle("artifact_written", request, _work)

@@ -1,0 +1,79 @@
+"""What a look or a command comes to, before anything is done, and the audit lines that go with it."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from functions.lifecycle.effects import AuditEntry, Effect, Published
+from functions.lifecycle.observation import Observation
+from functions.lifecycle.record import Intent, Record
+from functions.lifecycle.request import Request
+
+
+@dataclass(frozen=True)
+class Decision:
+    """`record` is what holds once `effects` are done. `note` says why nothing changed.
+
+    `again`: commit this and come back; what is due may only be done once the record knows of it.
+    """
+
+    record: Record
+    effects: tuple[Effect, ...] = ()
+    facts: tuple[Published, ...] = ()
+    audit: tuple[AuditEntry, ...] = ()
+    changed: bool = False
+    note: str | None = None
+    intent: Intent | None = None
+    due: datetime | None = None
+    again: bool = False
+
+
+def already(record: Record) -> str:
+    return f"It is {record.state} already. {record.message or ''}".strip()
+
+
+def asked(decision: Decision, seen: Observation, request: Request) -> Decision:
+    """The audit line of the command itself."""
+    entry = audit_entry(
+        decision.record,
+        seen,
+        request.verb,
+        request.actor,
+        event=(request.source, request.id),
+        changed=decision.changed,
+        reason=request.command.reason,
+        message=decision.note,
+    )
+    return replace(decision, audit=(*decision.audit, entry))
+
+
+def audit_entry(
+    record: Record,
+    seen: Observation,
+    action: str,
+    actor: str,
+    *,
+    event: tuple[str, str],
+    changed: bool = False,
+    reason: str | None = None,
+    message: str | None = None,
+) -> AuditEntry:
+    return AuditEntry(
+        time=seen.observed_at,
+        ref=seen.ref,
+        action=action,
+        actor=actor,
+        state=record.state,
+        source=event[0],
+        event_id=event[1],
+        changed=changed,
+        reason=reason,
+        message=message,
+    )
+
+
+def was_done(record: Record, request: Request) -> bool:
+    """A delivery died after its PATCH was seen, or was done without Redis, and somebody else has changed the model since.
+
+    Theirs came later.
+    """
+    return request.key in record.unrecorded or (request.redelivered and record.effective == request.key)

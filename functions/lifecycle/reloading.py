@@ -1,0 +1,241 @@
+"""What a reload comes to: once per digest, in as few restarts as many writes allow, and verified before it is told.
+
+How: an annotation with the digest rolls a predictor's pods once and changes nothing else (facts). An LLMInferenceService
+hands no annotation on, so its pods are replaced one at a time. `replace` is a stop with a start waiting behind it.
+"""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from events.artifact import Strategy
+from events.commands import ReloadRequested, StopRequested
+from events.facts import ModelFailed, ModelReloaded
+from events.model import Kind
+from events.status import Hold, HoldKind, LoadedArtifact, State
+from functions.lifecycle.companion import QueuedStart
+from functions.lifecycle.decision import Decision, asked, audit_entry
+from functions.lifecycle.derive import Limits
+from functions.lifecycle.effects import DeletePod, Effect
+from functions.lifecycle.observation import DIGEST_ANNOTATION, Answer, Answered, Mode, Observation, Pod
+from functions.lifecycle.observe import publish
+from functions.lifecycle.patches import digest_patch
+from functions.lifecycle.reasons import advice
+from functions.lifecycle.record import Intent, QueuedReload, Record, Reload, Run, Wanted
+from functions.lifecycle.refusals import refuse_reload
+from functions.lifecycle.reload_seen import digest_of, value_for
+from functions.lifecycle.request import Request
+from functions.lifecycle.stopping import Stopping, begin_stop, finish_grace, is_resumed
+from functions.lifecycle.verification import SETTLING
+
+TOGETHER = timedelta(seconds=60)
+"""Digests that come within this time after a reload end in one more reload, with the last of them."""
+_ROUTE_TAKES = timedelta(seconds=3)
+_WAY_BACK = "Write an artifact that loads and publish artifact.written: it is then loaded. Until then a pod that still runs serves."
+
+
+def take_reload(
+    known: Decision, seen: Observation, request: Request, command: ReloadRequested, planned: Intent | None
+) -> Decision:
+    if is_resumed(seen, request):
+        return asked(replace(finish_grace(known, seen), changed=True), seen, request)
+    refuse_reload(seen, command)
+    artifact, record = command.artifact, known.record
+    wanted = Wanted(
+        uri=artifact.uri,
+        digest=artifact.digest,
+        value=value_for(artifact.digest, seen.digest),
+        complete=artifact.complete,
+        strategy=command.strategy,
+        before=_one_by_one(seen),
+    )
+    run = Run(
+        since=seen.observed_at,
+        actor=request.actor,
+        reason=command.reason,
+        key=request.key,
+        correlation_id=request.correlation_id,
+    )
+    if planned and planned.run.key == request.key and planned.wanted and planned.wanted.value == seen.digest:
+        return asked(replace(known, changed=True), seen, request)
+    if seen.stop_wanted:
+        return asked(_for_the_next_start(known, seen, wanted), seen, request)
+    if _has(seen, record, artifact.digest):
+        under_way = record.reload is not None
+        note = f"It {'is loading' if under_way else 'was told to load'} {artifact.digest} already."
+        return asked(replace(known, note=note), seen, request)
+    if due := _later(record, seen, command):
+        return asked(_queue(known, run, wanted, due), seen, request)
+    decision = _begin(known, seen, run, wanted)
+    if decision.intent:
+        decision = replace(decision, intent=decision.intent.model_copy(update={"by_event": request.by_event}))
+    return asked(decision, seen, request)
+
+
+def follow_reload(known: Decision, seen: Observation, limits: Limits) -> Decision:
+    """What a look says of the reload under way, and the one that waits behind it."""
+    if seen.stop_wanted or known.effects or known.again:
+        return known
+    if known.record.reload:
+        return _judged(known, seen, known.record.reload, limits)
+    queued = known.record.queued_reload
+    if queued is None or queued.due > seen.observed_at:
+        return known
+    after = replace(known, record=known.record.model_copy(update={"queued_reload": None}))
+    if _has(seen, known.record, queued.wanted.digest):
+        return after
+    wanted = queued.wanted.model_copy(
+        update={"value": value_for(queued.wanted.digest, seen.digest), "before": _one_by_one(seen)}
+    )
+    begun = _begin(after, seen, queued.run.model_copy(update={"since": seen.observed_at}), wanted)
+    source, _, event_id = queued.run.key.partition(" ")
+    entry = audit_entry(begun.record, seen, "reload", queued.run.actor, event=(source, event_id), changed=True)
+    return replace(begun, audit=(*begun.audit, entry))
+
+
+def _has(seen: Observation, record: Record, digest: str) -> bool:
+    """Told to load it once is enough, unless the server was up before the artifact, and so is without it."""
+    return bool(seen.digest) and digest_of(seen.digest or "") == digest and record.reason != "ModelMissing"
+
+
+def _one_by_one(seen: Observation) -> tuple[str, ...]:
+    if seen.ref.kind is not Kind.LLM_INFERENCE_SERVICE:
+        return ()
+    return tuple(pod.uid for pod in seen.pods if pod.serves and not pod.deleting)
+
+
+def _for_the_next_start(known: Decision, seen: Observation, wanted: Wanted) -> Decision:
+    """A stopped model has no pod that the annotation could restart."""
+    note = f"It is {known.record.state}; it starts with {wanted.digest}."
+    if seen.digest and digest_of(seen.digest) == wanted.digest:
+        return replace(known, note=note)
+    record = known.record.model_copy(update={"digest": wanted.value, "queued_reload": None})
+    return replace(known, record=record, effects=(digest_patch(seen, wanted.value),), changed=True, note=note)
+
+
+def _later(record: Record, seen: Observation, command: ReloadRequested) -> datetime | None:
+    """When to do it, where not at once: after a reload that was just done, and once no more parts come."""
+    waits = []
+    if record.reloads_since and seen.observed_at - record.reloads_since < TOGETHER:
+        waits.append(record.reloads_since + TOGETHER)
+    if command.settle is not None:
+        waits.append(seen.observed_at + timedelta(seconds=command.settle))
+    return max(waits, default=None)
+
+
+def _queue(known: Decision, run: Run, wanted: Wanted, due: datetime) -> Decision:
+    """The last one wins."""
+    queued = QueuedReload(run=run, wanted=wanted, due=due)
+    note = f"{wanted.digest} is loaded at {due:%H:%M:%S} UTC, together with whatever else is written until then."
+    record = known.record.model_copy(update={"queued_reload": queued})
+    return replace(known, record=record, changed=True, note=note)
+
+
+def _begin(known: Decision, seen: Observation, run: Run, wanted: Wanted) -> Decision:
+    now = seen.observed_at
+    intent = Intent(verb="reload", at=now, run=run, sequence=known.record.sequence, wanted=wanted)
+    begun = {"reload": Reload(run=run, wanted=wanted), "digest": wanted.value, "reloads_since": now}
+    if wanted.strategy is Strategy.REPLACE:
+        stopped = begin_stop(known, seen, _replacing(known.record, seen, run, wanted))
+        return replace(stopped, record=stopped.record.model_copy(update=begun), intent=intent)
+    effects: list[Effect] = [digest_patch(seen, wanted.value)]
+    effects += [DeletePod(seen.ref, pod.name, pod.uid) for pod in seen.pods if pod.uid in wanted.before[:1]]
+    update = {**begun, "reason": "Reloading", "message": f"The reload of {wanted.uri} is accepted."}
+    if known.record.state is not State.RUNNING:
+        update |= {"state": State.STARTING, "since": now}
+    record = known.record.model_copy(update=update)
+    return replace(known, record=record, effects=tuple(effects), changed=True, intent=intent)
+
+
+def _replacing(record: Record, seen: Observation, run: Run, wanted: Wanted) -> Stopping:
+    source, _, command_id = run.key.partition(" ")
+    reason = run.reason or f"to load {wanted.digest}"
+    return Stopping(
+        command=StopRequested(actor=run.actor, reason=reason, promote_canary=True),
+        hold=Hold(kind=HoldKind.ROTATION, actor=run.actor, reason=reason, since=seen.observed_at),
+        source=source,
+        id=command_id,
+        sequence=record.sequence,
+        correlation_id=run.correlation_id,
+        queued=QueuedStart(
+            source=source, id=command_id, actor=run.actor, reason=reason, correlation_id=run.correlation_id
+        ),
+        others={DIGEST_ANNOTATION: wanted.value},
+    )
+
+
+def _judged(known: Decision, seen: Observation, reload: Reload, limits: Limits) -> Decision:
+    up = [pod for pod in seen.pods if pod.serves and not pod.deleting and not pod.finished]
+    new = [pod for pod in up if reload.made(pod)]
+    old = [pod for pod in up if not reload.made(pod)]
+    if failure := _failure(known.record, seen, new, reload, limits):
+        return _failed(known, seen, reload, *failure)
+    settled = all(pod.ready and _answers(pod) for pod in new)
+    if settled and (not old or _routed_to(new, seen)) and (new or _idle(seen)):
+        return _done(known, seen, reload)
+    if settled and new and reload.wanted.before and not any(pod.deleting for pod in seen.pods):
+        return replace(known, effects=(DeletePod(seen.ref, old[0].name, old[0].uid),))
+    return known
+
+
+def _answers(pod: Pod) -> bool:
+    return pod.answer is not None and pod.answer.what in {Answered.LOADED, Answered.UNASKABLE}
+
+
+def _routed_to(new: list[Pod], seen: Observation) -> bool:
+    """In Knative mode the old revision's pods stay for a minute after the last request was sent to them."""
+    if seen.mode is not Mode.KNATIVE or seen.ready is not Answer.TRUE:
+        return False
+    return bool(new) and all(seen.observed_at - (pod.ready_since or seen.observed_at) >= _ROUTE_TAKES for pod in new)
+
+
+def _idle(seen: Observation) -> bool:
+    return seen.may_scale_to_zero and seen.ready is Answer.TRUE
+
+
+def _failure(
+    record: Record, seen: Observation, new: list[Pod], reload: Reload, limits: Limits
+) -> tuple[str, str] | None:
+    """(code, message) where the new pods will not serve as they are."""
+    for pod in new:
+        up_for = seen.observed_at - (pod.ready_since or seen.observed_at)
+        if pod.crashed:
+            return pod.trouble.reason if pod.trouble else "ModelLoadFailed", f"{pod.name}: {pod.crashed}"
+        if pod.ready and pod.answer and pod.answer.what is Answered.MISSING and up_for >= SETTLING:
+            return "ModelMissing", f"{pod.name}: {pod.answer.detail}"
+    if new and record.state is State.ERROR and record.reason:
+        return record.reason, record.message or record.reason
+    elapsed = seen.observed_at - (reload.run.since or seen.observed_at)
+    if elapsed > limits.start_deadline:
+        return "StartDeadlineExceeded", f"not loaded after {elapsed.total_seconds():.0f}s"
+    return None
+
+
+def _done(known: Decision, seen: Observation, reload: Reload) -> Decision:
+    now, run, wanted = seen.observed_at, reload.run, reload.wanted
+    seconds = round((now - run.since).total_seconds(), 3) if run.since else None
+    fact = ModelReloaded(actor=run.actor, reason=run.reason, uri=wanted.uri, digest=wanted.digest, seconds=seconds)
+    loaded = LoadedArtifact(uri=wanted.uri, digest=wanted.digest, complete=wanted.complete, at=now, seconds=seconds)
+    plain = known.record.reason == "Reloading"
+    update = {"reload": None, "loaded": loaded, **({"reason": None, "message": None} if plain else {})}
+    return _told(replace(known, record=known.record.model_copy(update=update)), seen, run, fact, "reloaded")
+
+
+def _failed(known: Decision, seen: Observation, reload: Reload, code: str, message: str) -> Decision:
+    fact = ModelFailed(
+        actor=reload.run.actor,
+        reason=reload.run.reason,
+        code=code,
+        message=f"{reload.wanted.uri} ({reload.wanted.digest}) was not loaded: {message}",
+        next_action=advice(code) if code == "ModelMissing" else _WAY_BACK,
+        during="reload",
+    )
+    record = known.record.model_copy(update={"reload": None})
+    return _told(replace(known, record=record), seen, reload.run, fact, "reload-failed")
+
+
+def _told(known: Decision, seen: Observation, run: Run, fact: ModelReloaded | ModelFailed, action: str) -> Decision:
+    source, _, event_id = run.key.partition(" ")
+    message = fact.message if isinstance(fact, ModelFailed) else f"{fact.digest} answers after {fact.seconds}s."
+    entry = audit_entry(known.record, seen, action, run.actor, event=(source, event_id), message=message)
+    facts = (*known.facts, publish(seen.ref, fact, run, seen.observed_at))
+    return replace(known, facts=facts, audit=(*known.audit, entry))

@@ -1,0 +1,122 @@
+"""What a start comes to: at once, or kept on the model until the last pod is gone."""
+
+from dataclasses import replace
+
+from events.commands import StartRequested
+from events.facts import ModelStarting
+from events.status import State
+from functions.lifecycle.companion import Companion, QueuedStart
+from functions.lifecycle.decision import Decision, already, asked, was_done
+from functions.lifecycle.effects import Effect, UnpinOwners
+from functions.lifecycle.errors import Superseded
+from functions.lifecycle.observation import Observation
+from functions.lifecycle.observe import publish
+from functions.lifecycle.patches import note_patch, start_patch
+from functions.lifecycle.receipt import last_run_pods
+from functions.lifecycle.record import Autoscaler, Intent, Run
+from functions.lifecycle.refusals import refuse_start
+from functions.lifecycle.request import Request
+
+
+def take_start(
+    known: Decision, seen: Observation, request: Request, command: StartRequested, planned: Intent | None
+) -> Decision:
+    if not seen.stop_wanted:
+        if planned and planned.run.key == request.key:
+            return asked(replace(known, changed=True), seen, request)
+        return asked(replace(known, note=already(known.record)), seen, request)
+    if was_done(known.record, request):
+        return asked(replace(known, changed=True), seen, request)
+    if _was_overtaken(seen, request, planned):
+        raise Superseded
+    refuse_start(known.record, seen, request, command)
+    if known.record.state is not State.STOPPED and known.record.reason != "StopIgnored":
+        return _queue(known, seen, request, command)
+    run = Run(
+        since=seen.observed_at,
+        actor=request.actor,
+        reason=command.reason,
+        key=request.key,
+        correlation_id=request.correlation_id,
+    )
+    started = begin_start(known, seen, run, restore_autoscaling=command.restore_autoscaling)
+    if started.intent:
+        started = replace(
+            started,
+            intent=started.intent.model_copy(update={"sequence": request.sequence, "by_event": request.by_event}),
+        )
+    return asked(started, seen, request)
+
+
+def begin_start(known: Decision, seen: Observation, run: Run, *, restore_autoscaling: bool) -> Decision:
+    """Put everything back as it was. Pins go first: a pinned ReplicaSet of the last run must not outlive it."""
+    now = seen.observed_at
+    autoscaler = None if restore_autoscaling else Autoscaler(prior=seen.autoscaler)
+    effects: list[Effect] = []
+    if seen.pins:
+        effects.append(UnpinOwners(seen.ref, tuple(pin.owner for pin in seen.pins)))
+    effects.append(start_patch(seen, without_autoscaler=autoscaler is not None))
+    after = known.record.model_copy(
+        update={
+            "state": State.STARTING,
+            "reason": "AwaitingKServe",
+            "message": "The start is accepted.",
+            "since": now,
+            "desired": "running",
+            "holds": (),
+            "stop": None,
+            "start": run,
+            "queued": False,
+            "pods": {},
+            "autoscaler": autoscaler,
+            "effective": run.key,
+        }
+    )
+    fact = ModelStarting(actor=run.actor, reason=run.reason)
+    return replace(
+        known,
+        record=after,
+        effects=tuple(effects),
+        facts=(*known.facts, publish(seen.ref, fact, run, now)),
+        changed=True,
+        intent=Intent(
+            verb="start", at=now, run=run, autoscaler=autoscaler, over=seen.companion.key if seen.companion else None
+        ),
+    )
+
+
+def _queue(known: Decision, seen: Observation, request: Request, command: StartRequested) -> Decision:
+    """Keep the start on the model itself: whoever sees the last pod go carries it out."""
+    run = known.record.stop
+    companion = seen.companion or Companion(
+        holds=known.record.holds,
+        source=request.source,
+        command=f"adopted {request.id}",
+        since=(run.since if run else None) or seen.observed_at,
+        pods=last_run_pods(seen),
+        endpoint=known.record.endpoint,
+    )
+    queued = QueuedStart(
+        source=request.source,
+        id=request.id,
+        actor=request.actor,
+        reason=command.reason,
+        correlation_id=request.correlation_id,
+        restore_autoscaling=command.restore_autoscaling,
+        expires_at=request.expires_at,
+    )
+    if companion.queued == queued:
+        return replace(known, changed=True)
+    effect = note_patch(seen, companion.model_copy(update={"queued": queued, "sequence": request.sequence}))
+    record = known.record.model_copy(update={"queued": True})
+    return asked(replace(known, record=record, effects=(effect,), changed=True), seen, request)
+
+
+def _was_overtaken(seen: Observation, request: Request, planned: Intent | None) -> bool:
+    """A delivery died after it had planned to remove one stop, and another was done meanwhile, without Redis.
+
+    That one has no number that would say so, but it came later: this command was here before.
+    """
+    if planned is None or planned.run.key != request.key or seen.companion is None:
+        return False
+    return seen.companion.unrecorded and planned.over not in {None, seen.companion.key}

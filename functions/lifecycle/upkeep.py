@@ -1,0 +1,46 @@
+"""What is due without anybody asking: a queued start, a grace to finish, a pin that nobody needs."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from events.status import State
+from functions.lifecycle.decision import Decision, audit_entry
+from functions.lifecycle.observation import Observation
+from functions.lifecycle.patches import note_patch
+from functions.lifecycle.record import Intent, Run
+from functions.lifecycle.starting import begin_start
+from functions.lifecycle.stopping import finish_grace
+
+_AT_WORK = timedelta(seconds=15)
+
+
+def keep_up(known: Decision, seen: Observation, planned: Intent | None, noted: Run | None) -> Decision:
+    """What is due without anybody asking: a queued start, a grace to finish, a pin that nobody needs.
+
+    A queued start is noted in the record before it is done: its PATCH removes it from the model, so a crash right after
+    would leave nobody who knows that it was done, by whom, and that no older command may undo it.
+    A pin before its stop's PATCH is left alone for as long as the step that made it can be at work.
+    """
+    companion = seen.companion
+    if seen.stop_wanted and known.record.state is State.STOPPED and companion and companion.queued:
+        queued = companion.queued
+        if queued.expires_at and queued.expires_at < seen.observed_at:
+            note = note_patch(seen, companion.model_copy(update={"queued": None}))
+            entry = audit_entry(known.record, seen, "expired", queued.actor, event=(queued.source, queued.id))
+            record = known.record.model_copy(update={"queued": False})
+            return replace(known, record=record, effects=(note,), audit=(*known.audit, entry))
+        run = Run(
+            since=seen.observed_at,
+            actor=queued.actor,
+            reason=queued.reason,
+            key=f"{queued.source} {queued.id}",
+            correlation_id=queued.correlation_id,
+        )
+        if noted is None or noted.key != run.key:
+            return replace(known, record=known.record.model_copy(update={"start": run}), again=True)
+        started = begin_start(known, seen, noted, restore_autoscaling=queued.restore_autoscaling)
+        entry = audit_entry(started.record, seen, "start", queued.actor, event=(queued.source, queued.id), changed=True)
+        return replace(started, audit=(*known.audit, entry))
+    if not seen.stop_wanted and planned and planned.verb == "stop" and seen.observed_at - planned.at < _AT_WORK:
+        return known
+    return finish_grace(known, seen)

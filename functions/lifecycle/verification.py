@@ -1,0 +1,95 @@
+"""Whether a model answers for itself. KServe's Ready does not say so: a server may be up without its model.
+
+What the pods were asked, and said, decides; see functions/adapters/probe.py for how they are asked.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import Enum, auto
+
+from events.model import Kind
+from events.status import State
+from functions.lifecycle.observation import Answered, Observation, Pod
+from functions.lifecycle.record import Record
+
+SETTLING = timedelta(seconds=5)
+"""A server that is just up may list its model a moment later (MLServer does)."""
+UNANSWERED_AT_MOST = timedelta(seconds=10)
+BUSY_AT_MOST = timedelta(seconds=60)
+"""How long a server that has answered before may be too busy to answer."""
+
+
+class Verified(Enum):
+    """YES: it answers. UNASKABLE: nobody can ask. NOT_YET: perhaps in a moment. The rest: it does not."""
+
+    YES = auto()
+    UNASKABLE = auto()
+    NOT_YET = auto()
+    MISSING = auto()
+    UNANSWERED = auto()
+    MEMBERS = auto()
+
+
+@dataclass(frozen=True)
+class Verification:
+    """`detail` is for a person: which pod, what it was asked, what it said."""
+
+    verified: Verified
+    detail: str = ""
+
+
+def verify(seen: Observation, record: Record, ready: Sequence[Pod]) -> Verification:
+    """From the ready pods of one look. A look that asked nobody keeps what was known of a running model."""
+    if seen.ref.kind is Kind.INFERENCE_GRAPH:
+        return _members(seen)
+    servers = [pod for pod in ready if pod.serves]
+    if not servers:
+        return Verification(Verified.UNASKABLE, "no container of its pods is known to serve a model")
+    asked = [pod for pod in servers if pod.answer]
+    if not asked:
+        was_up = record.state is State.RUNNING
+        return Verification(Verified.YES if was_up else Verified.NOT_YET, "its pods were not asked yet")
+    for what, verdict in _ORDER:
+        pod = next((pod for pod in asked if pod.answer and pod.answer.what is what), None)
+        if pod and pod.answer:
+            return Verification(_timely(verdict, pod, seen, record), f"{pod.name}: {pod.answer.detail}")
+    raise ValueError(f"{seen.ref}: an answer that nobody ranked")
+
+
+_ORDER = (
+    (Answered.LOADED, Verified.YES),
+    (Answered.LOADING, Verified.NOT_YET),
+    (Answered.UNASKABLE, Verified.UNASKABLE),
+    (Answered.MISSING, Verified.MISSING),
+    (Answered.UNANSWERED, Verified.UNANSWERED),
+)
+
+
+def _timely(verdict: Verified, pod: Pod, seen: Observation, record: Record) -> Verified:
+    """A bad answer counts only once it had time to be a good one."""
+    up_for = seen.observed_at - (pod.ready_since or seen.observed_at)
+    to_be_replaced = record.reload is not None and not record.reload.made(pod)
+    if verdict is Verified.MISSING and (up_for < SETTLING or to_be_replaced):
+        return Verified.NOT_YET
+    if verdict is Verified.UNANSWERED:
+        silent_for = seen.observed_at - (record.unanswered_since or seen.observed_at)
+        if record.state is State.RUNNING:
+            return verdict if silent_for > BUSY_AT_MOST else Verified.UNASKABLE
+        return verdict if silent_for > UNANSWERED_AT_MOST else Verified.NOT_YET
+    return verdict
+
+
+def is_silent(seen: Observation) -> bool:
+    """Whether ready servers were asked, and none of them said anything."""
+    answers = [pod.answer.what for pod in seen.pods if pod.ready and pod.serves and pod.answer]
+    return bool(answers) and set(answers) == {Answered.UNANSWERED}
+
+
+def _members(seen: Observation) -> Verification:
+    down = [member for member in seen.members if member.state is not State.RUNNING]
+    if not down:
+        return Verification(Verified.YES)
+    listed = ", ".join(f"{member.ref.name} is {member.state}" for member in down[:5])
+    changing = all(member.state is State.STARTING for member in down)
+    return Verification(Verified.NOT_YET if changing else Verified.MEMBERS, listed)

@@ -1,0 +1,19 @@
+"""A reload is wanted: dev.modelswitch.model.reload-requested.v1."""
+
+import functions_framework.aio
+from starlette.requests import Request
+from starlette.responses import Response
+
+from events.commands import ReloadRequested
+from functions.commands import take
+from functions.composition import Parts
+from functions.handler import handle
+
+
+async def _work(parts: Parts, request: Request, body: bytes) -> str:
+    return await take(parts, request, body, ReloadRequested)
+
+
+@functions_framework.aio.http
+async def reload(request: Request) -> Response:
+    return await handle("reload", request, _work)

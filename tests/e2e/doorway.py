@@ -1,0 +1,38 @@
+"""Lets the cluster's pods reach a port that is open on this machine's loopback only: the broker of the product under test."""
+
+import socket
+import threading
+from urllib.parse import urlsplit
+
+
+class Doorway:
+    """`url` is what pods use."""
+
+    def __init__(self, inside, address):
+        parts = urlsplit(inside)
+        self._inside = (parts.hostname, parts.port)
+        self._server = socket.create_server((address, 0))
+        self.url = f"http://{address}:{self._server.getsockname()[1]}{parts.path}"
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def close(self):
+        self._server.close()
+
+    def _serve(self):
+        while True:
+            try:
+                outer, _ = self._server.accept()
+            except OSError:
+                return
+            inner = socket.create_connection(self._inside)
+            for source, sink in ((outer, inner), (inner, outer)):
+                threading.Thread(target=_pump, args=(source, sink), daemon=True).start()
+
+
+def _pump(source, sink):
+    try:
+        while data := source.recv(65536):
+            sink.sendall(data)
+        sink.shutdown(socket.SHUT_WR)
+    except OSError:
+        sink.close()

@@ -1,0 +1,38 @@
+"""Predictions at a steady rate through a model's Service, as clients ask for them, and which of them failed."""
+
+import threading
+import time
+
+import httpx
+from request_under_way import FLOWER
+
+
+class Load:
+    """Each request on a connection of its own, so that it goes wherever the Service leads at that moment."""
+
+    def __init__(self, place, name, *, per_second):
+        service = place.api.get(f"/api/v1/namespaces/{place.namespace}/services/{name}-predictor")
+        self._url = f"http://{service['spec']['clusterIP']}/v1/models/{name}:predict"
+        self._pause = 1 / per_second
+        self._ended = threading.Event()
+        self.asked, self.failed = 0, []
+
+    def __enter__(self):
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._ended.set()
+        self._thread.join(30)
+
+    def _run(self):
+        begun = time.monotonic()
+        while not self._ended.wait(max(0.0, begun + self.asked * self._pause - time.monotonic())):
+            self.asked += 1
+            try:
+                answer = httpx.post(self._url, json={"instances": FLOWER}, timeout=10, trust_env=False)
+                if answer.status_code != 200:
+                    self.failed.append(f"{answer.status_code} {answer.text[:200]}")
+            except httpx.HTTPError as error:
+                self.failed.append(f"{type(error).__name__} {error}")

@@ -1,0 +1,179 @@
+"""Running means that it answers: an artifact that comes late, half, broken, or under load."""
+
+import time
+
+import pytest
+from artifact_claim import CLAIM, Claim
+from deadlines import eventually
+from doorway import Doorway
+from kserve_models import IRIS, inference_service
+from steady_load import Load
+
+PUBLISH = (
+    "python3 -m events.cli.main publish artifact pvc://{claim}/{name} --namespace {namespace} --path /claim/{name}"
+)
+
+
+@pytest.fixture
+def claim(place):
+    made = Claim(place)
+    yield made
+    made.remove()
+
+
+@pytest.fixture(scope="module")
+def doorway(api, product):
+    address = api.items("/api/v1/nodes", labelSelector="!type")[0]["status"]["addresses"][0]["address"]
+    opened = Doorway(product.broker, address)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def train(place, claim, doorway):
+    """A Job that writes an artifact and, unless told otherwise, says so as its last step."""
+
+    def run(job, what, name="scorer", version=1, *, publish=True, by_hand=()):
+        told = PUBLISH.format(claim=CLAIM, name=name, namespace=place.namespace)
+        steps = [f"python3 /app/train.py {what} /claim/{name} {version}", *([told] if publish else []), *by_hand]
+        claim.job(job, *steps, environment={"K_SINK": doorway.url})
+
+    return run
+
+
+def served(uri, name="scorer", **more):
+    model = inference_service(name, IRIS, **more)
+    model["spec"]["predictor"]["model"]["storageUri"] = uri
+    return model
+
+
+def kserve_says_ready(place, name="scorer"):
+    conditions = (place.get(name).get("status") or {}).get("conditions") or []
+    return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
+
+
+def test_a_model_whose_artifact_comes_late_is_in_error_until_it_answers(place, claim, train):
+    place.make(served(claim.empty("scorer")))
+    eventually(lambda: kserve_says_ready(place), "KServe says Ready", 90)
+    ready = time.monotonic()
+    shown = place.until("scorer", "error", reason="ModelMissing", seconds=10)
+    assert f"pvc://{CLAIM}/scorer" in shown["message"] and "publish artifact" in shown["message"]
+    noticed = time.monotonic() - ready
+    before = place.get("scorer")["metadata"]["generation"]
+    pods = place.record("scorer")
+    train("train", "good")
+    written = time.monotonic()
+    place.answers("scorer")
+    place.until("scorer", "running", seconds=30)
+    healed = time.monotonic() - written
+    assert healed < 30, f"noticed after {noticed:.1f}s, healed after {healed:.1f}s"
+    loaded = eventually(lambda: place.shown("scorer")["artifact"], "the artifact is shown as loaded", 30)
+    assert loaded["complete"] == "success-file"
+    assert place.get("scorer")["metadata"]["generation"] == before
+    assert len(pods.extra) == 1, "one restart"
+
+
+def generation(place, name="scorer"):
+    return place.get(name)["metadata"]["generation"]
+
+
+def trained(place, claim, train, **more):
+    """A model that runs with its first artifact, told of once."""
+    uri = claim.empty("scorer")
+    train("train-first", "good", publish=False)
+    place.running(served(uri, **more))
+
+
+def test_an_artifact_told_of_five_times_restarts_the_model_once(place, claim, train):
+    trained(place, claim, train)
+    pods, before = place.record("scorer"), generation(place)
+    again = f"{PUBLISH.format(claim=CLAIM, name='scorer', namespace=place.namespace)} --id the-same"
+    train("train-second", "good", version=2, publish=False, by_hand=[again] * 5)
+    eventually(lambda: place.shown("scorer")["artifact"], "the reload is done", 60)
+    assert (len(pods.extra), generation(place)) == (1, before)
+
+
+def test_under_load_no_request_fails_while_the_new_pod_loads(place, claim, train):
+    trained(place, claim, train)
+    with Load(place, "scorer", per_second=10) as load:
+        train("train-second", "good", version=2)
+        eventually(lambda: place.shown("scorer")["artifact"], "the reload is done", 60)
+        eventually(lambda: len(place.pods("scorer")) == 1, "the old pod is gone", 60)
+    assert load.failed == [], f"of {load.asked} requests"
+    assert load.asked > 30
+
+
+def test_half_an_artifact_restarts_nothing(place, claim, train):
+    trained(place, claim, train)
+    pods = place.record("scorer")
+    told = PUBLISH.format(claim=CLAIM, name="scorer", namespace=place.namespace)
+    train("train-half", "half", publish=False, by_hand=[f"! {told} --stable 1s"])
+    assert pods.extra == []
+    place.answers("scorer")
+
+
+def test_an_artifact_that_ends_its_server_leaves_the_old_pod_serving(place, claim, train):
+    trained(place, claim, train)
+    old = {pod["metadata"]["uid"] for pod in place.pods("scorer")}
+    train("train-poison", "poison")
+    failed = eventually(
+        lambda: [e for e in place.history("scorer") if e["action"] == "reload-failed"], "it is told", 60
+    )
+    assert "exit code 3" in failed[0]["message"]
+    place.until("scorer", "running", reason="Degraded", seconds=30)
+    place.answers("scorer")
+    serving = {pod["metadata"]["uid"] for pod in place.pods("scorer") if not pod["metadata"].get("deletionTimestamp")}
+    assert old <= serving
+    train("train-good", "good", version=3)
+    eventually(lambda: place.shown("scorer")["artifact"], "the way back works", 120)
+    place.answers("scorer")
+
+
+def test_replacing_it_leaves_no_pod_before_the_new_one(place, claim, train):
+    trained(place, claim, train)
+    old = {pod["metadata"]["uid"] for pod in place.pods("scorer")}
+    pods = place.record("scorer")
+    told = PUBLISH.format(claim=CLAIM, name="scorer", namespace=place.namespace)
+    train("train-second", "good", version=2, publish=False, by_hand=[f"{told} --strategy replace"])
+    eventually(lambda: place.shown("scorer")["artifact"], "the reload is done", 90)
+    (new,) = set(pods.came) - old
+    assert max(pods.gone[uid] for uid in old) <= pods.came[new]
+
+
+def test_a_stopped_model_stays_stopped_and_starts_with_the_new_artifact(place, claim, train):
+    trained(place, claim, train)
+    place.stop("scorer")
+    place.until("scorer", "stopped")
+    train("train-second", "good", version=2)
+    eventually(lambda: [e for e in place.history("scorer") if e["action"] == "reload"], "the reload was taken", 30)
+    assert (place.shown("scorer")["state"], place.pods("scorer")) == ("stopped", [])
+    place.start("scorer")
+    place.until("scorer", "running", seconds=90)
+    place.answers("scorer")
+
+
+def test_a_writing_whose_event_was_lost_is_found_by_the_watcher(place, claim, train, doorway):
+    uri = claim.empty("scorer")
+    watch = ["python3", "-m", "events.cli.main", "watch-claim", "--claim", CLAIM, "--namespace", place.namespace]
+    claim.keep_running("watcher", [*watch, "--path", "/claim", "--every", "1s"], {"K_SINK": doorway.url})
+    place.make(served(uri))
+    place.until("scorer", "error", reason="ModelMissing", seconds=120)
+    train("train", "good", publish=False)
+    place.until("scorer", "running", seconds=60)
+    place.answers("scorer")
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        ({"uri": "ftp://host/scorer"}, "no scheme that KServe loads from"),
+        ({"uri": f"pvc://{CLAIM}/../other"}, "must not have"),
+        ({"uri": "pvc://nobodys/scorer"}, "which is not in namespace"),
+        ({"expected_digest": f"sha256:{'2' * 64}"}, "expected sha256:2222"),
+        ({"namespace": "no.namespace"}, "namespace"),
+    ],
+)
+def test_bad_writings_are_refused_with_the_reason_and_audited(place, product, data, words):
+    good = {"uri": f"pvc://{CLAIM}/scorer", "namespace": place.namespace, "digest": f"sha256:{'1' * 64}", "size": 1}
+    event_id = product.publish("dev.modelswitch.artifact.written.v1", {**good, **data})
+    eventually(lambda: words in (product.audited(event_id) or ""), lambda: product.audited(event_id), 30)

@@ -1,0 +1,237 @@
+"""`modelswitch publish artifact`: real files, a real process, a real HTTP server in the broker's place."""
+
+import contextlib
+import fcntl
+import json
+import os
+import pickle
+import pty
+import struct
+import subprocess
+import sys
+import termios
+import threading
+
+import pytest
+from cli_process import environment
+from sink_stand_in import receiving
+
+from events.artifact import ArtifactWritten, Completeness, Strategy
+from events.envelope import read
+from events.errors import Impossible
+
+NOWHERE = "http://127.0.0.1:9"
+RUN = [sys.executable, "-c", "from events.cli.main import run; run()", "publish", "artifact"]
+URI = "pvc://models/fraud/scorer"
+
+
+@pytest.fixture
+def sink():
+    with receiving() as found:
+        yield found
+
+
+@pytest.fixture
+def artifact(tmp_path):
+    folder = tmp_path / "scorer"
+    folder.mkdir()
+    (folder / "model.pkl").write_bytes(pickle.dumps([1, 2, 3]))
+    return folder
+
+
+def publish(sink, *words):
+    return run([*RUN, *map(str, words)], sink)
+
+
+def run(command, sink):
+    env = environment(NOWHERE, K_SINK=sink.url)
+    return subprocess.run(command, env=env, check=False, capture_output=True, text=True, timeout=60)
+
+
+def event(sink):
+    (arrived,) = sink.arrived
+    return read(*arrived)
+
+
+def refused(done, sink, why):
+    assert done.returncode == 2, done
+    assert why in done.stderr
+    assert "Traceback" not in done.stderr
+    assert sink.arrived == []
+
+
+def test_a_marked_artifact_is_published_at_once(sink, artifact):
+    (artifact / "_SUCCESS").touch()
+    done = publish(
+        sink, URI, "-n", "ml", "--path", artifact, "--written-by", "training", "--reason", "retrained",
+        "--strategy", "replace", "--id", "run-7", "--json",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    received = event(sink)
+    data = received.data
+    assert isinstance(data, ArtifactWritten)
+    assert (data.uri, data.namespace, data.size) == (URI, "ml", (artifact / "model.pkl").stat().st_size)
+    assert (data.complete, data.strategy) == (Completeness.SUCCESS_FILE, Strategy.REPLACE)
+    assert (data.written_by, data.reason, received.id) == ("training", "retrained", "run-7")
+    assert received.ref.subject == f"namespaces/ml/artifacts/{URI}"
+    assert received.expires_at is not None
+    said = json.loads(done.stdout)
+    assert (said["id"], said["data"]["digest"]) == ("run-7", data.digest)
+
+
+def test_the_same_content_has_the_same_digest_and_another_id(sink, artifact):
+    for _ in range(2):
+        assert publish(sink, URI, "-n", "ml", "--path", artifact, "--stable", "0s").returncode == 0
+    first, second = (read(*one) for one in sink.arrived)
+    assert first.data == second.data
+    assert first.id != second.id
+    assert first.data.complete is Completeness.DECLARED
+
+
+def test_it_waits_for_the_marker(sink, artifact):
+    def finish():
+        (artifact / "scaler.pkl").write_bytes(pickle.dumps("scaler"))
+        (artifact / "_SUCCESS").touch()
+
+    writer = threading.Timer(1.0, finish)
+    writer.start()
+    done = publish(sink, URI, "-n", "ml", "--path", artifact, "--success-file", "--wait", "30s")
+    writer.join()
+    assert done.returncode == 0, done.stderr
+    data = event(sink).data
+    assert data.complete is Completeness.SUCCESS_FILE
+    assert data.size == sum(one.stat().st_size for one in artifact.iterdir())
+
+
+def test_what_is_still_being_written_is_refused(sink, artifact):
+    stop = threading.Event()
+
+    def write():
+        with (artifact / "model.pkl").open("ab") as out:
+            while not stop.wait(0.05):
+                out.write(b"more")
+                out.flush()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        done = publish(sink, URI, "-n", "ml", "--path", artifact, "--stable", "1s", "--wait", "2s")
+    finally:
+        stop.set()
+        writer.join()
+    refused(done, sink, "still being written")
+
+
+def test_missing_empty_and_broken_artifacts_are_refused(sink, artifact):
+    model = artifact / "model.pkl"
+    to = (URI, "-n", "ml", "--stable", "0s", "--path")
+    refused(publish(sink, *to, artifact / "gone"), sink, "does not exist")
+    model.write_bytes(b"<html>a login page</html>")
+    refused(publish(sink, *to, artifact), sink, "model.pkl")
+    assert publish(sink, *to, artifact, "--no-format-check").returncode == 0
+    sink.arrived.clear()
+    model.write_bytes(b"")
+    refused(publish(sink, *to, artifact), sink, "empty")
+    model.unlink()
+    refused(publish(sink, *to, artifact), sink, "no file")
+
+
+@pytest.mark.parametrize("answer", [202, 422])
+def test_another_content_than_declared_is_published_to_be_refused_and_audited(sink, artifact, answer):
+    sink.answers = [(answer, {})]
+    wanted = f"sha256:{'0' * 64}"
+    done = publish(sink, URI, "-n", "ml", "--path", artifact, "--stable", "0s", "--digest", wanted, "--size", "5")
+    assert done.returncode == 1
+    assert wanted in done.stderr
+    assert "audited" in done.stderr
+    assert "not audited" not in done.stderr
+    with pytest.raises(Impossible, match="expected sha256:0"):
+        event(sink)
+    data = json.loads(sink.arrived[0][1])
+    assert (data["expected_digest"], data["expected_size"]) == (wanted, 5)
+    assert data["digest"] != wanted
+    assert data["size"] == (artifact / "model.pkl").stat().st_size
+
+
+def test_what_is_as_declared_is_published_at_once(sink, artifact):
+    (artifact / "_SUCCESS").touch()
+    publish(sink, URI, "-n", "ml", "--path", artifact)
+    found = event(sink).data
+    sink.arrived.clear()
+    (artifact / "_SUCCESS").unlink()
+    declared = ("--digest", found.digest, "--size", found.size)
+    assert publish(sink, URI, "-n", "ml", "--path", artifact, "--stable", "1h", *declared).returncode == 0
+    assert event(sink).data.complete is Completeness.DECLARED
+
+
+def test_without_a_path_the_sender_says_it_all(sink):
+    declared = ("--digest", "etag:37b51d194a75", "--size", "12")
+    assert publish(sink, "s3://bucket/fraud/", *declared).returncode == 0
+    data = event(sink).data
+    assert (data.uri, data.namespace, data.digest, data.size) == ("s3://bucket/fraud", None, "etag:37b51d194a75", 12)
+    assert data.complete is Completeness.DECLARED
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        ((URI, "-n", "ml"), "--digest and --size"),
+        ((URI, "-n", "ml", "--size", "5"), "--digest and --size"),
+        ((URI, "--path", "/tmp"), "--namespace"),
+        (("ftp://host/x", "--path", "/tmp"), "scheme"),
+        (("pvc://models/../x", "-n", "ml", "--path", "/tmp"), ".."),
+        ((URI, "-n", "Not A Namespace", "--path", "/tmp"), "namespace"),
+        ((URI, "-n", "ml", "--path", "/tmp", "--digest", "etag:1"), "sha256"),
+        ((URI, "-n", "ml", "--digest", "nonsense", "--size", "1"), "digest"),
+        ((URI, "-n", "ml", "--path", "/tmp", "--stable", "soon"), "--stable"),
+        ((URI, "-n", "ml", "--path", "/tmp", "--strategy", "maybe"), "strategy"),
+    ],
+)
+def test_wrong_usage_is_exit_2_and_publishes_nothing(sink, words, why):
+    refused(publish(sink, *words), sink, why)
+
+
+def test_nobody_there_is_exit_3_and_a_mismatch_then_says_that_it_is_not_audited(sink, artifact):
+    sink.answers = [(503, {"retry-after": "3600"})] * 2
+    to = (URI, "-n", "ml", "--path", artifact, "--stable", "0s")
+    assert publish(sink, *to).returncode == 3
+    done = publish(sink, *to, "--size", "5")
+    assert done.returncode == 1
+    assert "not audited" in done.stderr
+
+
+def test_it_needs_nothing_of_kubernetes_redis_or_a_server(sink, artifact):
+    """A pipeline's image has the base dependencies only."""
+    forbidden = ["kubernetes", "redis", "fastapi", "starlette", "functions_framework", "aiohttp", "yaml"]
+    code = f"import sys; sys.modules.update(dict.fromkeys({forbidden!r})); from events.cli.main import run; run()"
+    words = ["publish", "artifact", URI, "-n", "ml", "--path", str(artifact), "--stable", "0s"]
+    done = run([sys.executable, "-c", code, *words], sink)
+    assert done.returncode == 0, done.stderr
+    assert event(sink).data.uri == URI
+
+
+def test_publish_event_takes_it_as_any_other_event(sink):
+    words = [sys.executable, "-c", "from events.cli.main import run; run()", "publish", "event", "artifact.written"]
+    data = {"uri": URI, "namespace": "ml", "digest": f"sha256:{'a' * 64}", "size": 3}
+    assert run([*words, "--data", json.dumps(data)], sink).returncode == 0
+    assert event(sink).ref.subject == f"namespaces/ml/artifacts/{URI}"
+    sink.arrived.clear()
+    refused(run([*words, "--data", json.dumps(data), "--model", "ml/scorer"], sink), sink, "--model")
+
+
+def test_at_a_terminal_a_bar_shows_how_far_it_has_read(sink, artifact):
+    with (artifact / "weights.xyz").open("wb") as out:
+        out.truncate(300 * 1024**2)
+    screen, terminal = pty.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 120, 0, 0))
+    env = environment(NOWHERE, K_SINK=sink.url, TERM="xterm")
+    words = [*RUN, URI, "-n", "ml", "--path", str(artifact), "--stable", "0s"]
+    process = subprocess.Popen(words, env=env, stdout=subprocess.DEVNULL, stderr=terminal)
+    os.close(terminal)
+    shown = b""
+    with contextlib.suppress(OSError):  # a terminal whose other side is closed
+        while chunk := os.read(screen, 65536):
+            shown += chunk
+    os.close(screen)
+    assert process.wait(60) == 0
+    assert b"314.6 MB" in shown

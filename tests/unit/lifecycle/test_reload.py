@@ -1,0 +1,326 @@
+"""A reload: once per digest, few restarts for many writes, verified before it is told, and never a start."""
+
+from dataclasses import replace
+
+import pytest
+from builders import LIMITS, REF, a_pod, start, stop
+from reload_world import ONE, REF_OF_LLM, THREE, TWO, URI, ReloadWorld, answering, reload
+
+from events.artifact import Strategy
+from events.status import HoldKind, State
+from functions.lifecycle.companion import COMPANION_ANNOTATION, Companion
+from functions.lifecycle.errors import Code, Refused
+from functions.lifecycle.observation import DIGEST_ANNOTATION, Answered, Mode
+from functions.lifecycle.step import take_hint
+
+
+def running() -> ReloadWorld:
+    world = ReloadWorld()
+    world.settle()
+    world.facts.clear()
+    return world
+
+
+def test_it_restarts_once_and_is_told_when_the_new_pod_answers():
+    world = running()
+    assert world.command(reload(ONE)).changed
+    assert world.record.reason == "Reloading"
+    assert world.told() == []
+    world.settle()
+    assert (world.rolls, world.told()) == (1, ["reloaded"])
+    assert world.facts[0].fact.digest == ONE and world.facts[0].fact.seconds >= 0
+    assert (world.record.state, world.record.reason) == (State.RUNNING, None)
+    assert world.record.loaded.digest == ONE
+
+
+@pytest.mark.parametrize("deliveries", [2, 5])
+def test_the_same_digest_again_changes_nothing(deliveries):
+    world = running()
+    for number in range(deliveries):
+        world.command(reload(ONE, id=f"delivery-{number}"))
+        world.settle()
+    assert (world.rolls, world.told()) == (1, ["reloaded"])
+
+
+def test_digests_that_come_within_a_minute_end_in_one_more_reload_with_the_last():
+    world = running()
+    world.command(reload(ONE))
+    world.settle()
+    world.command(reload(TWO))
+    world.later(10)
+    world.command(reload(THREE))
+    world.settle()
+    assert world.rolls == 1
+    world.later(60)
+    world.settle()
+    assert world.rolls == 2
+    assert world.annotations[DIGEST_ANNOTATION] == THREE
+    assert [fact.fact.digest for fact in world.facts] == [ONE, THREE]
+
+
+def test_parts_of_an_artifact_are_waited_for():
+    world = running()
+    world.command(reload(ONE, settle=15))
+    world.later(10)
+    world.command(reload(TWO, settle=15))
+    world.settle()
+    assert world.rolls == 0
+    world.later(15)
+    world.settle()
+    assert (world.rolls, world.annotations[DIGEST_ANNOTATION]) == (1, TWO)
+
+
+def test_a_stopped_model_is_not_started_and_starts_with_the_new_artifact():
+    world = running()
+    world.command(stop())
+    world.settle()
+    assert world.command(reload(ONE)).changed
+    assert (world.record.state, world.record.reload) == (State.STOPPED, None)
+    world.settle()
+    assert (world.record.state, world.pods) == (State.STOPPED, [])
+    world.command(start())
+    world.settle()
+    assert [pod.digest for pod in world.pods] == [ONE]
+    assert world.record.state is State.RUNNING
+    assert world.command(reload(ONE, id="again")).changed is False
+
+
+def test_replacing_it_leaves_no_pod_before_the_new_one():
+    world = running()
+    world.command(reload(ONE, strategy=Strategy.REPLACE))
+    assert world.stop_wanted
+    assert Companion.parse(world.annotations[COMPANION_ANNOTATION]).holds[0].kind is HoldKind.ROTATION
+    while world.stop_wanted:
+        assert all(pod.digest is None for pod in world.pods)
+        world.settle()
+    world.settle()
+    assert [pod.digest for pod in world.pods] == [ONE]
+    assert world.told()[-1] == "reloaded"
+    assert world.record.state is State.RUNNING
+    assert COMPANION_ANNOTATION not in world.annotations
+
+
+def test_a_stop_in_the_middle_of_a_replacement_wins():
+    world = running()
+    world.command(reload(ONE, strategy=Strategy.REPLACE))
+    world.command(stop(id="mine"))
+    world.settle()
+    assert (world.record.state, world.record.holds[0].kind) == (State.STOPPED, HoldKind.USER)
+    assert world.record.holds[0].actor == "oncall"
+
+
+@pytest.mark.parametrize("strategy", list(Strategy))
+@pytest.mark.parametrize("moment", range(2, 7))
+def test_a_crash_before_any_step_neither_loses_nor_doubles_it(strategy, moment):
+    world = running()
+    command = reload(ONE, strategy=strategy)
+    world.command(command, crash_before=moment)
+    world.settle()
+    world.command(command)
+    world.settle()
+    world.settle()
+    assert [pod.digest for pod in world.pods] == [ONE]
+    assert world.told().count("reloaded") == 1
+    assert (world.record.state, world.record.reload) == (State.RUNNING, None)
+    reloaded = next(fact.fact for fact in world.facts if fact.fact.type.endswith("reloaded.v1"))
+    assert reloaded.actor == "training"
+
+
+def test_an_older_stop_that_comes_again_is_not_lost_to_a_reload():
+    world, request = running(), stop()
+    world.command(request, crash_before=2)
+    world.command(reload(ONE))
+    world.settle()
+    world.command(request)
+    world.settle()
+    assert world.record.state is State.STOPPED
+
+
+def test_a_server_that_crashes_with_it_leaves_the_old_pod_and_says_why():
+    world = running()
+    world.crashes = True
+    world.command(reload(ONE))
+    world.kserve()
+    world.hint()
+    assert world.told() == ["failed"]
+    failed = world.facts[0].fact
+    assert (failed.code, failed.during) == ("ModelLoadFailed", "reload")
+    assert "exit code 1" in failed.message and "publish artifact" in failed.next_action
+    assert world.record.state is State.RUNNING
+    assert sum(pod.ready for pod in world.pods) == 1
+
+
+def test_a_server_that_comes_up_without_it_is_an_error_with_the_way_back():
+    world = running()
+    world.loads = Answered.MISSING
+    world.command(reload(ONE))
+    world.settle()
+    assert (world.record.state, world.record.reason) == (State.ERROR, "ModelMissing")
+    assert URI in world.record.message and "publish artifact" in world.record.message
+    assert "failed" in world.told() and "reloaded" not in world.told()
+
+
+def test_a_model_in_error_for_its_artifact_is_starting_until_the_new_pod_answers():
+    world = running()
+    empty = replace(world.pods[0], answer=answering(Answered.MISSING))
+    world.pods = [empty]
+    world.later(30)
+    world.hint()
+    assert world.record.reason == "ModelMissing"
+    world.facts.clear()
+    world.command(reload(ONE))
+    world.pods = [empty, a_pod("new", ready=False, answer=None, digest=ONE)]
+    world.version += 1
+    world.hint()
+    assert (world.record.state, world.told()) == (State.STARTING, [])
+    world.settle()
+    assert (world.record.state, world.told()) == (State.RUNNING, ["started", "reloaded"])
+
+
+def test_the_same_digest_is_loaded_again_where_the_server_was_up_before_the_artifact():
+    world = running()
+    world.loads = Answered.MISSING
+    world.command(reload(ONE))
+    world.settle()
+    world.loads = Answered.LOADED
+    world.later(60)
+    world.command(reload(ONE, id="written-again"))
+    world.settle()
+    assert world.record.state is State.RUNNING
+    assert world.rolls == 2
+
+
+def test_a_model_that_lost_its_artifact_is_noticed_at_the_next_look():
+    world = running()
+    world.pods = [replace(world.pods[0], answer=answering(Answered.MISSING))]
+    world.later(30)
+    world.hint()
+    assert (world.record.state, world.record.reason) == (State.ERROR, "ModelMissing")
+
+
+def test_somebody_elses_digest_is_followed_too():
+    world = running()
+    world.annotations[DIGEST_ANNOTATION] = TWO
+    world.settle()
+    assert world.told() == ["reloaded"]
+    assert world.facts[0].fact.actor.startswith("external:")
+
+
+@pytest.mark.parametrize(
+    ("request_", "words"),
+    [
+        (reload(uri="pvc://models/other"), "does not load pvc://models/other; it loads pvc://models/scorer"),
+        (reload(uri="s3://models/scorer", namespace=None), "does not load s3://models/scorer"),
+        (reload(namespace="elsewhere"), "is in namespace elsewhere"),
+    ],
+)
+def test_what_is_not_its_artifact_is_refused_with_the_reason(request_, words):
+    world = running()
+    assert world.command(request_).status == 202
+    assert world.rolls == 0
+    assert world.facts[0].fact.code == Code.NOT_ITS_ARTIFACT
+    assert words in world.facts[0].fact.message
+    assert world.audit[-1].code == Code.NOT_ITS_ARTIFACT
+
+
+def test_over_rest_the_refusal_is_told():
+    refused = running().command(reload(uri="pvc://models/other", by_event=False))
+    assert isinstance(refused, Refused)
+    assert refused.code is Code.NOT_ITS_ARTIFACT
+
+
+@pytest.mark.parametrize("uri", ["pvc://models", "pvc://models/scorer/model.pkl"])
+def test_a_folder_above_and_a_file_inside_concern_it(uri):
+    world = running()
+    world.command(reload(ONE, uri=uri))
+    world.settle()
+    assert world.rolls == 1
+
+
+def test_its_subject_is_the_models():
+    world = running()
+    world.command(reload(ONE))
+    world.settle()
+    assert world.facts[0].ref == REF
+
+
+class LlmWorld(ReloadWorld):
+    """KServe hands no annotation on to an LLMInferenceService's pods; a pod that goes is made again."""
+
+    def look(self):
+        return replace(super().look(), ref=REF_OF_LLM)
+
+    def kserve(self):
+        self._touch()
+        if len(self.pods) < 2:
+            self.rolls += 1
+            self.pods = [*self.pods, a_pod(f"new-{self.rolls}", answer=answering(self.loads), ready_since=self.now)]
+
+
+def two_llm_pods():
+    world = LlmWorld(pods=[a_pod("old-1"), a_pod("old-2")])
+    world.run(take_hint(REF_OF_LLM, LIMITS))
+    world.facts.clear()
+    return world
+
+
+def settle_llm(world, times=6):
+    for _ in range(times):
+        world.kserve()
+        world.later(2)
+        world.run(take_hint(REF_OF_LLM, LIMITS))
+
+
+def test_an_llms_pods_are_replaced_one_at_a_time():
+    world = two_llm_pods()
+    assert world.command(reload(ONE, ref=REF_OF_LLM)).changed
+    assert world.deleted == ["old-1"]
+    world.run(take_hint(REF_OF_LLM, LIMITS))
+    assert world.deleted == ["old-1"], "the next goes only once its successor answers"
+    settle_llm(world)
+    assert world.deleted == ["old-1", "old-2"]
+    assert [pod.name for pod in world.pods] == ["new-1", "new-2"]
+    assert world.told() == ["reloaded"]
+
+
+def test_an_llms_second_pod_stays_where_the_first_comes_back_empty():
+    world = two_llm_pods()
+    world.loads = Answered.MISSING
+    world.command(reload(ONE, ref=REF_OF_LLM))
+    settle_llm(world)
+    assert world.deleted == ["old-1"]
+    assert world.told() == ["failed"]
+    assert world.record.state is State.RUNNING
+
+
+def test_a_single_llm_pod_is_not_taken_away_and_the_way_out_is_named():
+    world = LlmWorld(pods=[a_pod("only")])
+    refused = world.command(reload(ONE, ref=REF_OF_LLM, by_event=False))
+    assert (refused.code, world.deleted) == (Code.RELOAD_UNSUPPORTED, [])
+    assert "replace" in refused.next_action
+
+
+class KnativeWorld(ReloadWorld):
+    """The old revision's pods outlive the route to them."""
+
+    def look(self):
+        return replace(super().look(), mode=Mode.KNATIVE)
+
+    def kserve(self):
+        old = list(self.pods)
+        super().kserve()
+        if self.rolls:
+            self.pods = [*{pod.uid: pod for pod in (*old, *self.pods)}.values()]
+
+
+def test_in_knative_mode_the_old_revisions_pods_are_not_waited_for():
+    world = KnativeWorld()
+    world.hint()
+    world.facts.clear()
+    world.command(reload(ONE))
+    world.kserve()
+    world.hint()
+    assert world.told() == []
+    world.later(5)
+    world.hint()
+    assert (len(world.pods), world.told()) == (2, ["reloaded"])

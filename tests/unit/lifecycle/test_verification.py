@@ -1,0 +1,125 @@
+"""Running means that it answers: what KServe's Ready is worth, pod by pod."""
+
+from dataclasses import replace
+
+import pytest
+from builders import LIMITS, REF, a_pod, later, running
+
+from events.model import Kind
+from events.status import State
+from functions.lifecycle.derive import derive
+from functions.lifecycle.observation import Answer, Answered, Member, Mode, PodAnswer, Trouble
+from functions.lifecycle.observe import observe
+from functions.lifecycle.record import Record
+
+LOADED, MISSING, LOADING = Answered.LOADED, Answered.MISSING, Answered.LOADING
+SILENT, UNASKABLE = Answered.UNANSWERED, Answered.UNASKABLE
+
+
+def pods(*answers, **changes):
+    return tuple(
+        a_pod(f"pod-{number}", answer=what and PodAnswer(what, f"GET /v1/models/scorer: {what}"), **changes)
+        for number, what in enumerate(answers)
+    )
+
+
+def judged(*answers, after=60, known=None, **changes):
+    seen = running(*pods(*answers), observed_at=later(after), **changes)
+    verdict = derive(seen, known or Record(ref=REF), LIMITS)
+    return verdict.state, verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("answers", "expected"),
+    [
+        ([LOADED], (State.RUNNING, None)),
+        ([LOADED, LOADED], (State.RUNNING, None)),
+        ([LOADED, MISSING], (State.RUNNING, "Degraded")),
+        ([MISSING], (State.ERROR, "ModelMissing")),
+        ([MISSING, UNASKABLE], (State.RUNNING, "Unverified")),
+        ([LOADING], (State.STARTING, "Verifying")),
+        ([LOADING, MISSING], (State.STARTING, "Verifying")),
+        ([UNASKABLE], (State.RUNNING, "Unverified")),
+        ([None], (State.STARTING, "Verifying")),
+    ],
+)
+def test_what_the_pods_say_decides(answers, expected):
+    assert judged(*answers) == expected
+
+
+def test_a_server_that_is_just_up_gets_a_moment():
+    assert judged(MISSING, after=4) == (State.STARTING, "Verifying")
+    assert judged(MISSING, after=5) == (State.ERROR, "ModelMissing")
+
+
+def test_the_message_says_what_is_missing_and_what_will_heal_it():
+    seen = running(*pods(MISSING), observed_at=later(60), artifacts=("pvc://models/scorer",))
+    message = derive(seen, Record(ref=REF), LIMITS).message
+    assert "pod-0: GET /v1/models/scorer: missing" in message
+    assert "pvc://models/scorer" in message and "modelswitch publish artifact" in message
+
+
+def test_a_look_that_asked_nobody_keeps_a_running_model_running():
+    assert judged(None, known=Record(ref=REF, state=State.RUNNING)) == (State.RUNNING, None)
+
+
+def test_a_server_that_answered_before_may_be_busy_for_a_minute():
+    record = observe(Record(ref=REF, uid="model-1", state=State.RUNNING), running(*pods(SILENT)), LIMITS).record
+    assert (record.state, record.reason) == (State.RUNNING, "Unverified")
+    for seconds, expected in ((30, State.RUNNING), (61, State.ERROR)):
+        record = observe(record, running(*pods(SILENT), observed_at=later(seconds)), LIMITS).record
+        assert record.state is expected
+    assert record.reason == "ModelNotAnswering"
+    back = observe(record, running(*pods(LOADED), observed_at=later(70)), LIMITS).record
+    assert (back.state, back.unanswered_since) == (State.RUNNING, None)
+
+
+def test_a_server_that_never_answered_gets_ten_seconds():
+    record = Record(ref=REF, uid="model-1", state=State.STARTING)
+    for seconds, expected in ((0, State.STARTING), (9, State.STARTING), (11, State.ERROR)):
+        record = observe(record, running(*pods(SILENT), observed_at=later(seconds)), LIMITS).record
+        assert record.state is expected
+
+
+def test_transformers_and_workers_are_not_asked_for_a_model():
+    transformer = a_pod("transformer", serves=False, answer=None)
+    seen = running(*pods(LOADED), transformer)
+    assert derive(seen, Record(ref=REF), LIMITS).state is State.RUNNING
+    alone = derive(running(transformer), Record(ref=REF), LIMITS)
+    assert (alone.state, alone.reason) == (State.RUNNING, "Unverified")
+
+
+def test_knatives_old_revision_answers_while_the_new_one_does_not_come_up():
+    crashing = a_pod("new", ready=False, answer=None, trouble=Trouble("CrashLoopBackOff", "keeps ending"))
+    seen = running(*pods(LOADED), crashing, ready=Answer.UNKNOWN, routed=True, mode=Mode.KNATIVE)
+    known = Record(ref=REF, state=State.RUNNING)
+    verdict = derive(seen, known, LIMITS)
+    assert (verdict.state, verdict.reason) == (State.RUNNING, "Degraded")
+    assert derive(replace(seen, routed=False), known, LIMITS).state is State.ERROR
+    assert derive(seen, Record(ref=REF, state=State.STARTING), LIMITS).state is State.ERROR
+
+
+def test_a_knative_model_whose_pod_is_ready_but_empty_is_not_waking():
+    assert judged(LOADING, mode=Mode.KNATIVE) == (State.STARTING, "Verifying")
+
+
+@pytest.mark.parametrize(
+    ("states", "expected"),
+    [
+        ([State.RUNNING, State.RUNNING], (State.RUNNING, None)),
+        ([State.RUNNING, State.STARTING], (State.STARTING, "Verifying")),
+        ([State.RUNNING, State.STOPPED], (State.ERROR, "MemberNotRunning")),
+        ([State.ERROR, State.STARTING], (State.ERROR, "MemberNotRunning")),
+        ([], (State.RUNNING, None)),
+    ],
+)
+def test_a_graph_runs_when_its_router_and_its_members_do(states, expected):
+    ref = REF.model_copy(update={"kind": Kind.INFERENCE_GRAPH})
+    members = tuple(
+        Member(REF.model_copy(update={"name": f"member-{number}"}), state) for number, state in enumerate(states)
+    )
+    seen = running(a_pod("router", serves=False, answer=None), ref=ref, members=members)
+    verdict = derive(seen, Record(ref=ref), LIMITS)
+    assert (verdict.state, verdict.reason) == expected
+    if verdict.reason == "MemberNotRunning":
+        assert "member-" in verdict.message
