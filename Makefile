@@ -56,6 +56,6 @@ lock: setup ## pin requirements/*.txt anew from pyproject.toml (needs uv)
 	@uv pip compile -q --python-version 3.11 --no-header --generate-hashes --extra functions pyproject.toml \
 	  -c <(sed -n 's/^\([a-z].*==[^ ]*\).*/\1/p' requirements/all.txt) -o requirements/functions.txt
 
-include knative/targets.mk tests/faults/targets.mk tests/bench/targets.mk
+include knative/targets.mk tests/faults/targets.mk tests/bench/targets.mk tests/browser/targets.mk
 
 .PHONY: help setup run test check e2e generate format lock

@@ -11,12 +11,16 @@ from starlette.middleware import Middleware
 from starlette.staticfiles import StaticFiles
 
 from functions.adapters.identity import Access, ClusterAccess, EveryoneHere
-from functions.api import bulk, commands, health, pages, problems, reading, stream
+from functions.api import bulk, commands, health, problems, reading, stream
 from functions.api.broadcast import Broadcast
 from functions.api.context import Api, Outbox
 from functions.api.contract import PROBLEM_SCHEMA
 from functions.api.guard import Guard
 from functions.api.meters import Meters
+from functions.api.overview import Overview
+from functions.api.pages import audit, capacity, live, model, models, plan, reference, sign_in
+from functions.api.pages.frame import STATIC
+from functions.api.pages.kserve_word import Words
 from functions.composition import Parts
 from functions.settings import Settings
 
@@ -25,6 +29,7 @@ DESCRIPTION = (
     "next_action. Where AUTH=token, send the header Authorization: Bearer TOKEN: the cluster's RBAC decides (patch on the "
     "resource for stop and start, get for one model, list for many)."
 )
+_PAGES = (models, model, plan, capacity, audit, live, sign_in, reference)
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -34,9 +39,12 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         parts = await Parts.connect(settings)
-        api = Api(parts, _access(parts), Outbox(parts.sink), Broadcast(parts.store), meters)
+        overview = Overview(parts.store)
+        api = Api(parts, _access(parts), Outbox(parts.sink), Broadcast(parts.store), meters, overview)
         app.state.api = api
-        beside = [asyncio.create_task(api.outbox.run()), asyncio.create_task(api.broadcast.run())]
+        app.state.words = Words(api)
+        always = (api.outbox.run(), api.broadcast.run(), overview.keep_warm())
+        beside = [asyncio.create_task(task) for task in always]
         try:
             yield
         finally:
@@ -57,9 +65,9 @@ def create_app(settings: Settings) -> FastAPI:
         middleware=[Middleware(Guard, meters=meters, local_only=settings.auth == "none")],
     )
     problems.install(app)
-    for part in (commands, bulk, reading, stream, health, pages):
+    for part in (commands, bulk, reading, stream, health, *_PAGES):
         app.include_router(part.router)
-    app.mount("/static", StaticFiles(directory=pages.STATIC), name="static")
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign] # FastAPI's documented way to extend it
     return app
 

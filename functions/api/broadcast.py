@@ -4,6 +4,7 @@ import asyncio
 import json
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from events.model import ModelRef
@@ -25,7 +26,7 @@ class News:
     status: ModelStatus | None = None
     change: dict[str, Any] | None = None
 
-    @property
+    @cached_property
     def data(self) -> str:
         if self.ref is None:
             return json.dumps({"message": "History was lost in between. Load the list again."})

@@ -11,9 +11,12 @@ from functions.adapters.identity import Access, User
 from functions.adapters.sink import Sink
 from functions.api.broadcast import Broadcast
 from functions.api.meters import Meters
+from functions.api.overview import Overview
 from functions.composition import Parts
 from functions.lifecycle.errors import StepError
 from functions.logs import logger
+
+TOKEN_COOKIE = "modelswitch-token"  # noqa: S105 - its name
 
 
 class Outbox:
@@ -48,6 +51,7 @@ class Api:
     outbox: Outbox
     broadcast: Broadcast
     meters: Meters
+    overview: Overview
 
 
 def of_request(request: Request) -> Api:
@@ -55,8 +59,13 @@ def of_request(request: Request) -> Api:
 
 
 async def authenticate(request: Request) -> User:
-    """Runs before anything else is looked at: without a token nobody learns what a valid request is."""
-    return await of_request(request).access.authenticate(request.headers.get("authorization"))
+    """Runs before anything else is looked at: without a token nobody learns what a valid request is.
+
+    The header that a proxy or a program sends counts first; the cookie is there for whoever pasted a token instead.
+    """
+    header = request.headers.get("authorization")
+    cookie = request.cookies.get(TOKEN_COOKIE)
+    return await of_request(request).access.authenticate(header or (f"Bearer {cookie}" if cookie else None))
 
 
 _bearer = HTTPBearer(auto_error=False, description="A Kubernetes token; not needed where AUTH=none.")

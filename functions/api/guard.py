@@ -1,7 +1,8 @@
 """Around every request: a log line, a count, headers for browsers, and no answer without a reason.
 
-Where nobody is asked for a token (AUTH=none), a web page must not be able to act through somebody's browser: the Host
-must be this machine's (DNS rebinding), and whatever changes something must not come from another site.
+A web page of another site must not be able to act through somebody's browser. Where nobody is asked for a token
+(AUTH=none), the Host must be this machine's (DNS rebinding). Where a browser keeps a token in a cookie, whatever changes
+something must say that it comes from this very site: by Sec-Fetch-Site, or by Origin from a browser too old for that.
 """
 
 import time
@@ -10,6 +11,7 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from functions.api.context import TOKEN_COOKIE
 from functions.api.meters import Meters
 from functions.api.problems import response
 from functions.lifecycle.errors import Code
@@ -19,7 +21,7 @@ _READING = {"GET", "HEAD", "OPTIONS"}
 _METHODS = _READING | {"POST", "PUT", "PATCH", "DELETE"}
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -101,10 +103,13 @@ def refusal(method: str, headers: Headers, *, local_only: bool) -> tuple[str, st
         )
     if method in _READING:
         return None
-    site = headers.get("sec-fetch-site", "none")
+    site = headers.get("sec-fetch-site")
     origin = headers.get("origin")
-    foreign = local_only and origin is not None and urlsplit(_plain(origin)).netloc != headers.get("host", "")
-    if site not in {"same-origin", "none"} or (foreign and site != "same-origin"):
+    own = origin is not None and urlsplit(_plain(origin)).netloc == headers.get("host", "")
+    foreign = origin is not None and not own and site != "same-origin"
+    by_cookie = TOKEN_COOKIE in headers.get("cookie", "") and "authorization" not in headers
+    unproven = by_cookie and site != "same-origin" and not own
+    if site not in {"same-origin", "none", None} or (foreign and local_only) or unproven:
         return ("a page of another site asked for this", "Use this dashboard, the command line, or curl.")
     return None
 

@@ -26,7 +26,7 @@ def test_every_link_leads_to_a_file(page):
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_make_target_that_is_named_exists(page):
-    included = ["knative/targets.mk", "tests/faults/targets.mk", "tests/bench/targets.mk"]
+    included = ["knative/targets.mk", "tests/faults/targets.mk", "tests/bench/targets.mk", "tests/browser/targets.mk"]
     makefiles = "".join((ROOT / name).read_text() for name in ["Makefile", *included])
     targets = set(re.findall(r"^([a-z0-9-]+):", makefiles, re.MULTILINE))
     named = set(re.findall(r"(?:^    |`)make ([a-z0-9-]+)", page.read_text(), re.MULTILINE))

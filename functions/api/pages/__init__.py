@@ -1,0 +1,1 @@
+"""What people look at, rendered here: no build step, no inline script, nothing from elsewhere."""

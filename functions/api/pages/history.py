@@ -1,0 +1,151 @@
+"""What happened to a model, step by step, and what its starts took: from the audit, as far back as that is kept."""
+
+from collections import defaultdict
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from statistics import median
+
+from events.model import ModelRef
+from functions.api.context import Api
+from functions.lifecycle.effects import AuditEntry
+from functions.lifecycle.reasons import advice
+
+PAGE = 500
+DEPTH = 10_000
+_TAKEN_INTO_ACCOUNT = 10
+
+
+@dataclass(frozen=True)
+class Step:
+    """One line of a timeline. `took`: seconds in the state that ended here, where its beginning is known too."""
+
+    time: datetime
+    title: str
+    who: str
+    outside: bool
+    state: str | None
+    reason: str | None
+    message: str | None
+    code: str | None
+    source: str | None
+    event_id: str | None
+    took: float | None
+    bad: bool
+
+
+@dataclass(frozen=True)
+class Failure:
+    """The latest occurrence of one kind of error, with what to do about it."""
+
+    time: datetime
+    reason: str
+    message: str
+    next_action: str | None
+    times: int
+
+
+@dataclass(frozen=True)
+class Starts:
+    """What starts took, in seconds, the latest first. `expected`: the median of the last ten."""
+
+    seconds: tuple[float, ...]
+
+    @property
+    def expected(self) -> float | None:
+        return median(self.seconds[:_TAKEN_INTO_ACCOUNT]) if self.seconds else None
+
+
+async def read_histories(api: Api, refs: Collection[ModelRef], depth: int = DEPTH) -> dict[ModelRef, list[AuditEntry]]:
+    """Of each its entries, newest first, out of the last `depth` entries of all."""
+    found: dict[ModelRef, list[AuditEntry]] = defaultdict(list)
+    wanted, before = frozenset(refs), ""
+    for _ in range(depth // PAGE):
+        changes = await api.parts.store.newest(before, PAGE)
+        for change in changes:
+            if change.audit.ref in wanted and change.audit.ref:
+                found[change.audit.ref].append(change.audit)
+        if len(changes) < PAGE:
+            break
+        before = changes[-1].entry
+    return found
+
+
+def timeline(entries: list[AuditEntry]) -> list[Step]:
+    """`entries` newest first, as the result."""
+    began: datetime | None = None
+    steps: list[Step] = []
+    for entry in reversed(entries):
+        moved = entry.action in {"state", "adopted", "stop", "start"} and not entry.code and entry.state is not None
+        took = (entry.time - began).total_seconds() if began and entry.previous not in {None, entry.state} else None
+        steps.append(_step(entry, took))
+        if moved and (entry.changed or entry.previous != entry.state):
+            began = entry.time
+    return steps[::-1]
+
+
+def _step(entry: AuditEntry, took: float | None) -> Step:
+    return Step(
+        time=entry.time,
+        title=title_of(entry),
+        who=entry.actor.removeprefix("external:"),
+        outside=entry.actor.startswith("external:"),
+        state=entry.state,
+        reason=entry.reason,
+        message=entry.message,
+        code=entry.code,
+        source=entry.source,
+        event_id=entry.event_id,
+        took=took,
+        bad=bool(entry.code) or entry.state == "error" or entry.action == "dead-letter",
+    )
+
+
+def title_of(entry: AuditEntry) -> str:
+    """What happened, in a few words."""
+    if entry.action == "dead-letter":
+        return "An event could not be delivered"
+    if entry.code:
+        return f"{entry.action.capitalize()} refused"
+    match entry.action:
+        case "adopted":
+            return f"First seen: {entry.state}"
+        case "state":
+            return f"Still {entry.state}" if entry.previous == entry.state else f"Now {entry.state}"
+        case "deleted":
+            return "Deleted"
+        case _ if entry.changed:
+            place = " from outside" if entry.actor.startswith("external:") else ""
+            return f"{entry.action.capitalize()} accepted" if not place else f"{entry.action.capitalize()}{place}"
+        case _:
+            return f"{entry.action.capitalize()} asked for; nothing to do"
+
+
+def starts_of(entries: list[AuditEntry]) -> Starts:
+    """From the acceptance of a start to the model's first answer as running."""
+    found: list[float] = []
+    began: datetime | None = None
+    for entry in reversed(entries):
+        if entry.action == "start" and entry.changed and not entry.code:
+            began = entry.time
+        elif entry.action == "stop" and entry.changed:
+            began = None
+        elif entry.action == "state" and entry.state == "running" and began:
+            found.append((entry.time - began).total_seconds())
+            began = None
+    return Starts(tuple(found[::-1]))
+
+
+def failures_of(entries: list[AuditEntry], most: int = 5) -> list[Failure]:
+    """Each kind of error once, the latest first."""
+    found: dict[str, Failure] = {}
+    for entry in entries:
+        reason = entry.code or (entry.reason if entry.state == "error" else None)
+        if reason is None:
+            continue
+        known = found.get(reason)
+        if known:
+            found[reason] = Failure(known.time, reason, known.message, known.next_action, known.times + 1)
+        else:
+            found[reason] = Failure(entry.time, reason, entry.message or "", advice(reason), 1)
+    return list(found.values())[:most]

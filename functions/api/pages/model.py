@@ -1,0 +1,79 @@
+"""GET /models/NAMESPACE/KIND/NAME: everything about one model that somebody on call asks for."""
+
+import asyncio
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse
+
+from events.model import ModelRef
+from events.status import ModelStatus
+from functions.adapters.cluster import Missing
+from functions.adapters.identity import User
+from functions.api.context import Api, TheApi
+from functions.api.naming import make_ref, parse_kind, permitted
+from functions.api.pages.frame import page, shown
+from functions.api.pages.graphs import graphs_using
+from functions.api.pages.history import failures_of, read_histories, starts_of, timeline
+from functions.api.pages.kserve_word import Words, differs
+from functions.api.pages.models import may_patch_each
+from functions.api.pages.pods import PodView, pods_of
+from functions.api.pages.rows import held_by, row_of
+from functions.api.pages.spelled import spelled
+from functions.api.steps import look
+from functions.lifecycle.errors import StepError
+from functions.lifecycle.reasons import advice
+
+router = APIRouter(include_in_schema=False)
+TIMELINE_STEPS = 100
+
+
+@router.get("/models/{namespace}/{kind}/{name}")
+async def model(api: TheApi, request: Request, namespace: str, kind: str, name: str) -> HTMLResponse:
+    """Looks at the cluster now, as the status over REST does."""
+
+    async def make(user: User) -> HTMLResponse:
+        ref = await permitted(api, user, make_ref(namespace, name, parse_kind(kind)), "get")
+        status = await look(api, ref)
+        words: Words = request.app.state.words
+        return page(request, "model.html", 200, user, **await _content(api, user, status, words))
+
+    return await shown(request, make)
+
+
+async def _content(api: Api, user: User, status: ModelStatus, words: Words) -> dict[str, Any]:
+    ref = ModelRef(namespace=status.namespace, name=status.name, kind=status.kind)
+    [record] = await api.parts.store.records([ref])
+    version = record.version if record else 0
+    pods, histories, graphs, word, [(_, right)] = await asyncio.gather(
+        _pods(api, ref),
+        read_histories(api, [ref]),
+        graphs_using(api, user, [ref]),
+        words.of(ref, version),
+        may_patch_each(api, user, [status]),
+    )
+    entries = histories.get(ref, [])
+    settings = api.parts.settings
+    return {
+        "model": status,
+        "row": row_of(status, may_patch=right),
+        "pods": pods,
+        "steps": timeline(entries)[:TIMELINE_STEPS],
+        "all_steps": len(entries),
+        "starts": starts_of(entries),
+        "failures": failures_of(entries),
+        "holds": [held_by(hold) for hold in status.holds],
+        "graphs": (graphs or {}).get((ref.namespace, ref.name), []),
+        "kserve": word,
+        "kserve_differs": word != "Unknown" and differs(status.state, word),
+        "next_action": advice(status.reason),
+        "commands": {verb: spelled(verb, ref, settings) for verb in ("stop", "start")},
+    }
+
+
+async def _pods(api: Api, ref: ModelRef) -> list[PodView] | None:
+    """None where the cluster does not say."""
+    try:
+        return await pods_of(api, ref)
+    except (StepError, Missing):
+        return None

@@ -1,0 +1,68 @@
+"""What namespaces are allowed, and what models wait for: read from the cluster, of every namespace at once."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from decimal import Decimal
+
+from functions.adapters.kserve.pods import is_gpu, read_pod
+from functions.adapters.kserve.resources import owner_of
+from functions.api.context import Api
+from functions.api.sight import Sight
+from functions.lifecycle.quantity import parse_quantity
+
+_MEMORY = ("requests.memory", "memory")
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """The tightest quota of a namespace, by amount. None: nothing limits it. Memory in bytes."""
+
+    gpus: int | None = None
+    memory: int | None = None
+
+
+@dataclass(frozen=True)
+class Waiting:
+    pods: int = 0
+    gpus: int = 0
+    memory: int = 0
+
+
+async def allowed_by_namespace(api: Api) -> dict[str, Allowed]:
+    """Quotas with scopes are for some pods only and are left out. Raises as Cluster.list_all."""
+    found: dict[str, list[Allowed]] = defaultdict(list)
+    for quota in await api.parts.cluster.list_all("/api/v1/resourcequotas"):
+        spec = quota.get("spec") or {}
+        if not (spec.get("scopes") or spec.get("scopeSelector")):
+            found[quota["metadata"]["namespace"]].append(_read(spec.get("hard") or {}))
+    return {
+        namespace: Allowed(
+            min((one.gpus for one in all_of_it if one.gpus is not None), default=None),
+            min((one.memory for one in all_of_it if one.memory is not None), default=None),
+        )
+        for namespace, all_of_it in found.items()
+    }
+
+
+def _read(hard: dict[str, str]) -> Allowed:
+    gpus = [parse_quantity(amount) for name, amount in hard.items() if is_gpu(name.removeprefix("requests."))]
+    memory = [parse_quantity(hard[name]) for name in _MEMORY if name in hard]
+    return Allowed(_whole(gpus), _whole(memory))
+
+
+def _whole(amounts: list[Decimal]) -> int | None:
+    return int(min(amounts)) if amounts else None
+
+
+async def waiting_by_namespace(api: Api, sight: Sight) -> dict[str, Waiting]:
+    """Pods of visible models that no node has room for yet. Raises as Cluster.list_all."""
+    found: dict[str, Waiting] = defaultdict(Waiting)
+    for item in await api.parts.cluster.list_all("/api/v1/pods", fieldSelector="status.phase=Pending"):
+        namespace = item["metadata"]["namespace"]
+        ref = owner_of(item["metadata"].get("labels") or {}, namespace)
+        pod = read_pod(item)
+        if ref is None or not sight.sees(ref) or pod.node or pod.deleting:
+            continue
+        before = found[namespace]
+        found[namespace] = Waiting(before.pods + 1, before.gpus + pod.gpus, before.memory + pod.memory)
+    return found

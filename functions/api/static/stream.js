@@ -1,0 +1,49 @@
+// The one connection to /live: what arrives becomes an event on the document, and a lost connection mends itself.
+const RETRY_MS = 2000;
+const SILENT_MS = 40000; // the server says something at least every 15 s
+
+let source;
+let last = document.body.dataset.position; // so that nothing is missed between the page and its stream
+let silence;
+
+const tell = (name, detail) => document.dispatchEvent(new CustomEvent(name, { detail }));
+
+function heard() {
+  clearTimeout(silence);
+  silence = setTimeout(again, SILENT_MS);
+}
+
+function again() {
+  source?.close();
+  tell("link", "lost");
+  setTimeout(follow, RETRY_MS);
+}
+
+async function refused() {
+  // The browser gives up for good where the answer was no stream: find out why, then try anew.
+  source.close();
+  try {
+    const answer = await fetch("/live", { method: "GET", headers: { "Last-Event-ID": "x" } });
+    if (answer.status === 401) return tell("link", "signed-out");
+  } catch { /* away: try again below */ }
+  setTimeout(follow, RETRY_MS);
+}
+
+export function follow() {
+  source = new EventSource(`/live?after=${last}`);
+  source.onopen = () => { heard(); tell("link", "live"); };
+  source.onerror = () => {
+    tell("link", "lost");
+    if (source.readyState === EventSource.CLOSED) refused();
+  };
+  for (const name of ["row", "deleted", "totals", "reset"]) {
+    source.addEventListener(name, (event) => {
+      heard();
+      last = event.lastEventId || last;
+      tell(name === "row" ? "model-changed" : name, JSON.parse(event.data));
+    });
+  }
+}
+
+window.addEventListener("pagehide", () => source?.close());
+window.addEventListener("pageshow", (event) => { if (event.persisted) { follow(); tell("missed"); } });

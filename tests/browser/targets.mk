@@ -1,0 +1,8 @@
+# The dashboard in a real Chromium; the Makefile includes this file.
+browser: setup ## click through the dashboard in a real Chromium at three widths (Debian: apt-get install chromium)
+	@$(PY) -m pytest -q tests/browser
+
+screenshots: setup ## write docs/images/*.png anew from the running product
+	@$(PY) tests/browser/screenshots.py
+
+.PHONY: browser screenshots
