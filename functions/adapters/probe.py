@@ -76,6 +76,8 @@ class DirectLine:
         return await self._request("POST", server, path, body, seconds)
 
     async def _request(self, method: str, server: Server, path: str, body: Any, seconds: float) -> Reply:
+        if not server.address:
+            raise Unreached(f"{server.pod} has no address")
         host = f"[{server.address}]" if ":" in server.address else server.address
         url = f"{'https' if server.tls else 'http'}://{host}:{server.port}{path}"
         limit = aiohttp.ClientTimeout(total=seconds, sock_connect=CONNECT_SECONDS)

@@ -33,11 +33,22 @@ class Scene:
 
     @property
     def elapsed(self) -> timedelta:
-        if self.seen.stop_wanted:
-            begun = self.record.stop.since if self.record.stop else None
-        else:
-            begun = self.record.start.since if self.record.start else self.seen.ready_changed
+        begun = self._stop_began if self.seen.stop_wanted else self._start_began
         return self.seen.observed_at - (begun or self.seen.observed_at)
+
+    @property
+    def _stop_began(self) -> datetime | None:
+        return self.record.stop.since if self.record.stop else None
+
+    @property
+    def _start_began(self) -> datetime | None:
+        """The start or the reload that was asked for; else the youngest pod, or what KServe said last."""
+        if self.record.start:
+            return self.record.start.since
+        if self.record.reload:
+            return self.record.reload.run.since
+        ready = [pod.ready_since for pod in self.up if pod.ready and pod.ready_since]
+        return max(ready, default=self.seen.ready_changed)
 
     @property
     def up(self) -> tuple[Pod, ...]:

@@ -40,7 +40,7 @@ class Verification:
 
 
 def verify(seen: Observation, record: Record, ready: Sequence[Pod]) -> Verification:
-    """From the ready pods of one look. A look that asked nobody keeps what was known of a running model."""
+    """From the ready pods of one look. A look that asked nobody, or got no answer in time, keeps what was known."""
     if seen.ref.kind is Kind.INFERENCE_GRAPH:
         return _members(seen)
     servers = [pod for pod in ready if pod.serves]
@@ -48,8 +48,8 @@ def verify(seen: Observation, record: Record, ready: Sequence[Pod]) -> Verificat
         return Verification(Verified.UNASKABLE, "no container of its pods is known to serve a model")
     asked = [pod for pod in servers if pod.answer]
     if not asked:
-        was_up = record.state is State.RUNNING
-        return Verification(Verified.YES if was_up else Verified.NOT_YET, "its pods were not asked yet")
+        verdict = {State.RUNNING: Verified.YES, None: Verified.UNASKABLE}.get(record.state, Verified.NOT_YET)
+        return Verification(verdict, "its pods were not asked yet")
     for what, verdict in _ORDER:
         pod = next((pod for pod in asked if pod.answer and pod.answer.what is what), None)
         if pod and pod.answer:
@@ -74,7 +74,7 @@ def _timely(verdict: Verified, pod: Pod, seen: Observation, record: Record) -> V
         return Verified.NOT_YET
     if verdict is Verified.UNANSWERED:
         silent_for = seen.observed_at - (record.unanswered_since or seen.observed_at)
-        if record.state is State.RUNNING:
+        if record.state in {State.RUNNING, None}:
             return verdict if silent_for > BUSY_AT_MOST else Verified.UNASKABLE
         return verdict if silent_for > UNANSWERED_AT_MOST else Verified.NOT_YET
     return verdict

@@ -94,7 +94,7 @@ class Model:
             case Kind.LLM_INFERENCE_SERVICE:
                 return {"model": {"uri": "hf://facebook/opt-125m", "name": self.ref.name}}
             case Kind.INFERENCE_GRAPH:
-                steps = [{"name": "first", "serviceName": "some"}]
+                steps = [{"name": "first", "serviceUrl": "http://elsewhere.example.com"}]
                 return {"nodes": {"root": {"routerType": "Sequence", "steps": steps}}}
 
     def _companion(self) -> Companion:

@@ -34,6 +34,7 @@ from functions.lifecycle.observation import (
 from functions.lifecycle.record import Record
 
 EVENTS_LABEL = "modelswitch.dev/events"
+_MEMBERS_AT_ONCE = 16
 _NAMES_AT_ONCE = 100  # in one label selector, so that the URL stays below 8 KiB
 
 
@@ -73,7 +74,7 @@ class Lookout:
             seen = read_observation(ref, model, listed, self._clock())
         if ask.verb != "stop":
             answers = await self._probe.ask(list(servers_of(model, seen, listed)))
-            seen = replace(with_answers(seen, answers), members=await self._members(model))
+            seen = replace(with_answers(seen, answers), members=(await self._members(model))[0])
         return replace(
             seen,
             events_allowed=allowed,
@@ -167,17 +168,27 @@ class Lookout:
         looks = {ref: read_observation(ref, model, lists[ref], now) for ref, model in models.items()}
         servers = [server for ref, model in models.items() for server in servers_of(model, looks[ref], lists[ref])]
         answers = await self._probe.ask(servers)
-        members = await asyncio.gather(*(self._members(model) for model in models.values()))
+        members = await self._members(*models.values())
         return [
             replace(with_answers(seen, answers), members=found)
             for seen, found in zip(looks.values(), members, strict=True)
         ]
 
-    async def _members(self, model: Model) -> tuple[Member, ...]:
-        """The models of this namespace that a graph sends requests to; what it reaches by URL is not ours to ask."""
-        refs = members_of(model)
-        looks = await asyncio.gather(*(self.look(Look(ref)) for ref in refs))
-        return tuple(_member(seen) for seen in looks)
+    async def _members(self, *models: Model) -> list[tuple[Member, ...]]:
+        """For each, the models of its namespace that it sends requests to, looked at once however many graphs share one.
+
+        What a graph reaches by URL is not ours to ask.
+        """
+        turns = asyncio.Semaphore(_MEMBERS_AT_ONCE)
+
+        async def look(ref: ModelRef) -> Member:
+            async with turns:
+                return _member(await self.look(Look(ref)))
+
+        named = [members_of(model) for model in models]
+        refs = list(dict.fromkeys(ref for members in named for ref in members))
+        found = dict(zip(refs, await asyncio.gather(*map(look, refs)), strict=True))
+        return [tuple(found[ref] for ref in members) for members in named]
 
     async def _pods_by_model(
         self, kind: Kind, namespace: str | None, names: Iterable[str] = ()

@@ -32,7 +32,7 @@ class Protocol(StrEnum):
 class Server:
     """One pod's model server. `names` are what the model may be called; `protocols` in the order in which to ask.
 
-    `told`: the server was told the name; one that was not may call its model as it likes.
+    `address` is "" where the pod has none. `told`: the server was told the name; one that was not may call its model as it likes.
     """
 
     pod_uid: str
@@ -55,17 +55,16 @@ def holds_model(kind: Kind, item: Json) -> bool:
 
 
 def server_of(model: Model, item: Json) -> Server | None:
-    """None where the pod holds no model, or has no address yet."""
-    address = (item.get("status") or {}).get("podIP")
+    """None where the pod holds no model."""
     container = _container(model.kind, item)
-    if not address or container is None or not holds_model(model.kind, item):
+    if container is None or not holds_model(model.kind, item):
         return None
     told = list(_named(container))
     return Server(
         pod_uid=item["metadata"]["uid"],
         pod=item["metadata"]["name"],
         namespace=item["metadata"]["namespace"],
-        address=address,
+        address=(item.get("status") or {}).get("podIP") or "",
         port=_port(model.kind, container),
         tls=_speaks_tls(container),
         names=tuple(dict.fromkeys([*told, *_declared(model)])),

@@ -7,12 +7,28 @@ from hypothesis import strategies as st
 
 from fuzz.judge import REFUSED_BY_SERVER, Answer, Findings, faults
 from fuzz.rig import FUNCTIONS, SECRETS, TOKEN_SECRET, Rig
-from fuzz.strategies import PING, RESOURCE, START, STOP, Sent, events
+from fuzz.strategies import PING, RELOAD, RESOURCE, START, STOP, WRITTEN, Sent, events
 from fuzz.wire import Line
 
 ALLOWED = {202, 400, 405, 413, 422}
-SHARES = {"stop": 0.35, "start": 0.25, "pod_status": 0.25, "dead_letter": 0.12, "tick": 0.03}
-_TYPES = {"stop": STOP, "start": START, "pod_status": RESOURCE, "tick": PING, "dead_letter": None}
+SHARES = {
+    "stop": 0.25,
+    "start": 0.15,
+    "reload": 0.15,
+    "artifact_written": 0.15,
+    "pod_status": 0.2,
+    "dead_letter": 0.07,
+    "tick": 0.03,
+}
+_TYPES = {
+    "stop": STOP,
+    "start": START,
+    "reload": RELOAD,
+    "artifact_written": WRITTEN,
+    "pod_status": RESOURCE,
+    "tick": PING,
+    "dead_letter": None,
+}
 _AUTHORIZATION = (b"authorization", f"Bearer {TOKEN_SECRET}".encode())
 _paths = st.sampled_from([b"/"] * 20 + [b"/any", b"/%00", b"/\xff", b"//", b"/?a=%ff", b"/" + b"x" * 5000])
 _others = st.sampled_from([name for name in FUNCTIONS if name != "tick"])  # which takes long, whatever it is sent

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 STOP = "dev.modelswitch.model.stop-requested.v1"
 START = "dev.modelswitch.model.start-requested.v1"
+RELOAD = "dev.modelswitch.model.reload-requested.v1"
+WRITTEN = "dev.modelswitch.artifact.written.v1"
 PING = "dev.knative.sources.ping"
 RESOURCE = "dev.knative.apiserver.resource.update"
 STRUCTURED = b"application/cloudevents+json"
@@ -48,7 +50,9 @@ subjects = (
     | any_text
     | long_text
 )
-types = st.sampled_from([STOP, START, PING, RESOURCE] * 3 + ["dev.modelswitch.model.stopped.v1", "com.example.other"])
+types = st.sampled_from(
+    [STOP, START, RELOAD, WRITTEN, PING, RESOURCE] * 3 + ["dev.modelswitch.model.stopped.v1", "com.example.other"]
+)
 durations = st.sampled_from(["30s", "1m30s", "0s", "2h", "soon", "1e400s", "٣s", 45, 1e400, -1, "1" * 500 + "s"])
 
 
@@ -67,6 +71,39 @@ def commands(draw: Callable) -> Any:
     if draw(st.integers(0, 4)) == 0:
         data[draw(any_text | long_text)] = draw(values)
     return data
+
+
+uris = st.sampled_from(
+    [
+        "pvc://models/scorer",
+        "pvc://models/../x",
+        "s3://b/k",
+        "pvc://",
+        "ftp://h/a",
+        "pvc://" + "a/" * 2000,
+        "s3://b/\x00",
+    ]
+)
+digests = st.sampled_from(["sha256:" + "1" * 64, "etag:abc", "sha256:", "x", ""])
+artifacts = st.fixed_dictionaries(
+    {"uri": uris | any_text, "digest": digests | scalars, "size": st.integers(0, 9) | odd_numbers},
+    optional={"namespace": namespaces, "expected_digest": digests, "complete": any_text, "strategy": any_text},
+)
+records = st.fixed_dictionaries(
+    {"eventName": st.just("ObjectCreated:Put") | any_text},
+    optional={
+        "s3": st.fixed_dictionaries(
+            {
+                "bucket": st.fixed_dictionaries({"name": any_text}) | values,
+                "object": st.fixed_dictionaries(
+                    {"key": any_text | long_text}, optional={"eTag": any_text, "size": scalars}
+                )
+                | values,
+            }
+        )
+    },
+)
+writings = artifacts | st.fixed_dictionaries({"Records": st.lists(records | values, max_size=3)})
 
 
 @st.composite
@@ -124,6 +161,10 @@ def attributes(draw: Callable, type_: str | None = None) -> dict[str, Any]:
 def payloads(draw: Callable, type_: str | None) -> Any:
     if type_ in {STOP, START}:
         return draw(commands() | values)
+    if type_ == RELOAD:
+        return draw(st.fixed_dictionaries({"artifact": artifacts | values}, optional={"settle": durations}) | values)
+    if type_ == WRITTEN:
+        return draw(writings | values)
     return draw(objects() | values)
 
 

@@ -5,12 +5,13 @@ from dataclasses import replace
 import pytest
 from builders import LIMITS, REF, a_pod, later, running
 
+from events.artifact import Completeness
 from events.model import Kind
 from events.status import State
 from functions.lifecycle.derive import derive
 from functions.lifecycle.observation import Answer, Answered, Member, Mode, PodAnswer, Trouble
 from functions.lifecycle.observe import observe
-from functions.lifecycle.record import Record
+from functions.lifecycle.record import Record, Reload, Run, Wanted
 
 LOADED, MISSING, LOADING = Answered.LOADED, Answered.MISSING, Answered.LOADING
 SILENT, UNASKABLE = Answered.UNANSWERED, Answered.UNASKABLE
@@ -40,7 +41,7 @@ def judged(*answers, after=60, known=None, **changes):
         ([LOADING], (State.STARTING, "Verifying")),
         ([LOADING, MISSING], (State.STARTING, "Verifying")),
         ([UNASKABLE], (State.RUNNING, "Unverified")),
-        ([None], (State.STARTING, "Verifying")),
+        ([None], (State.RUNNING, "Unverified")),
     ],
 )
 def test_what_the_pods_say_decides(answers, expected):
@@ -59,8 +60,26 @@ def test_the_message_says_what_is_missing_and_what_will_heal_it():
     assert "pvc://models/scorer" in message and "modelswitch publish artifact" in message
 
 
+def test_a_model_that_is_ready_for_long_is_not_past_its_start_for_being_asked_again():
+    long_ago = later(-7200)
+    assert judged(LOADING, ready_changed=long_ago) == (State.STARTING, "Verifying")
+    reloading = Reload(
+        run=Run(since=later(50), actor="training", key="/test r-1"),
+        wanted=Wanted(uri="pvc://models/scorer", digest="sha256:1", value="sha256:1", complete=Completeness.STABLE),
+    )
+    old = running(*pods(MISSING, ready_since=long_ago), observed_at=later(60), ready_changed=long_ago)
+    assert derive(old, Record(ref=REF, reload=reloading), LIMITS).reason == "Verifying"
+
+
+def test_what_nobody_ever_asked_is_not_called_an_error():
+    seen = running(*pods(None, ready_since=None), observed_at=later(60), ready_changed=later(-7200))
+    verdict = derive(seen, Record(ref=REF), LIMITS)
+    assert (verdict.state, verdict.reason) == (State.RUNNING, "Unverified")
+
+
 def test_a_look_that_asked_nobody_keeps_a_running_model_running():
     assert judged(None, known=Record(ref=REF, state=State.RUNNING)) == (State.RUNNING, None)
+    assert judged(None, known=Record(ref=REF, state=State.STARTING)) == (State.STARTING, "Verifying")
 
 
 def test_a_server_that_answered_before_may_be_busy_for_a_minute():
