@@ -35,13 +35,13 @@ check: setup ## lint, types, import rules, generated files, README
 	@$(PY) -m functions.lifecycle.document --check
 	@$(PY) -m pytest -q tests/docs
 
-e2e: setup ## end to end on the cluster that KUBECONFIG names
+e2e: setup ## end to end on the cluster that KUBECONFIG names (LONG=1: with what takes long)
 	@test -n "$$KUBECONFIG" || { echo "make e2e needs KUBECONFIG: the cluster to test on (see CONTRIBUTING.md)"; exit 2; }
 	@test -z "$$IMAGE_BUILDER" || tests/e2e/modelserver/build
 	@export KSERVE=$${KSERVE:-$$($(PY) tests/e2e/kserve_controller.py)} && echo "KServe's controller: $$KSERVE" && \
 	  MODELSWITCH_TEST_KUBECONFIG="$$KUBECONFIG" $(PY) -m pytest -n 2 --dist loadfile -q tests/contract tests/manifests \
 	    -k "(real or server_accepts) and not simulated" && \
-	  $(PY) -m pytest tests/e2e
+	  $(PY) -m pytest --durations=15 $(if $(LONG),,-m "not long") tests/e2e
 
 generate: setup ## write what is generated: schemas, EventTypes, docs/events.md, the state table
 	@$(PY) -m events.catalogue

@@ -160,6 +160,7 @@ def test_a_folder_goes_to_a_claim_and_a_new_model_serves_it(api, place, product,
     assert api.items(pods(place.namespace), labelSelector="app.kubernetes.io/component=pvc-loader") == []
 
 
+@pytest.mark.long
 def test_from_s3_a_job_copies_with_the_key_of_the_storage_secret(
     api, place, volume, on_s3, s3, storage_initializer, run
 ):
@@ -175,6 +176,7 @@ def test_from_s3_a_job_copies_with_the_key_of_the_storage_secret(
     assert api.items(f"/apis/batch/v1/namespaces/{place.namespace}/jobs") == []
 
 
+@pytest.mark.long
 def test_interrupted_in_the_copy_it_goes_on_in_place(place, volume, on_s3, folder, run):
     words = wanted(place, folder, "--in-place", "--yes")
     running = run.start("apply", *words)
@@ -189,6 +191,7 @@ def test_interrupted_in_the_copy_it_goes_on_in_place(place, volume, on_s3, folde
     check_it_serves(place, "granite")
 
 
+@pytest.mark.long
 def test_a_model_that_can_t_load_it_is_put_back_and_the_claim_stays(api, place, volume, on_s3, folder, run):
     (folder / "model.pkl").write_bytes(b"no pickle")
     before = place.get("granite")["spec"]

@@ -108,7 +108,7 @@ class Claims:
         if key is None or not call.arguments[6]:  # a hint's, or a release
             return call
         count = int(call.arguments[13])
-        audits = [json.loads(text) for text in call.arguments[14 : 14 + count]]
+        audits = [json.loads(text) for text in call.arguments[15 : 15 + count]]
         mine = [audit for audit in audits if f"{audit.get('source')} {audit.get('event_id')}" == key]
         outcome = next((audit["code"] for audit in mine if audit.get("code")), "done")
         changed = any(audit.get("changed") for audit in mine)
