@@ -97,7 +97,9 @@ def _standing(sighting: Sighting) -> tuple[Standing, str | None, str | None]:
     seen = sighting.seen
     if not seen.exists:
         return Standing.ABSENT, f"There is no {seen.ref}.", "Check the name, the namespace and --kind."
-    verdict = derive(seen, Record(ref=seen.ref, unanswered_since=sighting.unanswered_since), Limits())
+    verdict = derive(
+        seen, Record(ref=seen.ref, state=State.STARTING, unanswered_since=sighting.unanswered_since), Limits()
+    )
     if verdict.state is State.RUNNING:
         return _running(sighting, verdict)
     if verdict.state in {State.STOPPING, State.STOPPED}:

@@ -184,6 +184,8 @@ def _without_effect(command: Command, entries: list[Entry], verdict: Verdict) ->
         return
     end = max(entry.number for entry in command.answers)
     begin = min((claim.number for claim in command.claims), default=command.sent.number)
+    if command.was_told_unrecorded:  # it found the model as it wanted it, long before Redis knew of it
+        begin = command.sent.number
     before = [_intent(entry) for entry in entries if entry.number < begin]
     during = [_intent(entry) for entry in entries if begin <= entry.number <= end]
     at_first = next((intent for intent in reversed(before) if intent is not None), False)
