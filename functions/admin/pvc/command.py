@@ -1,8 +1,6 @@
 """The two commands: from what was typed to a wish, from the cluster to a plan, and to how the process ends."""
 
-import asyncio
 import os
-import signal
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, replace
@@ -19,7 +17,8 @@ from events.cli.terminal import say, say_json, stderr_console
 from events.errors import PublishFailed
 from events.model import Kind
 from events.publisher import Publisher
-from functions.adapters.cluster import Changed, Cluster, Forbidden, Missing
+from functions.adapters.cluster import Changed, Cluster, Missing
+from functions.admin.ending import run
 from functions.admin.pvc import showing
 from functions.admin.pvc.doing import Apply, Done, Send
 from functions.admin.pvc.errors import Refusal, StepFailed, TimeIsOver
@@ -29,7 +28,6 @@ from functions.admin.pvc.progress import Teller
 from functions.admin.pvc.reading import read
 from functions.admin.pvc.waiting import Patience
 from functions.admin.pvc.wish import ACCESS_MODES, Wish, in_bytes, target
-from functions.lifecycle.errors import ClusterRefused, ClusterUnavailable
 
 _PUBLISH_SECONDS = 10.0
 _GOES_ON = (
@@ -191,31 +189,10 @@ async def _with_cluster(work: Callable[[Cluster], Awaitable[Answer]]) -> Answer:
 
 
 def _run(work: Coroutine[Any, Any, Answer], interrupted: str = _NOTHING_CHANGED) -> Answer:
-    """Ctrl-C cancels where it waits, so that nothing is cut in the middle. Errors become exit codes."""
     try:
-        return asyncio.run(_interruptible(work))
-    except asyncio.CancelledError as error:
-        raise CliError(Exit.INTERRUPTED, "interrupted", interrupted) from error
-    except Forbidden as error:
-        raise CliError(Exit.NOT_AUTHORISED, error.message, error.next_action) from error
-    except ClusterRefused as error:
-        raise CliError(Exit.REFUSED, error.message, error.next_action) from error
-    except ClusterUnavailable as error:
-        raise CliError(Exit.NOT_REACHABLE, error.message, error.next_action) from error
+        return run(work, interrupted=interrupted)
     except StepFailed as error:
         timed_out = isinstance(error.__cause__, TimeIsOver)
         raise CliError(Exit.TIMED_OUT if timed_out else Exit.REFUSED, error.message, error.next_action) from error
     except (Missing, Changed) as error:
         raise CliError(Exit.REFUSED, str(error), "Something was taken away meanwhile: try again.") from error
-
-
-async def _interruptible(work: Coroutine[Any, Any, Answer]) -> Answer:
-    task = asyncio.ensure_future(work)
-    loop = asyncio.get_running_loop()
-    before = signal.getsignal(signal.SIGINT)
-    loop.add_signal_handler(signal.SIGINT, task.cancel)
-    try:
-        return await task
-    finally:
-        loop.remove_signal_handler(signal.SIGINT)
-        signal.signal(signal.SIGINT, before)

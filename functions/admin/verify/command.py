@@ -9,8 +9,8 @@ from events.cli.options import Selection
 from events.cli.terminal import say, say_json, stderr_console, stdout_console
 from functions.adapters.cluster import Cluster
 from functions.adapters.probe import line_for
+from functions.admin.ending import run
 from functions.admin.verify import table
-from functions.admin.verify.ending import run
 from functions.admin.verify.judging import Row, judge
 from functions.admin.verify.prediction import Predictions
 from functions.admin.verify.reading import Reader, Wanted
@@ -18,6 +18,9 @@ from functions.admin.verify.waiting import Waiting
 
 _PROXY_RIGHT = "Grant get on pods/proxy (create for predictions), or run it inside the cluster."
 _WAYS = ("pods", "apiserver")
+
+_INTERRUPTED = "Nothing was changed: it only reads."
+_RIGHTS = "Grant get and list on pods and on the kinds of serving.kserve.io (knative/examples/verify-postsync.yaml has a Role), or name a --kind."
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ class Typed:
 def verify(typed: Typed) -> None:
     """CliError 1: something differs. CliError 5: with --wait, something still differs, starts, or is in error."""
     wanted = _wanted(typed)
-    rows = run(_look(typed, wanted))
+    rows = run(_look(typed, wanted), interrupted=_INTERRUPTED, rights=_RIGHTS)
     if typed.json:
         say_json(table.as_json(rows))
     elif rows:

@@ -10,17 +10,16 @@ from functions.adapters.cluster import Forbidden
 from functions.lifecycle.errors import ClusterRefused, ClusterUnavailable
 
 Answer = TypeVar("Answer")
-_RIGHTS = "Grant get and list on pods and on the kinds of serving.kserve.io (knative/examples/verify-postsync.yaml has a Role), or name a --kind."
 
 
-def run(work: Coroutine[Any, Any, Answer]) -> Answer:
-    """CliError 1, 3, 4 or 130. For what only reads."""
+def run(work: Coroutine[Any, Any, Answer], *, interrupted: str, rights: str | None = None) -> Answer:
+    """CliError 1, 3, 4 or 130. `interrupted` says what Ctrl-C left behind, `rights` what to grant where that is known."""
     try:
         return asyncio.run(_interruptible(work))
     except asyncio.CancelledError as error:
-        raise CliError(Exit.INTERRUPTED, "interrupted", "Nothing was changed: it only reads.") from error
+        raise CliError(Exit.INTERRUPTED, "interrupted", interrupted) from error
     except Forbidden as error:
-        raise CliError(Exit.NOT_AUTHORISED, error.message, _RIGHTS) from error
+        raise CliError(Exit.NOT_AUTHORISED, error.message, rights or error.next_action) from error
     except ClusterRefused as error:
         raise CliError(Exit.REFUSED, error.message, error.next_action) from error
     except ClusterUnavailable as error:
