@@ -8,7 +8,11 @@ from request_under_way import FLOWER
 
 
 class Load:
-    """Each request on a connection of its own, so that it goes wherever the Service leads at that moment."""
+    """Each request on a connection of its own, so that it goes wherever the Service leads at that moment.
+
+    A connection that is refused is tried again, as ingresses do (Envoy's connect-failure, HAProxy's redispatch): a pod
+    that ends closes its port a moment before every kube-proxy knows, in any rolling update of any Deployment.
+    """
 
     def __init__(self, place, name, *, per_second):
         service = place.api.get(f"/api/v1/namespaces/{place.namespace}/services/{name}-predictor")
@@ -28,10 +32,12 @@ class Load:
 
     def _run(self):
         begun = time.monotonic()
+        again = httpx.HTTPTransport(retries=3)  # of connections, never of a request that was sent
+        client = httpx.Client(transport=again, timeout=10, trust_env=False, headers={"connection": "close"})
         while not self._ended.wait(max(0.0, begun + self.asked * self._pause - time.monotonic())):
             self.asked += 1
             try:
-                answer = httpx.post(self._url, json={"instances": FLOWER}, timeout=10, trust_env=False)
+                answer = client.post(self._url, json={"instances": FLOWER})
                 if answer.status_code != 200:
                     self.failed.append(f"{answer.status_code} {answer.text[:200]}")
             except httpx.HTTPError as error:

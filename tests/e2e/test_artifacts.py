@@ -93,6 +93,7 @@ def test_an_artifact_told_of_five_times_restarts_the_model_once(place, claim, tr
     assert (len(pods.extra), generation(place)) == (1, before)
 
 
+@pytest.mark.long
 def test_under_load_no_request_fails_while_the_new_pod_loads(place, claim, train):
     trained(place, claim, train)
     with Load(place, "scorer", per_second=10) as load:
