@@ -73,11 +73,13 @@ def take_reload(
 
 def follow_reload(known: Decision, seen: Observation, limits: Limits) -> Decision:
     """What a look says of the reload under way, and the one that waits behind it."""
-    if seen.stop_wanted or known.effects or known.again:
+    if known.effects or known.again:
         return known
+    queued = known.record.queued_reload
+    if seen.stop_wanted:
+        return _for_the_next_start(known, seen, queued.wanted) if queued else known
     if known.record.reload:
         return _judged(known, seen, known.record.reload, limits)
-    queued = known.record.queued_reload
     if queued is None or queued.due > seen.observed_at:
         return known
     after = replace(known, record=known.record.model_copy(update={"queued_reload": None}))
@@ -106,10 +108,12 @@ def _one_by_one(seen: Observation) -> tuple[str, ...]:
 def _for_the_next_start(known: Decision, seen: Observation, wanted: Wanted) -> Decision:
     """A stopped model has no pod that the annotation could restart."""
     note = f"It is {known.record.state}; it starts with {wanted.digest}."
+    record = known.record.model_copy(update={"queued_reload": None})
     if seen.digest and digest_of(seen.digest) == wanted.digest:
-        return replace(known, note=note)
-    record = known.record.model_copy(update={"digest": wanted.value, "queued_reload": None})
-    return replace(known, record=record, effects=(digest_patch(seen, wanted.value),), changed=True, note=note)
+        return replace(known, record=record, note=note)
+    value = value_for(wanted.digest, seen.digest)
+    record = record.model_copy(update={"digest": value})
+    return replace(known, record=record, effects=(digest_patch(seen, value),), changed=True, note=note)
 
 
 def _later(record: Record, seen: Observation, command: ReloadRequested) -> datetime | None:

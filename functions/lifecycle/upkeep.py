@@ -41,6 +41,11 @@ def keep_up(known: Decision, seen: Observation, planned: Intent | None, noted: R
         started = begin_start(known, seen, noted, restore_autoscaling=queued.restore_autoscaling)
         entry = audit_entry(started.record, seen, "start", queued.actor, event=(queued.source, queued.id), changed=True)
         return replace(started, audit=(*known.audit, entry))
-    if not seen.stop_wanted and planned and planned.verb == "stop" and seen.observed_at - planned.at < _AT_WORK:
+    if (
+        not seen.stop_wanted
+        and planned
+        and planned.verb in {"stop", "reload"}
+        and seen.observed_at - planned.at < _AT_WORK
+    ):
         return known
     return finish_grace(known, seen)

@@ -324,3 +324,30 @@ def test_in_knative_mode_the_old_revisions_pods_are_not_waited_for():
     world.later(5)
     world.hint()
     assert (len(world.pods), world.told()) == (2, ["reloaded"])
+
+
+def test_a_reload_that_waits_when_the_model_is_stopped_waits_for_its_start_and_rolls_nothing():
+    world = running()
+    world.command(reload(ONE))
+    world.settle()
+    world.command(reload(TWO))
+    world.command(stop())
+    world.settle()
+    assert (world.record.state, world.record.queued_reload) == (State.STOPPED, None)
+    assert world.annotations[DIGEST_ANNOTATION] == TWO
+    rolls = world.rolls
+    world.command(start())
+    world.settle()
+    world.later(120)
+    world.settle()
+    assert [pod.digest for pod in world.pods] == [TWO]
+    assert world.rolls <= rolls + 1
+
+
+def test_a_look_between_the_pin_and_the_patch_of_a_replacement_leaves_the_pin():
+    world = running()
+    world.pods = [replace(world.pods[0], grace=300)]
+    world.command(reload(ONE, strategy=Strategy.REPLACE), crash_before=5)
+    assert world.pinned and not world.stop_wanted
+    world.hint()
+    assert world.pinned
