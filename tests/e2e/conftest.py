@@ -4,20 +4,19 @@ Who acts on KServe's resources there is found out in kserve_controller.py; no te
 """
 
 import os
-import uuid
+import tempfile
 from pathlib import Path
 
 import pytest
 from api_server import ApiServer
-from kserve_controller import find_kserve
-from model_image import provide_model_image
 from place import Place
 from product_process import Product
+from stage import Stage
 from stop_patches import count_stops
 
 HERE = Path(__file__).parent
-NAMESPACES = 80
 TEST_SECONDS = 240
+STAGE = pytest.StashKey[Stage]()
 
 
 def pytest_collection_modifyitems(items):
@@ -26,12 +25,32 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.timeout(TEST_SECONDS))
 
 
-@pytest.fixture(scope="session")
-def kubeconfig():
+def pytest_configure_node(node):
+    """Several workers: their one stage is set up before the first of them begins."""
+    stage = node.config.stash.get(STAGE, None)
+    if stage is None:
+        stage = node.config.stash[STAGE] = Stage(_kubeconfig(), tempfile.mkdtemp(prefix="e2e-"))
+        stage.set_up()
+    number = int(node.workerinput["workerid"].removeprefix("gw"))
+    node.workerinput["seat"] = stage.seat(number, node.workerinput["workercount"])
+
+
+def pytest_unconfigure(config):
+    stage = config.stash.get(STAGE, None)
+    if stage is not None:
+        stage.take_down()
+
+
+def _kubeconfig():
     path = os.environ.get("KUBECONFIG")
     if not path:
-        pytest.fail("KUBECONFIG names no cluster; see CONTRIBUTING.md for how to get one", pytrace=False)
+        pytest.exit("KUBECONFIG names no cluster; see CONTRIBUTING.md for how to get one", 2)
     return path
+
+
+@pytest.fixture(scope="session")
+def kubeconfig():
+    return _kubeconfig()
 
 
 @pytest.fixture(scope="session")
@@ -40,40 +59,28 @@ def api(kubeconfig):
 
 
 @pytest.fixture(scope="session")
-def names():
-    """All namespaces of this run, known before the first is made."""
-    run = uuid.uuid4().hex[:6]
-    return [f"e2e-{run}-{number:02d}" for number in range(NAMESPACES)]
+def seat(request, kubeconfig, tmp_path_factory):
+    """Where this worker finds what it asks; alone, it sets that up itself."""
+    if hasattr(request.config, "workerinput"):
+        yield request.config.workerinput["seat"]
+        return
+    stage = Stage(kubeconfig, tmp_path_factory.mktemp("stage"))
+    try:
+        yield stage.set_up().seat()
+    finally:
+        stage.take_down()
 
 
 @pytest.fixture(scope="session")
-def model_image():
-    provide_model_image()
+def product(kubeconfig, seat):
+    return Product(kubeconfig, Path(seat["folder"]), seat["ports"])
 
 
 @pytest.fixture(scope="session")
-def kserve(api, kubeconfig, names, tmp_path_factory):
-    found = find_kserve(api, kubeconfig, names, tmp_path_factory.mktemp("kserve") / "log")
-    yield found
-    found.end()
-
-
-@pytest.fixture(scope="session")
-def product(kubeconfig, kserve, model_image, tmp_path_factory):
-    started = Product(kubeconfig, tmp_path_factory.mktemp("product")).start()
-    yield started
-    started.end()
-
-
-@pytest.fixture(scope="session")
-def _unused_names(names):
-    return iter(names)
-
-
-@pytest.fixture(scope="session")
-def new_place(api, product, kserve, _unused_names):
+def new_place(api, product, seat):
     """Makes a namespace; what uses it leaves it."""
-    return lambda: Place(api, product, next(_unused_names), kserve.hints).prepare()
+    unused = iter(seat["names"])
+    return lambda: Place(api, product, next(unused), seat["hints"]).prepare()
 
 
 @pytest.fixture

@@ -26,10 +26,15 @@ def _free_ports():
 
 
 class Product:
-    """`python -m functions.local`, its state in `folder`."""
+    """`python -m functions.local`, its state in `folder`.
 
-    def __init__(self, kubeconfig, folder):
-        port, broker_port = _free_ports()
+    Who starts it ends it. Others ask the same one, given its `ports`: of REST and of the broker.
+    """
+
+    def __init__(self, kubeconfig, folder, ports=None):
+        self.ports = ports or _free_ports()
+        self._process = None
+        port, broker_port = self.ports
         self.url = f"http://127.0.0.1:{port}"
         self.broker = f"http://127.0.0.1:{broker_port}/modelswitch/modelswitch"
         self._folder, self.log = folder / "run", folder / "log"
@@ -53,7 +58,7 @@ class Product:
         return self.rest.get("/api/v1/models").is_success
 
     def is_up(self):
-        if self._process.poll() is not None:
+        if self._process and self._process.poll() is not None:
             raise AssertionError(f"modelswitch ended with {self._process.returncode}:\n{self.said()}")
         try:
             return self.rest.get("/healthz", timeout=5).status_code == 200

@@ -5,6 +5,7 @@ import re
 import threading
 
 import httpx
+import pytest
 from deadlines import eventually
 from kserve_models import IRIS, inference_service, knative
 from request_under_way import RequestUnderWay
@@ -67,6 +68,7 @@ def test_every_change_is_streamed_with_who_asked(place):
     assert actors == {"nightly"}
 
 
+@pytest.mark.alone
 def test_facts_reach_the_broker(place, product):
     """With the source silent, facts are all that anybody posts there."""
     place.running(inference_service("model"))

@@ -19,6 +19,7 @@ MODELS = 50
 KILLS = 12
 ATTEMPTS = 5
 VICTIMS = ("stop", "stop", "stop", "pod_status", "tick", "api", "redis", "broker", "source")
+pytestmark = pytest.mark.alone
 
 
 @pytest.mark.timeout(300)

@@ -3,13 +3,15 @@
 import statistics
 import time
 
+import pytest
 from kserve_models import IRIS, inference_service
 
-SAMPLES = 5
+SAMPLES = 3
 PROMISED = 1.1
 SLACK = 1.5
 
 
+@pytest.mark.alone
 def test_a_start_takes_no_longer_than_the_first_deployment(place):
     """Medians; both end when the product shows `running`."""
     first, again = [], []
