@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
 PORT ?= 8080
-WORKERS ?= 2
+WORKERS ?= 3
 export PORT
 
 help: ## this list
@@ -36,13 +36,13 @@ check: setup ## lint, types, import rules, generated files, README
 	@$(PY) -m functions.lifecycle.document --check
 	@$(PY) -m pytest -q tests/docs
 
-e2e: setup ## end to end on the cluster that KUBECONFIG names (LONG=1: with what takes long; WORKERS=…)
+e2e: setup ## end to end on the cluster that KUBECONFIG names (LONG=1: with what takes long; WORKERS=… at a time)
 	@test -n "$$KUBECONFIG" || { echo "make e2e needs KUBECONFIG: the cluster to test on (see CONTRIBUTING.md)"; exit 2; }
 	@test -z "$$IMAGE_BUILDER" || tests/e2e/modelserver/build
 	@export KSERVE=$${KSERVE:-$$($(PY) tests/e2e/kserve_controller.py)} && echo "KServe's controller: $$KSERVE" && \
 	  MODELSWITCH_TEST_KUBECONFIG="$$KUBECONFIG" $(PY) -m pytest -n $(WORKERS) --dist loadfile -q tests/contract tests/manifests \
 	    -k "(real or server_accepts) and not simulated" && \
-	  $(PY) -m pytest -n $(WORKERS) --dist loadfile --durations=15 -m "not alone$(if $(LONG),, and not long)" tests/e2e && \
+	  $(PY) -m pytest -n $(WORKERS) --dist loadgroup --durations=15 -m "not alone$(if $(LONG),, and not long)" tests/e2e && \
 	  $(PY) -m pytest --durations=5 -m "alone$(if $(LONG),, and not long)" tests/e2e
 
 generate: setup ## write what is generated: schemas, EventTypes, docs/events.md, the state table

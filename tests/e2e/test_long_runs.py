@@ -8,6 +8,7 @@ from request_under_way import RequestUnderWay
 
 LONG_SECONDS = 45
 TIMES = 20
+pytestmark = pytest.mark.xdist_group("long drain")
 
 
 @pytest.fixture(scope="module")

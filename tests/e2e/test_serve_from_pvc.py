@@ -38,14 +38,14 @@ def folder(tmp_path):
 
 
 @pytest.fixture
-def on_s3(api, place, kserve):
+def on_s3(api, place, seat):
     """An InferenceService that names S3, with a runtime that mounts an emptyDir for the model."""
     container = server(volumeMounts=[{"name": "models", "mountPath": "/mnt/models"}])
     formats = [{"name": FORMAT, "version": "1", "autoSelect": False}]
     spec = {"supportedModelFormats": formats, "protocolVersions": ["v1", "v2"], "containers": [container]}
     spec["volumes"] = [{"name": "models", "emptyDir": {}}]
-    if kserve.hints:
-        spec["annotations"] = dict(kserve.hints)
+    if seat["hints"]:
+        spec["annotations"] = seat["hints"]
     body = {
         "apiVersion": "serving.kserve.io/v1alpha1",
         "kind": "ServingRuntime",
