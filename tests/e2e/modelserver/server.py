@@ -16,7 +16,6 @@ from typing import Any
 
 import joblib
 import kserve
-import router
 from kserve.errors import InferenceError, ModelMissingError
 from kserve.logging import configure_logging, logger
 from kserve.model_repository import ModelRepository
@@ -85,11 +84,7 @@ class SklearnRepository(ModelRepository):
 def main() -> None:
     parser = argparse.ArgumentParser(parents=[kserve.model_server.parser])
     parser.add_argument("--model_dir", default="/mnt/models", type=Path)
-    parser.add_argument("--graph-json", default="", help="Be an InferenceGraph's router instead; see router.py.")
     args, _ = parser.parse_known_args()
-    if args.graph_json:
-        router.serve(args.graph_json)
-        return
     configure_logging(args.log_config_file)
     model = SklearnModel(args.model_name, args.model_dir)
     try:
