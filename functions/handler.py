@@ -12,16 +12,18 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from cloudevents.http import CloudEvent
 from prometheus_client import CONTENT_TYPE_LATEST, Counter, Histogram, generate_latest
 from starlette.background import BackgroundTask
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from events.errors import ContractError, Impossible
-from events.wire import MAX_BODY_BYTES
+from events.wire import MAX_BODY_BYTES, open_event
 from functions.composition import Parts
 from functions.lifecycle.effects import AuditEntry
 from functions.lifecycle.errors import Code, StepError, StoreUnavailable
+from functions.lifecycle.letter import Letter
 from functions.logs import configure, logger
 from functions.serving import without_control_socket
 from functions.settings import Settings
@@ -61,7 +63,7 @@ async def handle(name: str, request: Request, work: Work) -> Response:
         return await _get(request)
     if request.method != "POST":
         return _problem(405, "MethodNotAllowed", f"{request.method} is not for events", "POST a CloudEvent.")
-    begun = time.monotonic()
+    begun, body = time.monotonic(), b""
     try:
         parts = await _PROCESS.get()
         body = await _body(request)
@@ -70,7 +72,7 @@ async def handle(name: str, request: Request, work: Work) -> Response:
     except _TooLarge as error:
         outcome, response = "TooLarge", _problem(413, Code.TOO_LARGE, str(error), "Send a smaller event.")
     except ContractError as error:
-        outcome, response = error.code, await _poison(name, request, error)
+        outcome, response = error.code, await _poison(name, request, body, error)
     except StepError as error:
         outcome, response = error.code, _step_problem(error)
     except ClientDisconnect:
@@ -128,24 +130,36 @@ async def _flush(parts: Parts) -> None:
         logger().warning("outbox not flushed; the tick will", action="publish", error=error.message)
 
 
-async def _poison(name: str, request: Request, error: ContractError) -> Response:
-    """What can never work is written down, because some brokers drop it without a trace."""
-    if isinstance(error, Impossible):
+async def _poison(name: str, request: Request, body: bytes, error: ContractError) -> Response:
+    """What can never work is written down, because some brokers drop it without a trace; with its data where it is an event."""
+    event = _readable(request, body)
+    if event or isinstance(error, Impossible):
+        attributes = event.get_attributes() if event else {}
+        letter = Letter.of(attributes, event.data) if event else None
         entry = AuditEntry(
             time=datetime.now(UTC),
-            ref=None,
+            ref=letter.ref if letter else None,
             action="poison",
-            actor=request.headers.get("ce-source", "unknown"),
+            actor=str(attributes.get("source", "unknown")),
             code=error.code,
             message=f"{name}: {error.message}",
-            event_id=request.headers.get("ce-id"),
+            source=attributes.get("source"),
+            event_id=attributes.get("id"),
+            correlation_id=str(attributes.get("correlationid") or attributes.get("id") or "") or None,
         )
         parts = await _PROCESS.get()
         try:
-            await parts.store.write_audit(entry)
+            await parts.store.write_audit(entry, letter)
         except StoreUnavailable as away:
             return _step_problem(away)
     return _problem(error.status, error.code, error.message, error.next_action)
+
+
+def _readable(request: Request, body: bytes) -> CloudEvent | None:
+    try:
+        return open_event(request.headers, body)
+    except ContractError:
+        return None
 
 
 def _step_problem(error: StepError) -> Response:

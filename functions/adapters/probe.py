@@ -190,7 +190,7 @@ async def _ask_one(line: Line, server: Server) -> PodAnswer:
         if understood:
             return understood
     spoken = "it speaks gRPC only" if Protocol.GRPC in server.protocols else "its server speaks no protocol that tells"
-    return PodAnswer(Answered.UNASKABLE, spoken)
+    return PodAnswer(Answered.UNASKABLE, spoken, own_protocol=Protocol.GRPC not in server.protocols)
 
 
 async def _under_any_name(line: Line, server: Server) -> PodAnswer | None:

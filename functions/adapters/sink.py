@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 import aiohttp
+from cloudevents.http import CloudEvent
 
 from events.envelope import build
 from events.wire import to_binary
@@ -77,15 +78,30 @@ class Sink:
             traceparent=published.traceparent,
             time=published.time,
         )
+        status = await self._post(url, event)
+        return status is not None and status < 300
+
+    async def send_now(self, event: CloudEvent) -> int | None:
+        """Not through the outbox, where an event that the broker refuses would hold up what is behind it.
+
+        The broker's status; None where it did not answer in time, or where there is none (`has_broker`).
+        """
+        return await self._post(self._url, event) if self._url else None
+
+    @property
+    def has_broker(self) -> bool:
+        return self._url is not None
+
+    async def _post(self, url: str, event: CloudEvent) -> int | None:
         headers, body = to_binary(event)
         headers.update(_authorization())
         if self._session is None:
             self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=SEND_SECONDS))
         try:
             async with self._session.post(url, data=body, headers=headers) as response:
-                return response.status < 300
+                return response.status
         except (aiohttp.ClientError, TimeoutError):
-            return False
+            return None
 
 
 def _authorization() -> dict[str, str]:

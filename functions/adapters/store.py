@@ -4,12 +4,11 @@ All keys share one hash tag, so that a Redis Cluster takes them as they are. Fou
 everything before it writes anything. Redis' own clock decides about leases.
 """
 
-import hashlib
 import uuid
 from collections.abc import AsyncIterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Self, cast
 
@@ -21,19 +20,29 @@ from redis.exceptions import RedisError
 from events.location import Location
 from events.model import ModelRef
 from functions.adapters import codec
+from functions.adapters.layout import (
+    AUDIT_LENGTH,
+    CHANGES_LENGTH,
+    TAG,
+    commit_words,
+    fingerprint,
+    milliseconds,
+    model_key,
+    moment_of,
+    place_of,
+    seen_key,
+)
 from functions.lifecycle.effects import AuditEntry, Claim, Claimed, Commit, Committed, Loaded, Plan, Published, Release
 from functions.lifecycle.errors import Code, Refused, StoreUnavailable, Temporary
+from functions.lifecycle.letter import Letter
 from functions.lifecycle.record import Record
-from functions.lifecycle.request import Request
 
 LEASE_SECONDS = 15
 MOST_CONNECTIONS = 32
 CONNECTION_WAIT_SECONDS = 3
 REMEMBERED_SECONDS = 7 * 24 * 3600
-AUDIT_LENGTH = 100_000
+LETTERS_LENGTH = 1000  # of 16 KiB at most: 16 MiB, however much poison comes
 RESYNC_LEASE_SECONDS = 10  # renewed page by page; the tick that died leaves the turn to another one
-OVERLAP_SECONDS = 30  # a step lives for 10 s at most, so no two looks further apart can be in each other's way
-_TAG = "{modelswitch}"
 _LUA = Path(__file__).parent / "lua"
 
 
@@ -54,6 +63,15 @@ class Change:
 
 
 @dataclass(frozen=True)
+class Moved:
+    """Something to be shown of a model has changed. `audit` None: it has no entry in the history. `entry`: where to resume."""
+
+    entry: str
+    ref: ModelRef
+    audit: AuditEntry | None = None
+
+
+@dataclass(frozen=True)
 class Pass:
     """The turn of looking at every model. `doc` is how far it has come; `saved` counts, so that a loss shows."""
 
@@ -68,28 +86,6 @@ def _translated() -> Any:
         yield
     except (RedisError, OSError, TimeoutError) as error:
         raise StoreUnavailable(f"{type(error).__name__}: {error}") from error
-
-
-def _seen_key(request: Request) -> str:
-    digest = hashlib.sha256(f"{request.source}\0{request.id}".encode()).hexdigest()[:40]
-    return f"{_TAG}:seen:{digest}"
-
-
-def _model_key(ref: ModelRef) -> str:
-    return f"{_TAG}:model:{ref.subject}"
-
-
-def _fingerprint(request: Request) -> str:
-    wanted = f"{request.ref.subject} {request.command.type} {request.command.model_dump_json(exclude={'actor'})}"
-    return hashlib.sha256(wanted.encode()).hexdigest()[:16]
-
-
-def _milliseconds(moment: datetime | None) -> str:
-    return str(round(moment.timestamp() * 1000)) if moment else ""
-
-
-def _moment(milliseconds: str | int) -> datetime:
-    return datetime.fromtimestamp(int(milliseconds) / 1000, UTC)
 
 
 class Store:
@@ -133,13 +129,13 @@ class Store:
         request = ask.request
         with _translated():
             reply = await self._claim(
-                keys=[_seen_key(request), _model_key(request.ref)],
-                args=[token, LEASE_SECONDS * 1000, REMEMBERED_SECONDS, _fingerprint(request)],
+                keys=[seen_key(request), model_key(request.ref)],
+                args=[token, LEASE_SECONDS * 1000, REMEMBERED_SECONDS, fingerprint(request)],
             )
         status, now, *rest = cast("list[Any]", reply)
         match status:
             case "done":
-                return Claimed(_moment(now), token, None, 0, _moment(now), answer=codec.load_answer(rest[0]))
+                return Claimed(moment_of(now), token, None, 0, moment_of(now), answer=codec.load_answer(rest[0]))
             case "busy":
                 raise Temporary(
                     Code.BUSY,
@@ -158,11 +154,11 @@ class Store:
             case _:
                 first, revision, doc, plan, sequence, redelivered = rest
                 return Claimed(
-                    now=_moment(now),
+                    now=moment_of(now),
                     token=token,
                     record=codec.load_record(doc),
                     revision=int(revision),
-                    first_seen=_moment(first),
+                    first_seen=moment_of(first),
                     sequence=int(sequence),
                     redelivered=bool(redelivered),
                     planned=codec.load_intent(plan),
@@ -175,7 +171,7 @@ class Store:
         with _translated():
             pipeline = self._redis.pipeline(transaction=False)
             for ref in refs:
-                pipeline.hmget(_model_key(ref), ["rev", "doc", "plan"])
+                pipeline.hmget(model_key(ref), ["rev", "doc", "plan"])
             found = await pipeline.execute()
         return [
             Loaded(codec.load_record(doc), int(revision or 0), codec.load_intent(plan)) for revision, doc, plan in found
@@ -184,7 +180,7 @@ class Store:
     async def plan(self, ask: Plan) -> None:
         """Raises Temporary where the model's turn is not held any more: what was decided may be out of date."""
         with _translated():
-            reply = await self._plan(keys=[_model_key(ask.request.ref)], args=[ask.token, ask.intent.model_dump_json()])
+            reply = await self._plan(keys=[model_key(ask.request.ref)], args=[ask.token, ask.intent.model_dump_json()])
         if reply == "lost":
             raise Temporary(
                 Code.BUSY,
@@ -197,7 +193,7 @@ class Store:
         await self.commit(Commit(ask.request.ref, 0, None, token=ask.token, request=ask.request))
 
     async def commit(self, ask: Commit) -> Committed:
-        keys, args = _commit_words(ask)
+        keys, args = commit_words(ask)
         with _translated():
             reply = await self._commit(keys=keys, args=args)
         return _committed(reply)
@@ -207,7 +203,7 @@ class Store:
         with _translated():
             pipeline = self._redis.pipeline(transaction=False)
             for ask in asks:
-                keys, args = _commit_words(ask)
+                keys, args = commit_words(ask)
                 await self._commit(keys=keys, args=args, client=pipeline)
             replies = await pipeline.execute()
         return [_committed(reply) for reply in replies]
@@ -216,7 +212,7 @@ class Store:
         """Models that want a look, the longest due first."""
         with _translated():
             subjects: list[str] = await self._redis.zrangebyscore(
-                f"{_TAG}:due", "-inf", _milliseconds(until), start=0, num=limit
+                f"{TAG}:due", "-inf", milliseconds(until), start=0, num=limit
             )
         return [ModelRef.from_subject(subject) for subject in subjects]
 
@@ -225,13 +221,13 @@ class Store:
 
         `namespace` is that of a claim; elsewhere only models of it are meant, None: all.
         """
-        ancestors = [_place(place, namespace or "") for place in location.ancestors]
+        ancestors = [place_of(place, namespace or "") for place in location.ancestors]
         ranges = [(f"[{place}\t", f"({place}\n") for place in ancestors]
         ranges.append((f"[{ancestors[-1]}/", f"({ancestors[-1]}0"))  # 0 is the character behind the slash
         with _translated():
             pipeline = self._redis.pipeline(transaction=False)
             for first, last in ranges:
-                pipeline.zrangebylex(f"{_TAG}:artifacts", first, last)
+                pipeline.zrangebylex(f"{TAG}:artifacts", first, last)
             found = await pipeline.execute()
         subjects = sorted({entry.rpartition("\t")[2] for entries in found for entry in entries})
         refs = [ModelRef.from_subject(subject) for subject in subjects]
@@ -242,87 +238,114 @@ class Store:
         with _translated():
             pipeline = self._redis.pipeline(transaction=False)
             for event in events:
-                pipeline.xadd(f"{_TAG}:outbox", {"d": codec.dump_fact(event)})
+                pipeline.xadd(f"{TAG}:outbox", {"d": codec.dump_fact(event)})
             await pipeline.execute()
 
     async def waiting(self, limit: int) -> list[Waiting]:
         with _translated():
-            entries = await self._redis.xrange(f"{_TAG}:outbox", count=limit)
+            entries = await self._redis.xrange(f"{TAG}:outbox", count=limit)
         return [Waiting(entry, codec.load_fact(fields["d"])) for entry, fields in entries]
 
     async def published(self, entries: Sequence[str]) -> None:
         if entries:
             with _translated():
-                await self._redis.xdel(f"{_TAG}:outbox", *entries)
+                await self._redis.xdel(f"{TAG}:outbox", *entries)
 
     async def subjects(self, after: str, limit: int) -> list[str]:
         """Known models in order of their subjects, from behind `after` ("" for the first page)."""
         start = f"({after}" if after else "-"
         with _translated():
-            found = await self._redis.zrangebylex(f"{_TAG}:models", start, "+", start=0, num=limit)
+            found = await self._redis.zrangebylex(f"{TAG}:models", start, "+", start=0, num=limit)
         return list(found)
 
     async def count(self) -> int:
         with _translated():
-            return int(await self._redis.zcard(f"{_TAG}:models"))
+            return int(await self._redis.zcard(f"{TAG}:models"))
 
     async def records(self, refs: Sequence[ModelRef]) -> list[Record | None]:
         with _translated():
             pipeline = self._redis.pipeline(transaction=False)
             for ref in refs:
-                pipeline.hget(_model_key(ref), "doc")
+                pipeline.hget(model_key(ref), "doc")
             docs = await pipeline.execute()
         return [codec.load_record(doc) for doc in docs]
 
     async def history(self, ref: ModelRef, limit: int) -> list[AuditEntry]:
         """The newest entries of one model, newest first; looked for in the last 10,000 entries of all."""
         with _translated():
-            entries = await self._redis.xrevrange(f"{_TAG}:audit", count=10_000)
+            entries = await self._redis.xrevrange(f"{TAG}:audit", count=10_000)
         found = (codec.load_audit(fields["d"]) for _, fields in entries)
         return [entry for entry in found if entry.ref == ref][:limit]
 
-    async def write_audit(self, entry: AuditEntry) -> None:
-        """For what concerns no record: refused and poisoned events."""
+    async def write_audit(self, entry: AuditEntry, letter: Letter | None = None) -> None:
+        """For what concerns no record: refused and poisoned events, and dead letters with the event itself."""
         with _translated():
-            await self._redis.xadd(
-                f"{_TAG}:audit", {"d": codec.dump_audit(entry)}, maxlen=AUDIT_LENGTH, approximate=True
-            )
+            if letter:
+                place = await self._redis.xadd(
+                    f"{TAG}:letters", {"d": codec.dump_letter(letter)}, maxlen=LETTERS_LENGTH, approximate=True
+                )
+                entry = replace(entry, letter=str(place))
+            words = {"d": codec.dump_audit(entry)}
+            pipeline = self._redis.pipeline(transaction=True)
+            pipeline.xadd(f"{TAG}:audit", words, maxlen=AUDIT_LENGTH, approximate=True)
+            if entry.ref:
+                pipeline.xadd(f"{TAG}:changes", words, maxlen=CHANGES_LENGTH, approximate=True)
+            await pipeline.execute()
+
+    async def entry(self, place: str) -> AuditEntry | None:
+        """The entry of the history at this place, while it is kept."""
+        with _translated():
+            found = await self._redis.xrange(f"{TAG}:audit", min=place, max=place)
+        return codec.load_audit(found[0][1]["d"]) if found else None
+
+    async def letters(self, places: Sequence[str]) -> dict[str, Letter]:
+        """Those that are still kept, by their places."""
+        with _translated():
+            pipeline = self._redis.pipeline(transaction=False)
+            for place in places:
+                pipeline.xrange(f"{TAG}:letters", min=place, max=place)
+            found = await pipeline.execute() if places else []
+        return {entry: codec.load_letter(fields["d"]) for entries in found for entry, fields in entries}
 
     async def last_change(self) -> str:
+        """Where those who follow the changes begin."""
         with _translated():
-            newest = await self._redis.xrevrange(f"{_TAG}:audit", count=1)
+            newest = await self._redis.xrevrange(f"{TAG}:changes", count=1)
         return str(newest[0][0]) if newest else "0-0"
 
     async def has_change(self, entry: str) -> bool:
-        """Whether the history still reaches back to this entry; "0-0" is where it begins."""
+        """Whether the changes still reach back to this entry; "0-0" is where they begin."""
         if entry == "0-0":
             return True
         with _translated():
-            return bool(await self._redis.xrange(f"{_TAG}:audit", min=entry, max=entry, count=1))
+            return bool(await self._redis.xrange(f"{TAG}:changes", min=entry, max=entry, count=1))
 
     async def newest(self, before: str, limit: int) -> list[Change]:
         """The history backwards from before `before` ("" for the newest)."""
         with _translated():
-            entries = await self._redis.xrevrange(f"{_TAG}:audit", max=f"({before}" if before else "+", count=limit)
+            entries = await self._redis.xrevrange(f"{TAG}:audit", max=f"({before}" if before else "+", count=limit)
         return [Change(entry, codec.load_audit(fields["d"])) for entry, fields in entries]
 
-    async def changes(self, after: str, wait_seconds: float) -> AsyncIterator[Change]:
-        """History from behind `after`, as it is written; ends after `wait_seconds` without news.
+    async def changes(self, after: str, wait_seconds: float) -> AsyncIterator[Moved]:
+        """What has changed since `after`, as it is written; ends after `wait_seconds` without news.
 
         Reads without blocking Redis' connection pool: one blocking XREAD per caller, bounded by the socket timeout.
         """
         with _translated():
             reply = await self._redis.xread(
-                {f"{_TAG}:audit": after}, count=500, block=max(1, round(wait_seconds * 1000))
+                {f"{TAG}:changes": after}, count=500, block=max(1, round(wait_seconds * 1000))
             )
         for _, entries in reply or []:
             for entry, fields in entries:
-                yield Change(entry, codec.load_audit(fields["d"]))
+                audit = codec.load_audit(fields["d"]) if "d" in fields else None
+                ref = audit.ref if audit else ModelRef.from_subject(fields["s"])
+                if ref:
+                    yield Moved(entry, ref, audit)
 
     async def synced(self) -> str:
         """Names the data, once every model was looked at since Redis last began empty; "" before: lists would be short."""
         with _translated():
-            return str(await self._redis.get(f"{_TAG}:synced") or "")
+            return str(await self._redis.get(f"{TAG}:synced") or "")
 
     async def take_pass(self) -> Pass | None:
         """The turn of looking at every model; None while another tick has it."""
@@ -339,46 +362,10 @@ class Store:
         flags = ["1" if flag else "0" for flag in (completed, ends)]
         with _translated():
             reply = await self._resync(
-                keys=[f"{_TAG}:resync", f"{_TAG}:synced"],
+                keys=[f"{TAG}:resync", f"{TAG}:synced"],
                 args=[token, RESYNC_LEASE_SECONDS * 1000, saved, doc, *flags],
             )
         return [str(part) for part in reply]
-
-
-def _place(location: Location, namespace: str) -> str:
-    """A claim is in a namespace; everything else is where it is for all of them."""
-    return f"{namespace if location.claim else ''} {location}"
-
-
-def _places(record: Record) -> list[str]:
-    return [_place(Location.parse(uri), record.ref.namespace) for uri in record.artifacts]
-
-
-def _commit_words(ask: Commit) -> tuple[list[str], list[str]]:
-    """KEYS and ARGV of commit.lua."""
-    record = ask.record
-    args = [
-        uuid.uuid4().hex,
-        ask.token or "",
-        str(ask.expected),
-        codec.dump_record(record) if record else "",
-        str(record.version if record else 0),
-        str(record.pods_version if record else 0),
-        codec.dump_answer(ask.answer) if ask.answer else "",
-        "1" if ask.forget else "0",
-        _milliseconds(ask.due),
-        ask.ref.subject,
-        str(AUDIT_LENGTH),
-        record.uid if record else "",
-        str(OVERLAP_SECONDS * 1000),
-        str(len(ask.audit)),
-        "\n".join(_places(record)) if record else "",
-        *(codec.dump_audit(entry) for entry in ask.audit),
-        *(codec.dump_fact(fact) for fact in ask.facts),
-    ]
-    seen = _seen_key(ask.request) if ask.request and ask.token else f"{_TAG}:seen:none"
-    names = ("audit", "outbox", "due", "models", "artifacts")
-    return [seen, _model_key(ask.ref), *(f"{_TAG}:{name}" for name in names)], args
 
 
 def _committed(reply: str) -> Committed:

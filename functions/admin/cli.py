@@ -183,8 +183,8 @@ def verify(
         bool,
         typer.Option(
             "--predict",
-            help="Also send each model's canary (ConfigMap modelswitch-canary-NAME: payload, path, expect) to its own pods. "
-            "It costs the model the work of one prediction a pod.",
+            help="Also send each model's canary (annotation modelswitch.dev/canary or ConfigMap modelswitch-canary-NAME: payload, "
+            "path, expect) to its own pods. It costs the model the work of one prediction a pod.",
         ),
     ] = False,
     predict_timeout: Annotated[str, typer.Option("--predict-timeout", help="How long a prediction may take.")] = "10s",

@@ -11,14 +11,14 @@ from starlette.middleware import Middleware
 from starlette.staticfiles import StaticFiles
 
 from functions.adapters.identity import Access, ClusterAccess, EveryoneHere
-from functions.api import bulk, commands, health, problems, reading, stream
+from functions.api import bulk, commands, health, holdings, problems, reading, stream
 from functions.api.broadcast import Broadcast
 from functions.api.context import Api, Outbox
 from functions.api.contract import PROBLEM_SCHEMA
 from functions.api.guard import Guard
 from functions.api.meters import Meters
 from functions.api.overview import Overview
-from functions.api.pages import audit, capacity, live, model, models, plan, reference, sign_in
+from functions.api.pages import again, audit, capacity, live, model, models, plan, reference, sign_in
 from functions.api.pages.frame import STATIC
 from functions.api.pages.kserve_word import Words
 from functions.composition import Parts
@@ -29,7 +29,7 @@ DESCRIPTION = (
     "next_action. Where AUTH=token, send the header Authorization: Bearer TOKEN: the cluster's RBAC decides (patch on the "
     "resource for stop and start, get for one model, list for many)."
 )
-_PAGES = (models, model, plan, capacity, audit, live, sign_in, reference)
+_PAGES = (models, model, plan, capacity, audit, again, live, sign_in, reference)
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -65,7 +65,7 @@ def create_app(settings: Settings) -> FastAPI:
         middleware=[Middleware(Guard, meters=meters, local_only=settings.auth == "none")],
     )
     problems.install(app)
-    for part in (commands, bulk, reading, stream, health, *_PAGES):
+    for part in (commands, bulk, reading, holdings, stream, health, *_PAGES):
         app.include_router(part.router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign] # FastAPI's documented way to extend it

@@ -1,15 +1,17 @@
-"""One reader of the history per process, however many people watch."""
+"""One reader of the changes per process, however many people watch."""
 
 import asyncio
 import json
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
 from events.model import ModelRef
 from events.status import ModelStatus
-from functions.adapters.store import Change, Store
+from functions.adapters.store import Moved, Store
+from functions.lifecycle.effects import AuditEntry
 from functions.lifecycle.errors import StoreUnavailable
 from functions.logs import logger
 
@@ -86,26 +88,15 @@ class Broadcast:
             self._tell(news)
         return position
 
-    async def news(self, changes: list[Change]) -> list[News]:
-        """The changes that concern models, each with that model's present status."""
-        refs = list(dict.fromkeys(change.audit.ref for change in changes if change.audit.ref))
+    async def news(self, changes: list[Moved]) -> list[News]:
+        """The changes, each with its model's present status."""
+        refs = list(dict.fromkeys(change.ref for change in changes))
         records = dict(zip(refs, await self._store.records(refs), strict=True)) if refs else {}
         found: list[News] = []
         for change in changes:
-            ref, audit = change.audit.ref, change.audit
-            if ref is None:
-                continue
-            record = records[ref]
-            described = {
-                "action": audit.action,
-                "actor": audit.actor,
-                "reason": audit.reason,
-                "code": audit.code,
-                "message": audit.message,
-                "changed": audit.changed,
-                "time": audit.time.isoformat(),
-            }
-            found.append(News(change.entry, ref, record.status() if record and record.state else None, described))
+            record = records[change.ref]
+            status = record.status() if record and record.state else None
+            found.append(News(change.entry, change.ref, status, _described(change, status)))
         return found
 
     def _tell(self, news: News) -> None:
@@ -115,6 +106,26 @@ class Broadcast:
             except asyncio.QueueFull:
                 _empty(listener)
                 listener.put_nowait(News(news.entry, None))
+
+
+def _described(change: Moved, status: ModelStatus | None) -> dict[str, Any]:
+    """Where the history has no entry of it: somebody looked, and something was otherwise."""
+    audit = change.audit or AuditEntry(
+        time=status.observed_at if status else datetime.now(UTC),
+        ref=change.ref,
+        action="observed",
+        actor="modelswitch",
+        message=status.message if status else None,
+    )
+    return {
+        "action": audit.action,
+        "actor": audit.actor,
+        "reason": audit.reason,
+        "code": audit.code,
+        "message": audit.message,
+        "changed": audit.changed,
+        "time": audit.time.isoformat(),
+    }
 
 
 def _empty(listener: "asyncio.Queue[News]") -> None:

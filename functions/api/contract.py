@@ -75,6 +75,7 @@ class HistoryEntry(BaseModel):
     message: str | None
     source: str | None
     event_id: str | None
+    correlation_id: str | None
     changed: bool
 
 

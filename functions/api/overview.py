@@ -1,8 +1,8 @@
 """Every model in one line each, kept in this process: what lists, counts and capacity are made from.
 
 10,000 records take about a second to read from Redis and parse; a page must not. The lines are read once and then follow
-the history, which every change of a state is written into. What changes without a line in the history (a pod more, a label)
-arrives with the next full reading, beside the pages, 30 s later; a page's own rows are read from the records all the same.
+the changes, which every commit writes that people are shown something of. They are read again now and then all the same,
+beside the pages: what a process missed for whatever reason must not stay wrong.
 """
 
 import asyncio
@@ -35,6 +35,16 @@ class Freed:
 
 
 @dataclass(frozen=True, slots=True)
+class Earlier:
+    """What stops saved that have ended again, since when they are counted."""
+
+    gpu_seconds: float
+    memory_byte_seconds: int
+    stops: int
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Line:
     """One model, as far as lists need it. `found` is what a search looks through, in lower case."""
 
@@ -46,6 +56,7 @@ class Line:
     since: datetime | None
     found: str
     freed: Freed | None
+    earlier: Earlier | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +131,7 @@ class Overview:
 
     async def _follow(self) -> None:
         while changes := [change async for change in self._store.changes(self._position, 0.001)]:
-            refs = list(dict.fromkeys(change.audit.ref for change in changes if change.audit.ref))
+            refs = list(dict.fromkeys(change.ref for change in changes))
             for ref, record in zip(refs, await self._store.records(refs), strict=True):
                 self._lines.pop(ref, None) if record is None or record.state is None else self._put(record)
             self._position = changes[-1].entry
@@ -169,6 +180,7 @@ def line_of(record: Record) -> Line:
         since=record.since,
         found=" ".join(words).lower(),
         freed=_freed(record),
+        earlier=_earlier(record),
     )
 
 
@@ -177,6 +189,11 @@ def _freed(record: Record) -> Freed | None:
     if record.state is not State.STOPPED or receipt is None:
         return None
     return Freed(receipt.gpus, int(parse_quantity(receipt.memory)), receipt.stopped_at)
+
+
+def _earlier(record: Record) -> Earlier | None:
+    saved = record.saved
+    return Earlier(saved.gpu_seconds, saved.memory_byte_seconds, saved.stops, saved.since) if saved else None
 
 
 def tally(lines: Iterable[Line]) -> Tally:

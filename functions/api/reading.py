@@ -125,5 +125,6 @@ def _shown(entry: Change) -> dict[str, Any]:
         "message": audit.message,
         "source": audit.source,
         "event_id": audit.event_id,
+        "correlation_id": audit.correlation_id,
         "changed": audit.changed,
     }

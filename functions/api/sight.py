@@ -71,6 +71,9 @@ async def sight_of(api: Api, user: User, places: Iterable[Place]) -> Sight:
 async def allowed(api: Api, user: User, right: Right, places: Iterable[Place]) -> frozenset[Place]:
     """Of these places those where the user has this right; each is asked once, and kept for a moment."""
     ordered = sorted(set(places))
+    if len(ordered) == 1:  # as for every event of a stream: not worth a task
+        [(namespace, kind)] = ordered
+        return frozenset(ordered) if await api.access.may(user, right, kind, namespace) else frozenset()
     gate = asyncio.Semaphore(AT_ONCE)
 
     async def ask(namespace: str, kind: Kind) -> bool:

@@ -54,7 +54,7 @@ async def look(api: Api, ref: ModelRef) -> ModelStatus:
         seen = await api.parts.lookout.look(Look(ref))
         if not seen.exists:
             raise not_found(ref)
-    await _measured(api, "look", take_hint(ref, api.parts.limits), seen)
+    await _measured(api, "look", take_hint(ref, api.parts.limits, in_passing=True), seen)
     api.outbox.nudge()
     record = (await api.parts.store.load(ref)).record
     if record is None or record.state is None:

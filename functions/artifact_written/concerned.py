@@ -103,5 +103,6 @@ async def _audit(parts: Parts, writing: Writing, message: str, code: Code | None
         message=message,
         source=writing.source,
         event_id=writing.id,
+        correlation_id=writing.correlation_id,
     )
     await parts.store.write_audit(entry)

@@ -7,6 +7,8 @@ and what to publish; or raises Refused.
 from dataclasses import replace
 
 from events.commands import ReloadRequested, StartRequested, StopRequested
+from events.location import Location
+from functions.lifecycle.canary import to_ask
 from functions.lifecycle.decision import Decision
 from functions.lifecycle.derive import Limits, next_look
 from functions.lifecycle.effects import PinOwners
@@ -34,7 +36,7 @@ def decide(
     Raises Superseded for a command that comes again after a later one was done. Only a redelivery can be late: what
     arrives for the first time is the latest there is.
     """
-    seen = _without_left_behind(record, seen)
+    seen = _with_known_buckets(record, _without_left_behind(record, seen))
     looked = observe(record, seen, limits, planned, resumed=is_resumed(seen, request))
     ordered = request is not None and request.verb != "reload"
     if request and ordered and request.redelivered and looked.record.sequence > request.sequence:
@@ -45,6 +47,8 @@ def decide(
     if request is None:
         noted = record.start if record and record.uid == seen.uid else None
         decision = follow_reload(keep_up(known, seen, planned, noted), seen, limits)
+        if not (decision.effects or decision.again):
+            decision = replace(decision, predict=to_ask(decision.record, seen))
     else:
         match request.command:
             case StopRequested() as command:
@@ -55,6 +59,15 @@ def decide(
                 decision = take_reload(known, seen, request, command, planned)
     at_once = decision.again or bool(seen.pins) or any(isinstance(effect, PinOwners) for effect in decision.effects)
     return replace(decision, due=next_look(decision.record, at_once, seen.observed_at))
+
+
+def _with_known_buckets(record: Record | None, seen: Observation) -> Observation:
+    """Without a pod nobody shows from which bucket a model loads that has it from a Secret; its last pods did."""
+    if not seen.bucketless or record is None or record.uid != seen.uid:
+        return seen
+    known = (uri for uri in record.artifacts if uri not in seen.artifacts)
+    paths = {uri: Location.parse(uri).path for uri in known}
+    return replace(seen, artifacts=(*seen.artifacts, *(uri for uri, path in paths.items() if path in seen.bucketless)))
 
 
 def _without_left_behind(record: Record | None, seen: Observation) -> Observation:

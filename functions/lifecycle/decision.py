@@ -14,6 +14,7 @@ class Decision:
     """`record` is what holds once `effects` are done. `note` says why nothing changed.
 
     `again`: commit this and come back; what is due may only be done once the record knows of it.
+    `predict`: the pods that are to be sent the model's canary, by uid.
     """
 
     record: Record
@@ -25,6 +26,7 @@ class Decision:
     intent: Intent | None = None
     due: datetime | None = None
     again: bool = False
+    predict: tuple[str, ...] = ()
 
 
 def already(record: Record) -> str:
@@ -42,6 +44,7 @@ def asked(decision: Decision, seen: Observation, request: Request) -> Decision:
         changed=decision.changed,
         reason=request.command.reason,
         message=decision.note,
+        correlation=request.correlation_id,
     )
     return replace(decision, audit=(*decision.audit, entry))
 
@@ -56,6 +59,7 @@ def audit_entry(
     changed: bool = False,
     reason: str | None = None,
     message: str | None = None,
+    correlation: str | None = None,
 ) -> AuditEntry:
     return AuditEntry(
         time=seen.observed_at,
@@ -68,6 +72,7 @@ def audit_entry(
         changed=changed,
         reason=reason,
         message=message,
+        correlation_id=correlation,
     )
 
 

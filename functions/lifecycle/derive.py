@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 
 from events.status import State
+from functions.lifecycle.canary import next_try
 from functions.lifecycle.observation import Answer, Answered, Mode, Observation, Pod, Trouble
 from functions.lifecycle.reasons import advice
 from functions.lifecycle.record import Record
@@ -165,6 +166,11 @@ def _running(scene: Scene) -> tuple[str | None, str | None]:
     if silent:
         detail = silent[0].answer.detail if silent[0].answer else ""
         return "Degraded", f"{len(silent)} of {count_pods(len(scene.up))} without the model; {silent[0].name}: {detail}"
+    if failing := [tried for pod in scene.up if (tried := scene.record.canaries.get(pod.uid)) and tried.failed]:
+        return (
+            "Degraded",
+            f"{len(failing)} of {count_pods(len(scene.up))} fail the canary prediction; {failing[0].said}",
+        )
     if scene.record.reload:
         return "Reloading", f"It answers while {scene.record.reload.wanted.uri} is loaded anew."
     return None, None
@@ -183,6 +189,10 @@ def _missing(scene: Scene) -> tuple[str, str]:
         "ModelMissing",
         f"KServe says Ready, but {scene.verification.detail}{f' (artifact: {source})' if source else ''}.",
     )
+
+
+def _canary(scene: Scene) -> tuple[str, str]:
+    return "CanaryFailed", f"KServe says Ready, but its canary prediction fails: {scene.verification.detail}."
 
 
 def _unanswered(scene: Scene) -> tuple[str, str]:
@@ -293,6 +303,13 @@ RULES: tuple[Rule, ...] = (
         _missing,
     ),
     Rule(
+        "KServe says Ready, no ready pod answers the canary prediction that its owner wants",
+        State.ERROR,
+        "CanaryFailed",
+        lambda s: s.serving and s.verified is Verified.CANARY,
+        _canary,
+    ),
+    Rule(
         "KServe says Ready, the ready pods say nothing for 10 s (60 s where they did before)",
         State.ERROR,
         "ModelNotAnswering",
@@ -371,4 +388,5 @@ def next_look(record: Record, at_once: bool, now: datetime) -> datetime | None:
         case State.RUNNING if record.reload or record.unanswered_since:
             return now + timedelta(seconds=1)
         case _:
-            return record.queued_reload.due if record.queued_reload else None
+            queued = record.queued_reload.due if record.queued_reload else None
+            return min((due for due in (queued, next_try(record, now)) if due), default=None)

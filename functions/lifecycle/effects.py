@@ -78,12 +78,16 @@ class Load:
 
 @dataclass(frozen=True)
 class Look:
-    """Look at the cluster. `stop` and `start` also look at what stands in the way. Answers an Observation."""
+    """Look at the cluster. `stop` and `start` also look at what stands in the way. Answers an Observation.
+
+    `predict`: the pods, by uid, that are sent the model's canary.
+    """
 
     ref: ModelRef
     verb: str | None = None
     by_event: bool = False
     pinned: bool = False
+    predict: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -120,7 +124,10 @@ class Published:
 
 @dataclass(frozen=True)
 class AuditEntry:
-    """One line of a model's history; `ref` None where an event named no model that could be understood."""
+    """One line of a model's history; `ref` None where an event named no model that could be understood.
+
+    `correlation_id` is the request that began it. `letter` is where the store keeps the event itself.
+    """
 
     time: datetime
     ref: ModelRef | None
@@ -134,6 +141,8 @@ class AuditEntry:
     source: str | None = None
     event_id: str | None = None
     changed: bool = False
+    correlation_id: str | None = None
+    letter: str | None = None
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from events.model import ModelRef
 from events.status import State
 from functions.lifecycle.companion import Companion
 from functions.lifecycle.errors import Code
+from functions.lifecycle.prediction import Prediction
 
 
 class Mode(StrEnum):
@@ -50,10 +51,14 @@ class Answered(StrEnum):
 
 @dataclass(frozen=True)
 class PodAnswer:
-    """`detail` is for a person: what was asked, and what came back."""
+    """`detail` is for a person: what was asked, and what came back.
+
+    `own_protocol`: it was reached, and answers HTTP in a way that says nothing of a model: only a canary can tell.
+    """
 
     what: Answered
     detail: str = ""
+    own_protocol: bool = False
 
 
 @dataclass(frozen=True)
@@ -79,7 +84,8 @@ class Pod:
     """One pod of the model. `requests` as Kubernetes quantities by resource name, init containers considered.
 
     `serves`: it holds the model, unlike a transformer, a router or the worker of a group. `answer` is None where it was
-    not asked. `digest` is the artifact that it was made for, as far as a reload said so.
+    not asked. `digest` is the artifact that it was made for, as far as a reload said so. `prediction` is what the canary
+    brought, where this look sent it.
     """
 
     uid: str
@@ -102,6 +108,7 @@ class Pod:
     ready_since: datetime | None = None
     digest: str | None = None
     crashed: str | None = None
+    prediction: Prediction | None = None
 
     @property
     def holds_resources(self) -> bool:
@@ -141,7 +148,8 @@ class QuotaShortage:
 class Observation:
     """One look. `version` and `pods_version` are resourceVersions of the object and of the list of its pods.
 
-    `routed`: KServe has a route to it, also while it is not all ready. `artifacts` are the storage URIs it loads from.
+    `routed`: KServe has a route to it, also while it is not all ready. `artifacts` are the storage URIs it loads from,
+    `bucketless` the paths that it loads from buckets which only a Secret names, where no pod shows which.
     """
 
     ref: ModelRef
@@ -174,6 +182,7 @@ class Observation:
     routed: bool = False
     members: tuple[Member, ...] = ()
     artifacts: tuple[str, ...] = ()
+    bucketless: tuple[str, ...] = ()
 
     @property
     def stop_annotation(self) -> str | None:
@@ -207,4 +216,6 @@ class Observation:
 
 STOP_ANNOTATION = "serving.kserve.io/stop"
 DIGEST_ANNOTATION = "modelswitch.dev/artifact-digest"
+CANARY_ANNOTATION = "modelswitch.dev/canary"
+"""Of a model's owner: a prediction that its pods must answer before it counts as running."""
 AUTOSCALER_ANNOTATION = "serving.kserve.io/autoscalerClass"

@@ -10,12 +10,14 @@ from datetime import datetime, timedelta
 from events.facts import ModelFact, ModelFailed, ModelStarted, ModelStarting, ModelStopped, ModelStopping
 from events.model import ModelRef
 from events.status import Hold, HoldKind, State
+from functions.lifecycle.canary import tried
 from functions.lifecycle.derive import Limits, Verdict, derive
 from functions.lifecycle.effects import AuditEntry, Published
 from functions.lifecycle.observation import Observation
 from functions.lifecycle.receipt import merge, seen_pod, write_receipt
 from functions.lifecycle.record import Intent, Record, Run
 from functions.lifecycle.reload_seen import reload_under_way
+from functions.lifecycle.saving import saved_by
 from functions.lifecycle.verification import is_silent
 
 _PLAN_IS_FRESH = timedelta(seconds=60)
@@ -153,6 +155,7 @@ def observe(
             "effective": _effective(seen, before, start),
             "unrecorded": _unrecorded(seen, before),
             "unanswered_since": (before.unanswered_since or now) if is_silent(seen) else None,
+            "canaries": tried(before, seen),
             "artifacts": seen.artifacts,
             "digest": seen.digest,
             "reload": reload_under_way(seen, before, planned, known=before.state is not None),
@@ -162,6 +165,7 @@ def observe(
     )
     verdict = derive(seen, looked, limits)
     moved = verdict.state is not before.state
+    ended = (looked.start.since if looked.start else None) or now
     after = looked.model_copy(
         update={
             "state": verdict.state,
@@ -170,6 +174,7 @@ def observe(
             "since": now if moved or before.since is None else before.since,
             "available": verdict.state is State.RUNNING and bool(looked.endpoint),
             "start": None if verdict.state is State.RUNNING else looked.start,
+            "saved": before.saved if verdict.state is State.STOPPED else saved_by(before, ended),
         }
     )
     after = _with_receipt(after, before, now, known=known)
@@ -261,7 +266,7 @@ def _handed_over(entry: AuditEntry, run: Run | None) -> AuditEntry:
     if run is None or not run.ours:
         return entry
     source, _, event_id = run.key.partition(" ")
-    return replace(entry, source=source, event_id=event_id, reason=run.reason)
+    return replace(entry, source=source, event_id=event_id, reason=run.reason, correlation_id=run.correlation_id)
 
 
 def _entry(

@@ -10,6 +10,7 @@ from events.commands import Verb
 from events.model import Frozen, ModelRef
 from events.status import Endpoints, Hold, LoadedArtifact, ModelStatus, Receipt, Resources, State
 from functions.lifecycle.observation import Pod
+from functions.lifecycle.prediction import CanaryTry
 from functions.lifecycle.quantity import format_memory
 
 Desired = Literal["running", "stopped"]
@@ -63,10 +64,11 @@ class Wanted(Frozen):
 
 
 class Reload(Frozen):
-    """A reload under way, from its acceptance on."""
+    """A reload under way, from its acceptance on. `new_pods`: a pod that it brought was seen, and the history says so."""
 
     run: Run
     wanted: Wanted
+    new_pods: bool = False
 
     def made(self, pod: Pod) -> bool:
         """Whether the pod is one that it brought."""
@@ -75,11 +77,24 @@ class Reload(Frozen):
 
 
 class QueuedReload(Frozen):
-    """A reload that waits, so that many writes in a short time end in one more reload. `due`: when it is done at last."""
+    """A reload that waits, so that many writes in a short time end in one more reload. `due`: when it is done at last.
+
+    `sequence`: its place among the commands of its model, so that one that comes again late does not pass for the last.
+    """
 
     run: Run
     wanted: Wanted
     due: datetime
+    sequence: int = 0
+
+
+class Saved(Frozen):
+    """What stops saved that have ended again. `since`: when the first of them had freed everything."""
+
+    gpu_seconds: float = 0
+    memory_byte_seconds: int = 0
+    stops: int = 0
+    since: datetime
 
 
 class Intent(Frozen):
@@ -119,6 +134,9 @@ class Record(Frozen):
     stop: Run | None = None
     start: Run | None = None
     receipt: Receipt | None = None
+    saved: Saved | None = Field(
+        default=None, description="By earlier stops: the present one is counted by its receipt."
+    )
     labels: dict[str, str] = Field(default_factory=dict)
     autoscaler: Autoscaler | None = None
     sequence: int = Field(default=0, description="Of the latest command that is known to have been done.")
@@ -131,6 +149,9 @@ class Record(Frozen):
     )
     unanswered_since: datetime | None = Field(
         default=None, description="Since when ready servers take connections and say nothing."
+    )
+    canaries: dict[str, CanaryTry] = Field(
+        default_factory=dict, description="By pod: what it made of the canary prediction that the model's owner wants."
     )
     artifacts: tuple[str, ...] = Field(default=(), description="The storage URIs that it loads from.")
     digest: str | None = Field(default=None, description="What the model's digest annotation says.")

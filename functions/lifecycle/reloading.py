@@ -12,9 +12,10 @@ from events.commands import ReloadRequested, StopRequested
 from events.facts import ModelFailed, ModelReloaded
 from events.model import Kind
 from events.status import Hold, HoldKind, LoadedArtifact, State
+from functions.lifecycle.canary import answers_canary
 from functions.lifecycle.companion import QueuedStart
 from functions.lifecycle.decision import Decision, asked, audit_entry
-from functions.lifecycle.derive import Limits
+from functions.lifecycle.derive import Limits, count_pods
 from functions.lifecycle.effects import DeletePod, Effect
 from functions.lifecycle.observation import DIGEST_ANNOTATION, Answer, Answered, Mode, Observation, Pod
 from functions.lifecycle.observe import publish
@@ -56,16 +57,26 @@ def take_reload(
         correlation_id=request.correlation_id,
     )
     if planned and planned.run.key == request.key and planned.wanted and planned.wanted.value == seen.digest:
-        return asked(replace(known, changed=True), seen, request)
+        note = _starts_with(record, artifact.digest) if seen.stop_wanted else None
+        return asked(replace(_alone(replace(known, note=note), request), changed=True), seen, request)
     if seen.stop_wanted:
-        return asked(_for_the_next_start(known, seen, wanted), seen, request)
+        decision = _for_the_next_start(known, seen, wanted)
+        intent = Intent(
+            verb="reload",
+            at=seen.observed_at,
+            run=run,
+            sequence=record.sequence,
+            by_event=request.by_event,
+            wanted=wanted,
+        )
+        return asked(replace(decision, intent=intent if decision.effects else None), seen, request)
     if _has(seen, record, artifact.digest):
         under_way = record.reload is not None
         note = f"It {'is loading' if under_way else 'was told to load'} {artifact.digest} already."
-        return asked(replace(known, note=note), seen, request)
+        return asked(_alone(replace(known, note=note), request), seen, request)
     if due := _later(record, seen, command):
-        return asked(_queue(known, run, wanted, due), seen, request)
-    decision = _begin(known, seen, run, wanted)
+        return asked(_queue(known, request, run, wanted, due), seen, request)
+    decision = _begin(_alone(known, request), seen, run, wanted)
     if decision.intent:
         decision = replace(decision, intent=decision.intent.model_copy(update={"by_event": request.by_event}))
     return asked(decision, seen, request)
@@ -79,7 +90,8 @@ def follow_reload(known: Decision, seen: Observation, limits: Limits) -> Decisio
     if seen.stop_wanted:
         return _for_the_next_start(known, seen, queued.wanted) if queued else known
     if known.record.reload:
-        return _judged(known, seen, known.record.reload, limits)
+        noticed = _new_pods(known, seen, known.record.reload)
+        return _judged(noticed, seen, known.record.reload, limits)
     if queued is None or queued.due > seen.observed_at:
         return known
     after = replace(known, record=known.record.model_copy(update={"queued_reload": None}))
@@ -90,13 +102,31 @@ def follow_reload(known: Decision, seen: Observation, limits: Limits) -> Decisio
     )
     begun = _begin(after, seen, queued.run.model_copy(update={"since": seen.observed_at}), wanted)
     source, _, event_id = queued.run.key.partition(" ")
-    entry = audit_entry(begun.record, seen, "reload", queued.run.actor, event=(source, event_id), changed=True)
+    entry = audit_entry(
+        begun.record,
+        seen,
+        "reload",
+        queued.run.actor,
+        event=(source, event_id),
+        changed=True,
+        correlation=queued.run.correlation_id,
+    )
     return replace(begun, audit=(*begun.audit, entry))
 
 
 def _has(seen: Observation, record: Record, digest: str) -> bool:
     """Told to load it once is enough, unless the server was up before the artifact, and so is without it."""
     return bool(seen.digest) and digest_of(seen.digest or "") == digest and record.reason != "ModelMissing"
+
+
+def _alone(known: Decision, request: Request) -> Decision:
+    """Without the reload that waits: it was told of before this one, which is to be the last. A redelivery may be older."""
+    queued = known.record.queued_reload
+    if queued is None or queued.sequence > request.sequence:
+        return known
+    record = known.record.model_copy(update={"queued_reload": None})
+    dropped = f"{queued.wanted.digest}, which waited, is not loaded: this one was told of after it."
+    return replace(known, record=record, changed=True, note=f"{known.note} {dropped}" if known.note else dropped)
 
 
 def _one_by_one(seen: Observation) -> tuple[str, ...]:
@@ -107,13 +137,17 @@ def _one_by_one(seen: Observation) -> tuple[str, ...]:
 
 def _for_the_next_start(known: Decision, seen: Observation, wanted: Wanted) -> Decision:
     """A stopped model has no pod that the annotation could restart."""
-    note = f"It is {known.record.state}; it starts with {wanted.digest}."
+    note = _starts_with(known.record, wanted.digest)
     record = known.record.model_copy(update={"queued_reload": None})
     if seen.digest and digest_of(seen.digest) == wanted.digest:
         return replace(known, record=record, note=note)
     value = value_for(wanted.digest, seen.digest)
     record = record.model_copy(update={"digest": value})
     return replace(known, record=record, effects=(digest_patch(seen, value),), changed=True, note=note)
+
+
+def _starts_with(record: Record, digest: str) -> str:
+    return f"It is {record.state}; it starts with {digest}."
 
 
 def _later(record: Record, seen: Observation, command: ReloadRequested) -> datetime | None:
@@ -126,9 +160,12 @@ def _later(record: Record, seen: Observation, command: ReloadRequested) -> datet
     return max(waits, default=None)
 
 
-def _queue(known: Decision, run: Run, wanted: Wanted, due: datetime) -> Decision:
-    """The last one wins."""
-    queued = QueuedReload(run=run, wanted=wanted, due=due)
+def _queue(known: Decision, request: Request, run: Run, wanted: Wanted, due: datetime) -> Decision:
+    """The last one wins, in the order in which they first came."""
+    waiting = known.record.queued_reload
+    if waiting and waiting.sequence > request.sequence:
+        return replace(known, note=f"{waiting.wanted.digest}, which was told of after it, waits to be loaded.")
+    queued = QueuedReload(run=run, wanted=wanted, due=due, sequence=request.sequence)
     note = f"{wanted.digest} is loaded at {due:%H:%M:%S} UTC, together with whatever else is written until then."
     record = known.record.model_copy(update={"queued_reload": queued})
     return replace(known, record=record, changed=True, note=note)
@@ -167,13 +204,34 @@ def _replacing(record: Record, seen: Observation, run: Run, wanted: Wanted) -> S
     )
 
 
+def _new_pods(known: Decision, seen: Observation, reload: Reload) -> Decision:
+    """A step of its own in the history, with the time when the pod was made: what comes after it is loading."""
+    new = [pod for pod in seen.pods if pod.serves and reload.made(pod)]
+    if reload.new_pods or not new:
+        return known
+    made = min((pod.created for pod in new if pod.created), default=seen.observed_at)
+    source, _, event_id = reload.run.key.partition(" ")
+    entry = audit_entry(
+        known.record,
+        seen,
+        "reload-pods",
+        reload.run.actor,
+        event=(source, event_id),
+        message=f"{count_pods(len(new))} to load {reload.wanted.digest}.",
+        correlation=reload.run.correlation_id,
+    )
+    entry = replace(entry, time=min(max(made, reload.run.since or made), seen.observed_at))
+    record = known.record.model_copy(update={"reload": reload.model_copy(update={"new_pods": True})})
+    return replace(known, record=record, audit=(*known.audit, entry))
+
+
 def _judged(known: Decision, seen: Observation, reload: Reload, limits: Limits) -> Decision:
     up = [pod for pod in seen.pods if pod.serves and not pod.deleting and not pod.finished]
     new = [pod for pod in up if reload.made(pod)]
     old = [pod for pod in up if not reload.made(pod)]
     if failure := _failure(known.record, seen, new, reload, limits):
         return _failed(known, seen, reload, *failure)
-    settled = all(pod.ready and _answers(pod) for pod in new)
+    settled = all(pod.ready and _answers(pod) and answers_canary(known.record, seen, pod) for pod in new)
     if settled and (not old or _routed_to(new, seen)) and (new or _idle(seen)):
         return _done(known, seen, reload)
     if settled and new and reload.wanted.before and not any(pod.deleting for pod in seen.pods):
@@ -206,6 +264,8 @@ def _failure(
             return pod.trouble.reason if pod.trouble else "ModelLoadFailed", f"{pod.name}: {pod.crashed}"
         if pod.ready and pod.answer and pod.answer.what is Answered.MISSING and up_for >= SETTLING:
             return "ModelMissing", f"{pod.name}: {pod.answer.detail}"
+        if (tried := record.canaries.get(pod.uid)) and tried.failed:
+            return "CanaryFailed", tried.said
     if new and record.state is State.ERROR and record.reason:
         return record.reason, record.message or record.reason
     elapsed = seen.observed_at - (reload.run.since or seen.observed_at)
@@ -230,7 +290,7 @@ def _failed(known: Decision, seen: Observation, reload: Reload, code: str, messa
         reason=reload.run.reason,
         code=code,
         message=f"{reload.wanted.uri} ({reload.wanted.digest}) was not loaded: {message}",
-        next_action=advice(code) if code == "ModelMissing" else _WAY_BACK,
+        next_action=advice(code) if code in {"ModelMissing", "CanaryFailed"} else _WAY_BACK,
         during="reload",
     )
     record = known.record.model_copy(update={"reload": None})
@@ -240,6 +300,14 @@ def _failed(known: Decision, seen: Observation, reload: Reload, code: str, messa
 def _told(known: Decision, seen: Observation, run: Run, fact: ModelReloaded | ModelFailed, action: str) -> Decision:
     source, _, event_id = run.key.partition(" ")
     message = fact.message if isinstance(fact, ModelFailed) else f"{fact.digest} answers after {fact.seconds}s."
-    entry = audit_entry(known.record, seen, action, run.actor, event=(source, event_id), message=message)
+    entry = audit_entry(
+        known.record,
+        seen,
+        action,
+        run.actor,
+        event=(source, event_id),
+        message=message,
+        correlation=run.correlation_id,
+    )
     facts = (*known.facts, publish(seen.ref, fact, run, seen.observed_at))
     return replace(known, facts=facts, audit=(*known.audit, entry))

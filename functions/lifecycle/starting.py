@@ -16,6 +16,7 @@ from functions.lifecycle.receipt import last_run_pods
 from functions.lifecycle.record import Autoscaler, Intent, Run
 from functions.lifecycle.refusals import refuse_start
 from functions.lifecycle.request import Request
+from functions.lifecycle.saving import saved_by
 
 
 def take_start(
@@ -67,6 +68,7 @@ def begin_start(known: Decision, seen: Observation, run: Run, *, restore_autosca
             "stop": None,
             "start": run,
             "queued": False,
+            "saved": saved_by(known.record, run.since or now),
             "pods": {},
             "autoscaler": autoscaler,
             "effective": run.key,

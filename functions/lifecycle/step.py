@@ -4,13 +4,14 @@ Production sends each ask to adapters (functions/interpreter.py); the exhaustive
 Whatever fails in the outside is thrown in here, so that this file alone says what a failure means.
 """
 
-from collections.abc import Generator
-from dataclasses import dataclass
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from events.facts import ModelFailed
 from events.model import ModelRef
+from functions.lifecycle.canary import being_asked, brought, with_brought
 from functions.lifecycle.decide import decide
 from functions.lifecycle.decision import Decision
 from functions.lifecycle.derive import Limits
@@ -42,11 +43,13 @@ from functions.lifecycle.errors import (
 )
 from functions.lifecycle.observation import Observation
 from functions.lifecycle.observe import publish
+from functions.lifecycle.prediction import Prediction
 from functions.lifecycle.record import Intent, Record, Run
 from functions.lifecycle.refusals import refuse_unless_there
 from functions.lifecycle.request import Request
 
 ATTEMPTS = 5
+OVERTAKEN = 15  # commits that other looks were faster than: a stop of several pods brings a burst of hints, which ends
 COMMAND_LIFE = timedelta(hours=1)
 
 Step = Generator[Ask, Any, StepAnswer]
@@ -89,38 +92,61 @@ def take_command(request: Request, limits: Limits) -> Step:
 
 
 def take_hint(
-    ref: ModelRef, limits: Limits, *, object_version: int = 0, pods_version: int = 0, pinned: bool = False
+    ref: ModelRef,
+    limits: Limits,
+    *,
+    object_version: int = 0,
+    pods_version: int = 0,
+    pinned: bool = False,
+    in_passing: bool = False,
 ) -> Step:
     """Something may have changed: look, and do what is due. The versions are those of the hint's own object.
 
     A hint no newer than the last look costs nothing beyond the record. Hints never fail for a conflict: whoever was
-    faster has looked too. `pinned`: a pin was found whose stop may have died before it could say so.
+    faster has looked too. `pinned`: a pin was found whose stop may have died before it could say so. `in_passing`: there
+    is no time to wait for a canary prediction; the look that then is due sends it.
     """
+    predict: tuple[str, ...] = ()
+    unkept: Mapping[str, Prediction] = {}
     for _ in range(ATTEMPTS):
         loaded: Loaded = yield Load(ref)
         record = loaded.record
-        if record and (0 < object_version <= record.version or 0 < pods_version <= record.pods_version):
+        if (
+            record
+            and not predict
+            and not unkept
+            and (0 < object_version <= record.version or 0 < pods_version <= record.pods_version)
+        ):
             return StepAnswer(202)
-        seen: Observation = yield Look(ref, pinned=pinned)
+        seen: Observation = yield Look(ref, pinned=pinned, predict=predict)
         if not seen.exists:
             if seen.pins:
                 yield UnpinOwners(ref, tuple(pin.owner for pin in seen.pins))
             yield Commit(ref, loaded.revision, None, audit=_gone(record, seen), forget=True)
             return StepAnswer(202)
+        seen = with_brought(seen, unkept)
+        unkept = brought(seen)
         decision = decide(record, seen, None, limits, loaded.planned)
+        predict = () if in_passing else decision.predict
+        if predict:
+            decision = replace(decision, record=being_asked(decision.record, predict, seen.observed_at))
         try:
             version = yield from _act(decision, seen)
         except PreconditionFailed:
             continue
         committed: Committed = yield _commit(decision, loaded.revision, version)
-        if not (committed.conflict or decision.again):
+        if not committed.conflict:
+            unkept = {}
+        if committed.conflict or committed.stale:
+            predict = ()
+        if not (committed.conflict or decision.again or predict):
             return StepAnswer(202, changed=decision.changed)
     return StepAnswer(202)
 
 
 def _attempts(request: Request, turn: _Turn, limits: Limits) -> Step:
-    changed = False
-    for _ in range(ATTEMPTS):
+    changed, failed, overtaken = False, 0, 0
+    while failed < ATTEMPTS and overtaken < OVERTAKEN:
         seen: Observation = yield Look(request.ref, verb=request.verb, by_event=request.by_event)
         refuse_unless_there(seen, request)
         decision = decide(turn.record, seen, request, limits, turn.planned)
@@ -134,6 +160,7 @@ def _attempts(request: Request, turn: _Turn, limits: Limits) -> Step:
         try:
             version = yield from _act(decision, seen)
         except PreconditionFailed:
+            failed += 1
             continue
         changed = changed or decision.changed
         answer = _answer(request, decision, changed=changed, recorded=True)
@@ -142,6 +169,7 @@ def _attempts(request: Request, turn: _Turn, limits: Limits) -> Step:
             return _answer(request, decision, changed=changed, recorded=False)
         if not (committed.conflict or committed.stale):
             return answer
+        overtaken += 1
         loaded: Loaded = yield Load(request.ref)
         turn = _Turn(loaded.record, loaded.revision, turn.token, decision.intent or turn.planned)
     raise Conflict(
@@ -282,6 +310,7 @@ def _refusal_entry(request: Request, code: Code, message: str, now: datetime) ->
         message=message,
         source=request.source,
         event_id=request.id,
+        correlation_id=request.correlation_id,
     )
 
 

@@ -26,7 +26,14 @@ def keep_up(known: Decision, seen: Observation, planned: Intent | None, noted: R
         queued = companion.queued
         if queued.expires_at and queued.expires_at < seen.observed_at:
             note = note_patch(seen, companion.model_copy(update={"queued": None}))
-            entry = audit_entry(known.record, seen, "expired", queued.actor, event=(queued.source, queued.id))
+            entry = audit_entry(
+                known.record,
+                seen,
+                "expired",
+                queued.actor,
+                event=(queued.source, queued.id),
+                correlation=queued.correlation_id,
+            )
             record = known.record.model_copy(update={"queued": False})
             return replace(known, record=record, effects=(note,), audit=(*known.audit, entry))
         run = Run(
@@ -39,7 +46,15 @@ def keep_up(known: Decision, seen: Observation, planned: Intent | None, noted: R
         if noted is None or noted.key != run.key:
             return replace(known, record=known.record.model_copy(update={"start": run}), again=True)
         started = begin_start(known, seen, noted, restore_autoscaling=queued.restore_autoscaling)
-        entry = audit_entry(started.record, seen, "start", queued.actor, event=(queued.source, queued.id), changed=True)
+        entry = audit_entry(
+            started.record,
+            seen,
+            "start",
+            queued.actor,
+            event=(queued.source, queued.id),
+            changed=True,
+            correlation=queued.correlation_id,
+        )
         return replace(started, audit=(*known.audit, entry))
     if (
         not seen.stop_wanted

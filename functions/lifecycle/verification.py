@@ -10,7 +10,9 @@ from enum import Enum, auto
 
 from events.model import Kind
 from events.status import State
+from functions.lifecycle.canary import canary_of, takes_canary
 from functions.lifecycle.observation import Answered, Observation, Pod
+from functions.lifecycle.prediction import Outcome
 from functions.lifecycle.record import Record
 
 SETTLING = timedelta(seconds=5)
@@ -27,6 +29,7 @@ class Verified(Enum):
     UNASKABLE = auto()
     NOT_YET = auto()
     MISSING = auto()
+    CANARY = auto()
     UNANSWERED = auto()
     MEMBERS = auto()
 
@@ -50,6 +53,8 @@ def verify(seen: Observation, record: Record, ready: Sequence[Pod]) -> Verificat
     if not asked:
         verdict = {State.RUNNING: Verified.YES, None: Verified.UNASKABLE}.get(record.state, Verified.NOT_YET)
         return Verification(verdict, "its pods were not asked yet")
+    if canary_of(seen) and (takers := [pod for pod in asked if takes_canary(pod)]):
+        return _by_canary(takers, record)
     for what, verdict in _ORDER:
         pod = next((pod for pod in asked if pod.answer and pod.answer.what is what), None)
         if pod and pod.answer:
@@ -64,6 +69,24 @@ _ORDER = (
     (Answered.MISSING, Verified.MISSING),
     (Answered.UNANSWERED, Verified.UNANSWERED),
 )
+
+
+def _by_canary(takers: Sequence[Pod], record: Record) -> Verification:
+    """One pod that answers it is enough, as one that has its model is. Until one was asked, what was known before holds."""
+    tries = {pod.uid: record.canaries.get(pod.uid) for pod in takers}
+    known = {tried.outcome: tried for tried in tries.values() if tried}
+    if Outcome.GOOD in known:
+        return Verification(Verified.YES)
+    if None in tries.values() or Outcome.NOT_ASKED in known:
+        kept = Verified.UNASKABLE if record.reason == "Unverified" else Verified.YES
+        verdict = {State.RUNNING: kept, None: Verified.UNASKABLE}.get(record.state, Verified.NOT_YET)
+        return Verification(verdict, "its canary prediction was not asked for yet")
+    if tried := known.get(Outcome.UNREACHED):
+        return Verification(
+            Verified.UNASKABLE, f"its canary prediction could not be asked for: {tried.next or tried.said}"
+        )
+    tried = known.get(Outcome.UNUSABLE) or known[Outcome.BAD]
+    return Verification(Verified.CANARY, f"{tried.said}. {tried.next}".removesuffix(" ").removesuffix("."))
 
 
 def _timely(verdict: Verified, pod: Pod, seen: Observation, record: Record) -> Verified:

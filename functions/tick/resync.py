@@ -11,7 +11,8 @@ from datetime import UTC, datetime, timedelta
 from pydantic import Field
 
 from events.model import Frozen, Kind, ModelRef
-from functions.adapters.store import OVERLAP_SECONDS, Pass
+from functions.adapters.layout import OVERLAP_SECONDS
+from functions.adapters.store import Pass
 from functions.composition import Parts, now
 from functions.lifecycle.decide import decide
 from functions.lifecycle.errors import ClusterRefused, StoreUnavailable
@@ -101,7 +102,7 @@ def _is_news(parts: Parts, record: Record | None, seen: Observation) -> bool:
 
 async def _adopt(parts: Parts, news: Sequence[Observation]) -> None:
     """Raises where Redis is away: the page is then taken again, and the pass is not complete without it."""
-    looks = [(take_hint(seen.ref, parts.limits), seen) for seen in news]
+    looks = [(take_hint(seen.ref, parts.limits, in_passing=True), seen) for seen in news]
     for error, seen in zip(await parts.interpreter.run_together(looks), news, strict=True):
         if isinstance(error, StoreUnavailable):
             raise error

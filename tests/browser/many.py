@@ -1,4 +1,4 @@
-"""10,000 models and many open dashboards, measured: `python tests/browser/many.py`. A report, not a test.
+"""10,000 models, measured: `python tests/browser/many.py`. A report, not a test; `make bench` measures open dashboards.
 
 Real API process, real Redis, records as the product writes them; only KServe's objects are not there, so nothing looks at
 them in between.
@@ -14,7 +14,6 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-import httpx
 from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).parents[2]
@@ -29,16 +28,16 @@ from functions.lifecycle.effects import AuditEntry, Commit
 from functions.lifecycle.record import Record
 
 
-def record(number, version=1, state=None):
+def record(number):
     ref = ModelRef(namespace=f"team-{number % 40:02}", name=f"model-{number:05}")
     states = [State.RUNNING, State.RUNNING, State.RUNNING, State.STOPPED, State.ERROR]
     now = datetime.now(UTC)
     return Record(
         ref=ref,
         uid=f"uid-{number}",
-        version=version,
-        pods_version=version,
-        state=state or states[number % 5],
+        version=1,
+        pods_version=1,
+        state=states[number % 5],
         since=now,
         gpus=number % 3,
         memory=number % 7 * 2**30,
@@ -48,9 +47,9 @@ def record(number, version=1, state=None):
     )
 
 
-def commit(one, revision=0):
+def commit(one):
     entry = AuditEntry(one.observed_at, one.ref, "state", "modelswitch", state=one.state, previous="running")
-    return Commit(one.ref, revision, one, audit=(entry,))
+    return Commit(one.ref, 0, one, audit=(entry,))
 
 
 async def fill(store, models):
@@ -80,52 +79,6 @@ def first_paints(url, rounds=5):
     return found
 
 
-async def watch(url, last, seen):
-    async with (
-        httpx.AsyncClient(timeout=None, trust_env=False) as client,
-        client.stream("GET", f"{url}/live") as answer,
-    ):
-        async for line in answer.aiter_lines():
-            if line.startswith("data:") and '"key"' in line:
-                seen["events"] += 1
-                if last in line:
-                    seen["ends"] += 1
-                    return
-
-
-async def dashboards(url, store, pid, count, models, seconds, rate):
-    """Every dashboard must see the last change of all, which is a name of its own."""
-    last = "team-00/InferenceService/the-last-one"
-    seen = {"events": 0, "ends": 0}
-    tasks = [asyncio.create_task(watch(url, last, seen)) for _ in range(count)]
-    await asyncio.sleep(5)
-    cpu, _ = usage(pid)
-    began, version = time.monotonic(), 2
-    for number in range(seconds * rate):
-        state = State.STOPPED if number % 2 else State.STARTING
-        committed = await store.commit(commit(record(number % models, version + number, state), 1 + number // models))
-        assert not (committed.conflict or committed.stale)
-        await asyncio.sleep(max(0, began + (number + 1) / rate - time.monotonic()))
-    one = record(0, 10**6).model_copy(update={"ref": ModelRef(namespace="team-00", name="the-last-one")})
-    sent = time.monotonic()
-    await store.commit(commit(one))
-    await asyncio.wait_for(asyncio.gather(*tasks), 30)
-    spread = time.monotonic() - sent
-    used, memory = usage(pid)
-    took = time.monotonic() - began
-    print(
-        f"{count} dashboards, {models} models, {rate} changes/s for {seconds} s: API CPU {100 * (used - cpu) / took:.0f} % "
-        f"of one core, {memory:.0f} MiB resident, {seen['events']} events sent, all {seen['ends']} saw the last state, "
-        f"the slowest {spread * 1000:.0f} ms after it was recorded"
-    )
-
-
-async def measure(url, redis_url, pid, arguments):
-    store = Store.connect(redis_url)
-    await dashboards(url, store, pid, arguments.dashboards, arguments.live_models, arguments.seconds, arguments.rate)
-    await store.close()
-
-
 def api_pid(api):
     port = api.base_url.port
     for path in Path("/proc").glob("[0-9]*/environ"):
@@ -140,10 +93,6 @@ def api_pid(api):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--models", type=int, default=10_000)
-    parser.add_argument("--dashboards", type=int, default=200)
-    parser.add_argument("--live-models", type=int, default=1000)
-    parser.add_argument("--rate", type=int, default=10)
-    parser.add_argument("--seconds", type=int, default=20)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, world(Path(folder)) as made:
         store = Store.connect(made.redis_url)
@@ -170,11 +119,6 @@ def main():
                 f"first contentful paint in Chromium: median {statistics.median(paints):.0f} ms, worst {max(paints):.0f} ms"
             )
             print(f"API resident with {arguments.models} models: {usage(pid)[1]:.0f} MiB")
-        made.redis.client().flushall()
-        asyncio.run(fill(Store.connect(made.redis_url), arguments.live_models))
-        made.synced()
-        with made.api(AUTH="none", LOG_LEVEL="WARNING") as api:
-            asyncio.run(measure(str(api.base_url), made.redis_url, api_pid(api), arguments))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 # The dashboard in a real Chromium; the Makefile includes this file.
 browser: setup ## click through the dashboard in a real Chromium at three widths (Debian: apt-get install chromium)
-	@$(PY) -m pytest -q tests/browser
+	@$(PY) -m pytest -q -n 2 tests/browser
 
 screenshots: setup ## write docs/images/*.png anew from the running product
 	@$(PY) tests/browser/screenshots.py

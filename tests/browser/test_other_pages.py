@@ -106,3 +106,68 @@ def test_what_is_poison_is_in_the_audit_and_says_why_it_cannot_be_sent_again(ope
     wait_for(found, "the poison is in the audit", 30)
     expect(page.locator(".entries")).to_contain_text("Can't be sent again from here")
     expect(page.locator(".entries")).to_contain_text("names no model")
+
+
+def test_an_event_that_died_is_sent_again_with_all_that_it_carried(opened, product, width):
+    """A stop that a wrong trigger brought to the function for starts, and that was given up there."""
+    event_id, name = f"lost-{uuid.uuid4()}", f"lost-{width}"
+    with product.model("fraud", name, shutdown_seconds=1):
+        product.publish(
+            *("stop", "fraud", name, event_id),
+            to=product.function_url("start"),
+            correlation=f"run-{width}",
+            reason="drift",
+            timeout="7m",
+        )
+        page = opened(f"/audit?q={event_id}")
+        entry = page.locator(".entries li").first
+        expect(entry).to_contain_text("is not for this function")
+        entry.locator(".letter summary").click()
+        expect(entry.locator(".letter pre")).to_contain_text('"timeout": "7m"')
+        sent = []
+        page.on("request", lambda one: sent.append(one) if ":stop" in one.url else None)
+        entry.get_by_role("button", name="Send again").click()
+        expect(page.locator("dialog [name=reason]")).to_have_value("drift")
+        expect(page.locator("dialog [name=timeout] option:checked")).to_contain_text("7m, as asked first")
+        page.locator("dialog [type=submit]").click()
+        expect(page.locator("dialog #summary")).to_have_text("1 of 1 stopped.", timeout=15_000)
+        assert sent[0].headers["x-correlation-id"] == f"run-{width}"
+        assert sent[0].headers["idempotency-key"] != event_id
+        page.locator("dialog [data-close]").click()
+        page.goto(f"/audit?show=all&q=run-{width}")
+        expect(page.locator(".entries li", has_text="Stop accepted")).to_have_count(1)
+        expect(page.locator(".entries li", has_text=event_id)).to_have_count(1)
+
+
+@at_a_desk
+def test_an_event_that_is_no_stop_and_no_start_is_shown_before_it_is_sent_again(opened, product, width):
+    """A reload that was given up by the function for stops; the model has no such artifact, and that is then said."""
+    event_id = f"lost-{uuid.uuid4()}"
+    artifact = {"uri": "gs://models/other", "digest": f"sha256:{'0' * 64}", "size": 1}
+    url = product.function_url("stop")
+    product.publish("reload", "fraud", "card-fraud", event_id, to=url, correlation="run-r", artifact=artifact)
+    page = opened(f"/audit?q={event_id}")
+    page.get_by_role("button", name="Send again").click()
+    dialog = page.locator("dialog")
+    expect(dialog).to_contain_text("dev.modelswitch.model.reload-requested.v1")
+    expect(dialog.locator("pre")).to_contain_text("gs://models/other")
+    dialog.get_by_role("button", name="Send", exact=True).click()
+    expect(page.locator("#toast")).to_contain_text("does not load gs://models/other")
+    page.goto("/audit?q=run-r")
+    expect(page.locator(".entries li", has_text="Reload refused")).to_have_count(1)
+
+
+@at_a_desk
+def test_the_timeline_times_the_steps_of_a_reload(opened, product, width):
+    with product.model("fraud", "renewed", start_seconds=2) as name:
+        artifact = {"uri": "gs://models/iris", "digest": f"sha256:{'7' * 64}", "size": 1}
+        product.publish("reload", "fraud", name, event_id := f"train-{uuid.uuid4()}", artifact=artifact)
+        page = opened(f"/models/fraud/InferenceService/{name}")
+        steps = page.locator(".timeline li")
+        done = steps.filter(has_text="Loaded anew").filter(has_text=event_id)
+        expect(done).to_have_count(1, timeout=20_000)
+        expect(done).to_contain_text(" in all")
+        expect(steps.filter(has_text="New pods are made").locator(".took")).to_contain_text("after ")
+        expect(steps.filter(has_text="Reload accepted")).to_contain_text(event_id)
+        seconds = float(done.locator(".took").last.inner_text().split(" ")[0])
+        assert 1.5 < seconds < 20, "the pretended container takes two seconds to start"

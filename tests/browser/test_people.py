@@ -61,6 +61,7 @@ def test_everything_works_from_the_keyboard(opened, product):
     expect(page.locator("dialog")).to_contain_text("next, previous model")
     page.keyboard.press("Escape")
     page.goto("/")
+    expect(page.locator("#link")).to_have_text("live")
     page.keyboard.press("j")
     page.keyboard.press("Enter")
     expect(page.locator("h1")).to_have_text("anomaly-detector")

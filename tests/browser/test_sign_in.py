@@ -101,3 +101,31 @@ def test_what_others_wrote_is_shown_as_text(signed_in, world, token_api):
     expect(page.locator("main").first).to_contain_text(wicked)
     token_api.post("/api/v1/namespaces/blue/models/seen/start", headers=boss).raise_for_status()
     ends(token_api, "blue", "seen", "running")
+
+
+def test_who_may_only_read_sees_buttons_off_with_the_reason_on_every_page(signed_in, world, token_api, width):
+    boss = {"authorization": "Bearer root-token"}
+    ends(token_api, "blue", "seen", "running")
+    token_api.post("/api/v1/namespaces/blue/models/nobody/stop", headers=boss)  # refused: that it can be sent again
+    reason = "You may not change models here. Whoever administers blue"
+    page = signed_in("reader-token")
+
+    def is_off(button):
+        expect(page.locator("#link")).to_have_text("live")
+        expect(button).to_have_attribute("aria-disabled", "true")
+        expect(page.locator(f"#{button.get_attribute('aria-describedby')}")).to_contain_text(reason)
+        button.click(force=True)
+        expect(page.locator("#toast")).to_contain_text(reason)
+        expect(page.locator("dialog")).to_be_hidden()
+
+    is_off(row(page, "seen").get_by_role("button", name="Stop seen"))
+    row(page, "seen").locator(".pick").check()
+    is_off(page.locator("#stop-many"))
+    is_off(page.locator("#start-many"))
+    page.goto("/models/blue/InferenceService/seen")
+    is_off(page.locator(".headline-act button"))
+    page.goto("/audit?q=nobody")
+    is_off(page.locator(".entries li button.resend").first)
+    page.goto("/capacity")
+    assert page.locator("main button.act").count() == 0
+    assert world.get("blue", "seen")["metadata"]["annotations"].get("serving.kserve.io/stop") != "true"

@@ -65,6 +65,32 @@ def test_force_is_a_choice_of_its_own_and_wants_the_name_typed(opened, product, 
 
 
 @at_a_desk
+def test_requests_under_way_are_counted_where_the_pods_tell_and_unknown_elsewhere(opened, product):
+    page = opened()
+    with (
+        product.model("fraud", "busy", requests_under_way=3),
+        product.model("fraud", "idle", requests_under_way=0),
+        product.model("fraud", "silent"),
+    ):
+        said = {
+            "busy": "Requests under way: 3, by",
+            "idle": "Requests under way: 0, by",
+            "silent": "under way: unknown",
+        }
+        for name, words in said.items():
+            shows(page, name, "running")
+            dialog = ask(page, name, "Stop")
+            expect(dialog.locator(".requests")).to_contain_text(words)
+            dialog.get_by_role("button", name="Cancel").click()
+        for name in said:
+            row(page, name).locator(".pick").check()
+        page.locator("#stop-many").click()
+        expect(page.locator("dialog .requests")).to_contain_text("Requests under way: at least 3, by")
+        expect(page.locator("dialog .which li", has_text="busy")).to_contain_text("3 requests under way")
+        expect(page.locator("dialog .which li", has_text="silent")).not_to_contain_text("under way")
+
+
+@at_a_desk
 def test_graphs_that_ask_the_model_are_named(opened):
     dialog = ask(opened(), "anomaly-detector", "Stop")
     expect(dialog.locator(".warn")).to_contain_text("dispute-pipeline asks anomaly-detector")

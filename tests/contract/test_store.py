@@ -14,6 +14,7 @@ from events.status import State
 from functions.adapters.store import Store
 from functions.lifecycle.effects import AuditEntry, Claim, Commit, Plan, Published, Release, StepAnswer
 from functions.lifecycle.errors import Code, Refused, StoreUnavailable, Temporary
+from functions.lifecycle.letter import Letter
 from functions.lifecycle.record import Intent, Record, Run
 from functions.lifecycle.request import Request
 
@@ -221,6 +222,60 @@ async def test_the_history_can_be_followed_from_where_one_left(store):
     assert [change async for change in store.changes(seen[0].entry, 0.05)] == seen[1:]
 
 
+async def followed(store, start):
+    return [change async for change in store.changes(start, 0.05)]
+
+
+async def test_what_people_are_shown_can_be_followed_without_an_entry_in_the_history(store, raw):
+    """A pod more, a label, another message: nothing of it is history, and all of it stands on open pages."""
+    await store.commit(Commit(REF, 0, RECORD, audit=(ENTRY,)))
+    start = await store.last_change()
+    record, revision = RECORD, 1
+    for shown in ({"gpus": 2}, {"labels": {"a": "b"}}, {"message": "1 of 2 pods ready."}, {"queued": True}):
+        record = record.model_copy(update=shown)
+        await store.commit(Commit(REF, revision, record))
+        revision += 1
+        [change] = await followed(store, start)
+        assert (change.ref, change.audit) == (REF, None), shown
+        start = change.entry
+    for unseen in ({"version": 11}, {"observed_at": NOW + timedelta(seconds=5)}, {"sequence": 9}):
+        record = record.model_copy(update=unseen)
+        await store.commit(Commit(REF, revision, record))
+        revision += 1
+    assert await followed(store, start) == []
+    assert await raw.xlen("{modelswitch}:audit") == 1
+
+
+async def test_a_message_that_only_counts_its_seconds_on_is_no_change(store):
+    said = {"message": "KServe has not acted on the stop for {}s and 1 pod still run."}
+    waiting = [RECORD.model_copy(update={"message": said["message"].format(seconds)}) for seconds in (9, 14)]
+    await store.commit(Commit(REF, 0, waiting[0]))
+    start = await store.last_change()
+    await store.commit(Commit(REF, 1, waiting[1]))
+    assert await followed(store, start) == []
+
+
+async def test_a_change_with_entries_in_the_history_is_told_once_for_each(store):
+    start = await store.last_change()
+    await store.commit(Commit(REF, 0, RECORD, audit=(ENTRY,)))
+    await store.commit(Commit(REF, 1, None, audit=(), forget=True))
+    await store.commit(Commit(REF, 2, None, audit=(), forget=True))
+    assert [change.audit for change in await followed(store, start)] == [ENTRY, None]
+    await store.commit(Commit(REF, 99, RECORD.model_copy(update={"gpus": 3})))
+    assert len(await followed(store, start)) == 2, "what was not committed is not told"
+
+
+async def test_changes_are_kept_for_a_while_and_who_was_away_longer_is_told(store, raw):
+    await store.commit(Commit(REF, 0, RECORD))
+    first = await store.last_change()
+    asks = [Commit(REF, number, RECORD.model_copy(update={"gpus": number})) for number in range(1, 10_201)]
+    for begin in range(0, len(asks), 500):
+        await store.commit_many(asks[begin : begin + 500])
+    assert 10_000 <= await raw.xlen("{modelswitch}:changes") <= 10_100
+    assert not await store.has_change(first)
+    assert await store.has_change(await store.last_change())
+
+
 async def test_all_keys_share_one_slot_of_a_redis_cluster(store, raw):
     request = asked()
     await commit(store, await store.claim(Claim(request)), request, audit=(ENTRY,), facts=(FACT,), due=NOW)
@@ -263,3 +318,32 @@ async def dump(raw, key: str) -> str:
             return json.dumps(await raw.zrange(key, 0, -1, withscores=True))
         case _:
             return await raw.get(key)
+
+
+async def test_an_event_that_nobody_could_take_is_kept_beside_its_entry(store):
+    dead = AuditEntry(NOW, REF, "dead-letter", "/test", code="503", event_id="e1", correlation_id="c1")
+    letter = Letter("dev.modelswitch.model.stop-requested.v1", REF.subject, {"reason": "night"}, 18)
+    await store.write_audit(dead, letter)
+    [change] = await store.newest("", 10)
+    assert (change.audit.correlation_id, change.audit.event_id) == ("c1", "e1")
+    assert await store.letters([change.audit.letter, "1-0"]) == {change.audit.letter: letter}
+    assert await store.entry(change.entry) == change.audit
+    assert await store.entry("1-0") is None
+
+
+async def test_of_events_that_nobody_could_take_the_last_thousand_are_kept(store, raw):
+    letter = Letter("dev.modelswitch.model.stop-requested.v1", REF.subject, {"reason": "x" * 4000}, 4000)
+    for _ in range(1100):
+        await store.write_audit(ENTRY, letter)
+    assert await raw.xlen("{modelswitch}:letters") <= 1010
+    assert await raw.xlen("{modelswitch}:audit") == 1100
+
+
+async def test_a_correlation_id_that_is_the_events_own_id_takes_no_room(store, raw):
+    entries = [
+        AuditEntry(NOW, REF, "stop", "oncall", event_id="e1", correlation_id=given) for given in ("e1", None, "c1")
+    ]
+    await store.commit(Commit(REF, 0, RECORD, audit=tuple(entries)))
+    assert [change.audit.correlation_id for change in await store.newest("", 10)] == ["c1", "e1", "e1"]
+    stored = [json.loads(fields["d"]) for _, fields in await raw.xrange("{modelswitch}:audit")]
+    assert ["correlation_id" in entry for entry in stored] == [False, False, True]

@@ -27,10 +27,10 @@ PLANTED = (
         "functions/adapters/store.py",
         "        with _translated():\n            reply = await self._claim(",
         "        with _translated():\n"
-        "            known = await self._redis.exists(_seen_key(request))\n"
+        "            known = await self._redis.exists(seen_key(request))\n"
         '            await __import__("asyncio").sleep(0.05)  # a get-then-set\'s gap, wide enough to be met every time\n'
         "            if not known:\n"
-        "                await self._redis.delete(_seen_key(request), _model_key(request.ref))\n"
+        "                await self._redis.delete(seen_key(request), model_key(request.ref))\n"
         "            reply = await self._claim(",
         STORE,
         "fifty_claims_of_one_id",
@@ -53,7 +53,7 @@ PLANTED = (
     ),
     Planted(
         "a seen id is keyed without its source",
-        "functions/adapters/store.py",
+        "functions/adapters/layout.py",
         'f"{request.source}\\0{request.id}"',
         'f"{request.id}"',
         STORE,
@@ -62,8 +62,8 @@ PLANTED = (
     Planted(
         "the stop is set before what a start needs is kept",
         f"{LIFECYCLE}/patches.py",
-        'STOP_ANNOTATION: "true", COMPANION_ANNOTATION: companion.dump(), **autoscaler}',
-        'STOP_ANNOTATION: "true", **autoscaler}',
+        'STOP_ANNOTATION: "true", COMPANION_ANNOTATION: companion.dump(), **others}',
+        'STOP_ANNOTATION: "true", **others}',
         STEP,
         "loses_neither_the_stop_nor_receipt_nor_actor",
     ),
@@ -107,7 +107,7 @@ PLANTED = (
     Planted(
         "a command that comes again late is done all the same",
         f"{LIFECYCLE}/decide.py",
-        "    if request and request.redelivered and looked.record.sequence > request.sequence:\n",
+        "    if request and ordered and request.redelivered and looked.record.sequence > request.sequence:\n",
         "    if False:\n",
         SEARCH,
     ),

@@ -17,9 +17,12 @@ ROOT = Path(__file__).parents[2]
 TOKENS = {
     "operator-token": {"user": "operator", "namespaces": ["blue", "green"]},
     "stranger-token": {"user": "stranger", "namespaces": ["blue"]},
+    "reader-token": {"user": "reader", "reads": ["blue", "green"]},
     "root-token": {"user": "root", "groups": ["system:masters"], "namespaces": ["*"]},
 }
-OPERATOR, STRANGER, BOSS = ({"authorization": f"Bearer {name}-token"} for name in ("operator", "stranger", "root"))
+OPERATOR, STRANGER, READER, BOSS = (
+    {"authorization": f"Bearer {name}-token"} for name in ("operator", "stranger", "reader", "root")
+)
 SERVING = "/apis/serving.kserve.io"
 
 

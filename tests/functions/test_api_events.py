@@ -1,7 +1,15 @@
 """Server-sent events: what is sent, to whom, and where a lost connection goes on."""
 
+import asyncio
+import json
+import time
+
 import pytest
 from api_rig import BOSS, STRANGER, listening, wait_for
+
+from events.model import ModelRef
+from functions.adapters.store import Store
+from functions.lifecycle.effects import Commit
 
 
 def stop(api, name, namespace="blue", **headers):
@@ -68,6 +76,50 @@ def test_a_deleted_model_is_said_to_be_gone(world, open_api):
         while (event := heard(stream, name))[0] != "deleted":
             pass
     assert event[2]["change"]["action"] == "deleted"
+
+
+def test_a_change_that_is_no_history_is_there_within_a_second_with_the_sums(world, open_api):
+    """One GPU more, as a pod that was added brings it: lists, counts and open pages, not only the model's own record."""
+    name = world.make()
+    address = f"/api/v1/namespaces/blue/models/{name}/status"
+    open_api.get(address).raise_for_status()
+    world.synced()
+    before = open_api.get("/api/v1/capacity").json()["total"]["gpus_held"]
+    entries = len(open_api.get("/api/v1/audit", params={"name": name}).json()["items"])
+    with open_api.stream("GET", "/live") as page, listening(open_api) as stream:
+        lines = page.iter_lines()
+        assert next(lines).startswith(":")
+        committed = asyncio.run(one_gpu_more(world.redis_url, ModelRef(namespace="blue", name=name)))
+        event, _, data = heard(stream, name)
+        assert (event, data["resource_allocation"]["gpus"]) == ("model", 1)
+        assert (data["change"]["action"], data["change"]["changed"]) == ("observed", False)
+        assert time.monotonic() - committed < 1
+        row, totals = shown(lines)
+        assert (row["key"], totals["gpus"]) == (f"blue/InferenceService/{name}", before + 1)
+        assert time.monotonic() - committed < 1
+    assert open_api.get("/api/v1/capacity").json()["total"]["gpus_held"] == before + 1
+    assert len(open_api.get("/api/v1/audit", params={"name": name}).json()["items"]) == entries
+
+
+async def one_gpu_more(redis_url, ref):
+    store = Store.connect(redis_url)
+    loaded = await store.load(ref)
+    committed = await store.commit(Commit(ref, loaded.revision, loaded.record.model_copy(update={"gpus": 1})))
+    await store.close()
+    assert not (committed.conflict or committed.stale)
+    return time.monotonic()
+
+
+def shown(lines):
+    """The row that came, and the sums after it."""
+    row = None
+    for line in lines:
+        if line.startswith("data: "):
+            data = json.loads(line.removeprefix("data: "))
+            if "models" in data and row:
+                return row, data
+            row = data if "html" in data else row
+    raise AssertionError("the stream ended")
 
 
 def test_open_streams_do_not_hold_up_the_end(world):

@@ -1,8 +1,10 @@
 """The dashboard, the reference and the counters, as a browser or Prometheus gets them."""
 
+import json
 import re
+from datetime import UTC, datetime, timedelta
 
-from api_rig import OPERATOR
+from api_rig import OPERATOR, wait_for
 
 
 def test_the_dashboard_has_its_data_at_first_paint(world, open_api):
@@ -68,3 +70,28 @@ def test_requests_and_steps_are_counted(world, open_api):
     text = open_api.get("/metrics").text
     assert 'modelswitch_steps_total{outcome="changed",verb="stop"}' in text
     assert 'route="/api/v1/namespaces/{namespace}/models/{name}/stop"' in text
+
+
+def test_capacity_counts_hours_of_models_that_were_started_again(world, open_api):
+    """The simulated stops are short: the record is made as if the stop had been an hour long."""
+    name = world.make()
+    address = f"/api/v1/namespaces/blue/models/{name}"
+    open_api.post(f"{address}/stop").raise_for_status()
+    wait_for(lambda: open_api.get(f"{address}/status").json()["state"] == "stopped", "it is stopped")
+    world.synced()
+    key = f"{{modelswitch}}:model:namespaces/blue/inferenceservices/{name}"
+    redis = world.redis.client()
+    record = json.loads(redis.hget(key, "doc"))
+    an_hour_ago = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
+    record["receipt"] |= {"gpus": 2, "memory": "4Gi", "stopped_at": an_hour_ago}
+    redis.hset(key, "doc", json.dumps(record))
+    before = open_api.get("/api/v1/capacity").json()["total"]["saved"]
+    open_api.post(f"{address}/start").raise_for_status()
+    after = open_api.get("/api/v1/capacity").json()
+    assert 1.99 < after["total"]["saved"]["gpu_hours"] < 2.2
+    assert after["total"]["saved"]["stops"] >= max(1, before["stops"])
+    assert "receipt" in after["how"]
+    assert "deleted" in after["limits"]
+    page = open_api.get("/capacity").text
+    assert f"/models/blue/InferenceService/{name}" in page.split('class="plain-table savings"')[1]
+    assert "2.00 GPU hours, 4.0 GiB hours, 1 stop since" in open_api.get(f"/models/blue/InferenceService/{name}").text

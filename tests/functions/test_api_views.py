@@ -7,15 +7,17 @@ import pytest
 from events.model import Kind, ModelRef
 from events.status import State
 from functions.adapters.kserve.model import Model
-from functions.api.overview import Line
-from functions.api.pages.audit import again_of
+from functions.api.overview import Earlier, Freed, Line
+from functions.api.pages.again import again_of
 from functions.api.pages.chart import bar_of
 from functions.api.pages.graphs import members
 from functions.api.pages.history import failures_of, starts_of, timeline
 from functions.api.pages.kserve_word import differs, word_of
 from functions.api.pages.view import View
 from functions.api.pages.wording import duration, memory, plural
+from functions.api.saving import Saving, by_model, saving_of, together
 from functions.lifecycle.effects import AuditEntry
+from functions.lifecycle.letter import Letter
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 REF = ModelRef(namespace="ml", name="iris")
@@ -75,6 +77,30 @@ def test_a_timeline_says_how_long_each_state_took():
     assert steps[2].bad
 
 
+def test_a_timeline_times_the_steps_of_a_reload():
+    entries = [
+        entry("reload-failed", 100, state="running"),
+        entry("reload", 60, state="running", changed=True),
+        entry("reloaded", 20, state="running", message="sha256:1 answers after 18.5s."),
+        entry("state", 9, state="running", previous="running"),
+        entry("reload-pods", 4.5, state="running"),
+        entry("reload", 2, state="running", changed=True, event_id="e1"),
+        entry("reload", 1, state="running", code="NotItsArtifact"),
+    ]
+    steps = timeline(entries)
+    assert [(step.title, step.took, step.in_all) for step in steps] == [
+        ("Not loaded", 40, 40),
+        ("Reload accepted", None, None),
+        ("Loaded anew", 15.5, 18),
+        ("Still running", None, None),
+        ("New pods are made", 2.5, None),
+        ("Reload accepted", None, None),
+        ("Reload refused", None, None),
+    ]
+    assert [step.bad for step in steps] == [True, False, False, False, False, False, True]
+    assert timeline(entries[2:5])[0].in_all is None, "where its beginning is not known"
+
+
 def test_the_next_start_is_expected_to_take_the_median():
     entries = []
     for start, took in ((0, 10), (100, 30), (200, 20)):
@@ -97,38 +123,68 @@ def test_each_kind_of_error_is_told_once_with_what_to_do():
     assert "starts by itself" in failure.next_action
 
 
+def stop_letter(**data):
+    return Letter("dev.modelswitch.model.stop-requested.v1", REF.subject, data, 10)
+
+
+def dead(**given):
+    values = {"action": "dead-letter", "code": "503", "event_id": "e1", "correlation_id": "c1", "letter": "1-0"}
+    return entry(values.pop("action"), 0, **{**values, **given})
+
+
 @pytest.mark.parametrize(
     ("given", "verb"),
     [
-        ({"action": "stop", "code": "NotFound", "event_id": "e", "ref": REF}, "stop"),
-        ({"action": "stop", "code": "NotFound", "event_id": None, "ref": REF}, None),
-        ({"action": "stop", "code": None, "event_id": "e", "ref": REF}, None),
-        ({"action": "stop", "code": "Malformed", "event_id": "e", "ref": None}, None),
-        (
-            {
-                "action": "dead-letter",
-                "code": "500",
-                "event_id": "e",
-                "ref": REF,
-                "message": "dev.modelswitch.model.start-requested.v1 could not be delivered to start",
-            },
-            "start",
-        ),
-        (
-            {
-                "action": "dead-letter",
-                "code": "500",
-                "event_id": "e",
-                "ref": REF,
-                "message": "dev.knative.apiserver.resource.update could not be delivered to pod-status",
-            },
-            None,
-        ),
+        ({"code": "NotFound", "event_id": "e"}, "stop"),
+        ({"code": "NotFound", "event_id": None}, None),
+        ({"code": None, "event_id": "e"}, None),
+        ({"code": "NotFound", "event_id": "e", "letter": "1-0"}, None),
     ],
 )
-def test_only_what_is_known_well_enough_can_be_sent_again(given, verb):
-    again = again_of(AuditEntry(time=NOW, actor="pipeline", **given))
-    assert (again.verb if again else None) == verb
+def test_of_a_refused_command_only_its_reason_is_known(given, verb):
+    again = again_of(entry("stop", 0, reason="night", **given), None)
+    assert (
+        (again.verb, again.command, again.whole) == (verb, {"reason": "night"}, False) if verb else str(again) == again
+    )
+
+
+def test_a_dead_stop_is_sent_again_with_all_that_it_carried_and_its_correlation_id():
+    again = again_of(dead(), stop_letter(timeout="90s", reason="night", actor="pipeline"))
+    assert (again.verb, again.correlation, again.whole) == ("stop", "c1", True)
+    assert again.command == {"timeout": "90s", "reason": "night"}
+
+
+def test_any_other_event_that_somebody_wants_is_sent_as_it_is():
+    artifact = {"uri": "s3://models/iris", "digest": f"sha256:{'0' * 64}", "size": 1}
+    reload = Letter("dev.modelswitch.model.reload-requested.v1", REF.subject, {"artifact": artifact}, 10)
+    written = Letter("dev.modelswitch.artifact.written.v1", None, artifact, 10)
+    assert [again_of(dead(), letter).verb for letter in (reload, written)] == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("letter", "why"),
+    [
+        (stop_letter(force=True), "would be refused again"),
+        (Letter("dev.modelswitch.model.stop-requested.v1", "nobody", {}, 2), "would be refused again"),
+        (Letter("dev.modelswitch.model.stop-requested.v1", REF.subject, None, 20_000), "larger than 16 KiB"),
+        (Letter("dev.knative.apiserver.resource.update", "/apis/v1/pods/x", None, 900), "only a hint"),
+        (Letter("dev.modelswitch.model.stopped.v1", REF.subject, {}, 2), "what was true then"),
+        (None, "kept no longer"),
+    ],
+)
+def test_what_cannot_be_sent_again_says_why(letter, why):
+    assert why in again_of(dead(), letter)
+
+
+def test_letters_keep_data_up_to_a_size_and_nothing_of_hints():
+    attributes = {"type": "dev.modelswitch.model.stop-requested.v1", "subject": REF.subject}
+    assert Letter.of(attributes, {"reason": "x" * 16_370}).data is not None
+    big = Letter.of(attributes, {"reason": "x" * 16_384})
+    assert (big.data, big.size) == (None, 16_397)
+    assert "16,397 bytes" in big.why_not_kept
+    assert Letter.of({"type": "dev.knative.apiserver.resource.add"}, {"spec": {}}).data is None
+    assert Letter.of(attributes, b"raw").why_not_kept.startswith("Its data (3 bytes) was no JSON")
+    assert (Letter.of(attributes, None).ref, Letter.of({"type": "t", "subject": "x"}, None).ref) == (REF, None)
 
 
 def test_bars_share_one_scale():
@@ -140,6 +196,22 @@ def test_bars_share_one_scale():
     ]
     assert bar.mark == 375
     assert bar_of(0, 0, 0, None, 0) == bar_of(0, 0, 0, None, 5)
+
+
+def test_hours_saved_are_those_of_stops_that_ended_and_of_those_that_go_on():
+    earlier = Earlier(gpu_seconds=7200, memory_byte_seconds=2**30 * 3600, stops=3, since=NOW - timedelta(days=2))
+    freed = Freed(gpus=2, memory=2**30, since=NOW - timedelta(hours=5))
+    running, stopped, both, none = (
+        line(name, earlier=before, freed=now)
+        for name, before, now in (("a", earlier, None), ("b", None, freed), ("c", earlier, freed), ("d", None, None))
+    )
+    assert saving_of(running, NOW) == Saving(2, 0, 1, stops=3, now=0, since=earlier.since)
+    assert saving_of(stopped, NOW) == Saving(10, 10, 5, stops=1, now=1, since=freed.since)
+    assert saving_of(both, NOW) == Saving(12, 10, 6, stops=4, now=1, since=earlier.since)
+    assert together(saving_of(one, NOW) for one in (running, stopped, none)) == Saving(
+        12, 10, 6, stops=4, now=1, since=earlier.since
+    )
+    assert [ref.name for ref, _ in by_model([none, running, stopped], NOW)] == ["b", "a"]
 
 
 def said(**conditions):

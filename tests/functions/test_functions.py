@@ -235,17 +235,52 @@ def test_bad_input_is_counted_and_logged(functions, redis_url):
     assert "bad-1" in functions["stop"].log.read_text()
 
 
-def test_what_can_never_work_is_audited_as_poison(functions, audit):
-    functions["stop"].send(STOP, MODEL, {"force": True}, id="poison-1")
-    assert [(entry["action"], entry["event_id"]) for entry in audit()] == [("poison", "poison-1")]
+@pytest.fixture
+def letters(redis_url):
+    """The events that are kept, as dicts, by their places."""
+    with redis.from_url(redis_url, decode_responses=True) as client:
+        yield lambda: {place: json.loads(fields["d"]) for place, fields in client.xrange("{modelswitch}:letters")}
 
 
-def test_a_dead_letter_is_written_into_the_audit(functions, audit):
-    answer = functions["dead_letter"].send(STOP, MODEL, id="dead-1", knativeerrorcode="503")
+def test_what_can_never_work_is_audited_as_poison_with_what_it_carried(functions, audit, letters):
+    functions["stop"].send(STOP, MODEL, {"force": True}, id="poison-1", correlationid="c-1")
+    [entry] = audit()
+    assert (entry["action"], entry["event_id"], entry["correlation_id"]) == ("poison", "poison-1", "c-1")
+    assert (entry["ref"], entry["source"], entry["actor"]) == (MODEL, "/test", "/test")
+    assert letters()[entry["letter"]] == {"type": STOP, "subject": MODEL, "data": {"force": True}, "size": 14}
+
+
+def test_a_refused_event_that_can_be_read_is_kept_too(functions, audit, letters):
+    """400: a command without data. What is no event at all is only answered."""
+    headers = {"ce_specversion": "1.0", "ce_id": "empty-1", "ce_source": "/test", "ce_type": STOP, "ce_subject": MODEL}
+    assert functions["stop"].post(b"", **headers).status_code == 400
+    assert functions["stop"].post(b"{", content_type="application/cloudevents+json").status_code == 400
+    assert [(entry["code"], entry["event_id"]) for entry in audit()] == [("MalformedEvent", "empty-1")]
+    assert list(letters().values()) == [{"type": STOP, "subject": MODEL}]
+
+
+def test_a_dead_letter_is_written_into_the_audit_with_its_data(functions, audit, letters):
+    data = {"reason": "night", "timeout": "90s"}
+    answer = functions["dead_letter"].send(STOP, MODEL, data, id="dead-1", knativeerrorcode="503", correlationid="c-1")
     assert answer.status_code == 202
-    assert [(entry["action"], entry["event_id"], entry["code"]) for entry in audit()] == [
-        ("dead-letter", "dead-1", "503")
-    ]
+    [entry] = audit()
+    assert (entry["action"], entry["event_id"], entry["code"]) == ("dead-letter", "dead-1", "503")
+    assert (entry["correlation_id"], entry["ref"]) == ("c-1", MODEL)
+    assert letters()[entry["letter"]]["data"] == data
+
+
+def test_a_correlation_id_that_is_a_number_is_kept_as_text(functions, audit):
+    event = {"specversion": "1.0", "id": "n-1", "source": "/test", "type": STOP, "subject": MODEL, "correlationid": 7}
+    for name in ("dead_letter", "start"):
+        body = json.dumps({**event, "data": {}}).encode()
+        functions[name].post(body, content_type="application/cloudevents+json")
+    assert [entry["correlation_id"] for entry in audit()] == ["7", "7"]
+
+
+def test_of_a_dead_letter_that_is_too_big_its_size_is_kept(functions, audit, letters):
+    functions["dead_letter"].send(STOP, MODEL, {"reason": "x" * 20_000}, id="dead-2").raise_for_status()
+    kept = letters()[audit()[-1]["letter"]]
+    assert (kept["size"], "data" in kept) == (20_013, False)
 
 
 def test_redis_away_is_503_with_retry_after_and_nothing_is_half_done(cluster, tmp_path):
@@ -308,6 +343,24 @@ def test_an_artifact_that_comes_late_is_loaded_once_and_verified(cluster, functi
     until(lambda: len(cluster.pods("tardy")) == 1, "the old pod is gone")
     assert pods.isdisjoint(pod["metadata"]["uid"] for pod in cluster.pods("tardy"))
     assert [fact["data"]["digest"] for fact in facts() if fact["type"].endswith("reloaded.v1")] == [DIGEST]
+
+
+def test_a_model_whose_owner_wants_it_runs_only_once_it_predicts(cluster, functions, redis_url, facts):
+    subject = "namespaces/fraud/inferenceservices/careful"
+    canary = json.dumps({"payload": {"instances": [[1]]}, "expect": {"predictions": [0]}})
+    annotations = {"modelswitch.dev/canary": canary, "sim.modelswitch.dev/model": "broken"}
+    cluster.model("careful", **annotations)
+    until(lambda: ping(functions) or record(redis_url, subject).get("reason") == "CanaryFailed", "its canary fails")
+    assert "500 ValueError" in record(redis_url, subject)["message"]
+    (pod,) = cluster.pods("careful")
+    url = f"{cluster.url}/api/v1/namespaces/fraud/pods/{pod['metadata']['name']}"
+    headers = {"content-type": "application/merge-patch+json"}
+    body = {"metadata": {"annotations": {"sim.modelswitch.dev/model": None}}}
+    httpx.patch(url, json=body, headers=headers).raise_for_status()
+    until(lambda: ping(functions) or record(redis_url, subject)["state"] == "running", "it heals by itself")
+    (tried,) = record(redis_url, subject)["canaries"].values()
+    assert (tried["outcome"], tried.get("again_at")) == ("good", None)
+    assert [fact["type"] for fact in facts() if fact["subject"] == subject][-1].endswith("started.v1")
 
 
 def test_an_object_stores_own_words_are_taken(cluster, functions, redis_url, facts):

@@ -182,6 +182,40 @@ def test_what_a_prediction_brings(place, canary, code, said):
     assert ended == code
 
 
+CANARY = "modelswitch.dev/canary"
+
+
+@pytest.mark.parametrize(
+    ("annotation", "code", "said"),
+    [
+        ('{"payload": {"instances": [[1]]}}', 0, "200 {predictions: [1 of number]}"),
+        ('{"payload": {"instances": [[1]]}, "expect": {"predictions": [0, 0]}}', 1, "has 1 elements, expected 2"),
+        ("configmap", 0, "200 {predictions: [2 of number]}"),
+        ("ConfigMap", 0, "200 {predictions: [2 of number]}"),
+        ("yes", 1, "its canary: it is neither `configmap` nor JSON"),
+        ('{"instances": [[1]]}', 1, 'with a key "payload"'),
+        ('{"payload": 1, "shape": []}', 1, "its canary: it has shape"),
+    ],
+)
+def test_a_canary_that_the_model_itself_carries_counts(place, annotation, code, said):
+    place.make("one", annotations={CANARY: annotation})
+    if annotation.lower() == "configmap":
+        place.canary("one")
+    place.ready("one")
+    ended, rows = place.rows("--predict", "one")
+    assert said in rows["one"]["prediction"]["said"]
+    assert ended == code
+    assert place.rows()[1]["one"]["verdict"] == "answers", "nobody has predicted"
+
+
+def test_a_config_map_that_the_model_names_must_be_there(place):
+    place.make("one", annotations={CANARY: "configmap"})
+    place.ready("one")
+    code, rows = place.rows("--predict", "one")
+    assert (code, rows["one"]["prediction"]["outcome"]) == (1, "unusable")
+    assert "ConfigMap modelswitch-canary-one is not there" in rows["one"]["prediction"]["said"]
+
+
 def test_a_model_without_a_canary_is_not_asked_for_a_prediction(place):
     place.make("one")
     place.ready("one")

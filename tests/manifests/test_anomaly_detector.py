@@ -8,9 +8,9 @@ from rendered import KNATIVE, of_kind, render
 from test_examples import RESTRICTED, commands, containers
 
 from events.model import Kind
+from functions.adapters import canary
 from functions.adapters.kserve.artifacts import artifacts_of
 from functions.adapters.kserve.model import Model
-from functions.admin.verify import canary
 
 WAYS = ["pvc", "s3"]
 

@@ -1,17 +1,22 @@
 """The storage URIs that a model loads from, in every form in which KServe names them (facts: where the artifact is named)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 
 from events.location import Location
 from events.model import Kind
 from functions.adapters.cluster import Json
 from functions.adapters.kserve.model import Model
 
+COMPONENTS = ("predictor", "transformer", "explainer")
+INITIALIZER = "storage-initializer"
+_BUCKETS = frozenset({"s3", "gs"})
 
-def artifacts_of(model: Model) -> tuple[str, ...]:
-    """Normal forms, each once; what is no storage URI is left out, as nobody can tell of it by event."""
+
+def artifacts_of(model: Model, pods: Iterable[Json] = ()) -> tuple[str, ...]:
+    """Normal forms, each once; what is no storage URI is left out, as nobody can tell of it by event. `pods`: its own."""
     found: dict[str, None] = {}
-    for uri in _named(model):
+    for uri in (*_named(model), *_in_buckets(model, pods)):
         try:
             found[str(Location.parse(uri))] = None
         except ValueError:
@@ -19,11 +24,42 @@ def artifacts_of(model: Model) -> tuple[str, ...]:
     return tuple(found)
 
 
+def bucketless(model: Model, pods: Iterable[Json] = ()) -> tuple[str, ...]:
+    """The paths whose bucket is neither in the model nor shown by a pod."""
+    shown = [Location.parse(uri).path for uri in _in_buckets(model, pods)]
+    return tuple(path for path in dict.fromkeys(_without_bucket(model)) if path not in shown)
+
+
+def _in_buckets(model: Model, pods: Iterable[Json]) -> Iterator[str]:
+    """`storage: {key, path}`: the bucket is in a Secret, which is not ours to read. KServe has read it, and says the whole
+    URI to the container that loads the model (CreateStorageSpecSecretEnvs in service_account_credentials.go).
+    """
+    paths = set(_without_bucket(model))
+    if not paths:
+        return
+    for pod in pods:
+        containers = (pod.get("spec") or {}).get("initContainers") or []
+        for container in (one for one in containers if one.get("name") == INITIALIZER):
+            for uri in (container.get("args") or [])[::2]:
+                with suppress(ValueError):
+                    location = Location.parse(str(uri))
+                    if location.scheme in _BUCKETS and location.path in paths:
+                        yield str(location)
+
+
+def _without_bucket(model: Model) -> Iterator[str]:
+    for component in COMPONENTS:
+        storage = ((model.spec.get(component) or {}).get("model") or {}).get("storage") or {}
+        path = "/".join(part for part in str(storage.get("path") or "").split("/") if part)
+        if path and not (storage.get("parameters") or {}).get("bucket"):
+            yield path
+
+
 def _named(model: Model) -> Iterator[str]:
     if model.kind is Kind.LLM_INFERENCE_SERVICE:
         yield str((model.spec.get("model") or {}).get("uri") or "")
         return
-    for component in ("predictor", "transformer", "explainer"):
+    for component in COMPONENTS:
         yield from _of_component(model.spec.get(component) or {})
 
 
@@ -40,7 +76,7 @@ def _of_component(component: Json) -> Iterator[str]:
 
 
 def _of_storage(storage: Json) -> Iterator[str]:
-    """Only where the bucket is in the model itself: what is in the Secret `storage-config` is not ours to read."""
+    """Where the bucket is in the model itself."""
     parameters = storage.get("parameters") or {}
     if storage.get("path") and parameters.get("bucket"):
         yield f"{parameters.get('type') or 's3'}://{parameters['bucket']}/{storage['path']}"

@@ -9,7 +9,8 @@ from datetime import datetime
 from events.model import Kind, ModelRef, is_name
 from events.status import State
 from functions.adapters.cluster import PAGE, Cluster, Json, Missing
-from functions.adapters.kserve.artifacts import artifacts_of
+from functions.adapters.kserve.artifacts import artifacts_of, bucketless
+from functions.adapters.kserve.canaries import Canaries
 from functions.adapters.kserve.grace import Grace
 from functions.adapters.kserve.model import Model
 from functions.adapters.kserve.obstacles import find_obstacles
@@ -19,6 +20,7 @@ from functions.adapters.kserve.resources import Resources, as_number, kind_selec
 from functions.adapters.kserve.runtimes import Runtimes
 from functions.adapters.kserve.served import Server, holds_model, server_of
 from functions.adapters.probe import Probe
+from functions.lifecycle.canary import takes_canary, without_canary
 from functions.lifecycle.derive import Limits, derive
 from functions.lifecycle.effects import Look
 from functions.lifecycle.observation import (
@@ -54,6 +56,7 @@ class Lookout:
         self._resources = resources
         self._grace = grace
         self._probe = probe
+        self._canaries = Canaries(cluster, probe.line)
         self._clock = clock
 
     async def look(self, ask: Look) -> Observation:
@@ -75,6 +78,8 @@ class Lookout:
         if ask.verb != "stop":
             answers = await self._probe.ask(list(servers_of(model, seen, listed)))
             seen = replace(with_answers(seen, answers), members=(await self._members(model))[0])
+        if ask.predict:
+            seen = await self._with_predictions(seen, model, listed, ask.predict)
         return replace(
             seen,
             events_allowed=allowed,
@@ -130,6 +135,14 @@ class Lookout:
                 yield _ref(kind, item)
         except Missing:
             return
+
+    async def _with_predictions(
+        self, seen: Observation, model: Model, listed: Json, wanted: Collection[str]
+    ) -> Observation:
+        answers = {pod.uid: pod.answer for pod in seen.pods if pod.uid in wanted and takes_canary(pod)}
+        servers = [server for server in servers_of(model, seen, listed) if server.pod_uid in answers]
+        found = await self._canaries.ask(model.metadata, [(server, answers[server.pod_uid]) for server in servers])
+        return replace(seen, pods=tuple(replace(pod, prediction=found.get(pod.uid)) for pod in seen.pods))
 
     async def _obstacles(self, model: Model, runtimes: Runtimes) -> tuple[Obstacle, ...]:
         return await find_obstacles(model, runtimes, self._resources)
@@ -219,7 +232,7 @@ def members_of(model: Model) -> tuple[ModelRef, ...]:
 def _member(seen: Observation) -> Member:
     if not seen.exists:
         return Member(seen.ref, State.ERROR, "there is no such model")
-    verdict = derive(seen, Record(ref=seen.ref), Limits())
+    verdict = derive(without_canary(seen), Record(ref=seen.ref), Limits())
     return Member(seen.ref, verdict.state, verdict.what)
 
 
@@ -272,7 +285,8 @@ def read_observation(ref: ModelRef, model: Model, listed: Json, now: datetime) -
         stop_actor=model.stop_actor,
         pods=tuple(replace(read_pod(item), serves=holds_model(ref.kind, item)) for item in items),
         routed=model.routed,
-        artifacts=artifacts_of(model),
+        artifacts=artifacts_of(model, items),
+        bucketless=bucketless(model, items),
         autoscaler=(model.annotations or {}).get(AUTOSCALER_ANNOTATION),
         autoscaler_is_ours=model.autoscaler_is_ours,
         may_scale_to_zero=model.may_scale_to_zero,

@@ -51,12 +51,12 @@ def holds_model(kind: Kind, item: Json) -> bool:
     labels = item["metadata"].get("labels") or {}
     if labels.get("component") in _WITHOUT_A_MODEL or labels.get(_WORKER_INDEX, "0") != "0":
         return False
-    return _container(kind, item) is not None
+    return server_container(kind, item) is not None
 
 
 def server_of(model: Model, item: Json) -> Server | None:
     """None where the pod holds no model."""
-    container = _container(model.kind, item)
+    container = server_container(model.kind, item)
     if container is None or not holds_model(model.kind, item):
         return None
     told = list(_named(container))
@@ -65,26 +65,26 @@ def server_of(model: Model, item: Json) -> Server | None:
         pod=item["metadata"]["name"],
         namespace=item["metadata"]["namespace"],
         address=(item.get("status") or {}).get("podIP") or "",
-        port=_port(model.kind, container),
-        tls=_speaks_tls(container),
+        port=server_port(model.kind, container),
+        tls=speaks_tls(container),
         names=tuple(dict.fromkeys([*told, *_declared(model)])),
         told=bool(told),
         protocols=_protocols(model),
     )
 
 
-def _container(kind: Kind, item: Json) -> Json | None:
+def server_container(kind: Kind, item: Json) -> Json | None:
     name = _CONTAINERS.get(kind)
     containers = (item.get("spec") or {}).get("containers") or []
     return next((container for container in containers if container.get("name") == name), None)
 
 
-def _port(kind: Kind, container: Json) -> int:
+def server_port(kind: Kind, container: Json) -> int:
     ports = container.get("ports") or []
     return int(ports[0]["containerPort"]) if ports else _DEFAULT_PORT[kind]
 
 
-def _speaks_tls(container: Json) -> bool:
+def speaks_tls(container: Json) -> bool:
     probe: Mapping[str, Json] = container.get("readinessProbe") or {}
     return (probe.get("httpGet") or {}).get("scheme") == "HTTPS"
 

@@ -1,11 +1,12 @@
 -- Everything that a step leaves behind, or nothing: all is checked before anything is written.
--- KEYS: seen, model, audit, outbox, due, index, artifacts
+-- KEYS: seen, model, audit, outbox, due, index, artifacts, changes
 -- ARGV: 1 commit id, 2 token or '', 3 expected rev, 4 doc or '', 5 object version, 6 pods version, 7 answer or '',
 --       8 forget 0|1, 9 due in ms or '', 10 subject, 11 audit length, 12 uid, 13 how long looks can overlap in ms,
---       14 number of audit entries, 15 the model's artifacts, a line each, then those entries, then the facts
+--       14 number of audit entries, 15 the model's artifacts, a line each, 16 digest of what people are shown of it,
+--       17 length of changes, then the audit entries, then the facts
 -- Answers ok | conflict | stale | lost
 local token, doc, forget = ARGV[2], ARGV[4], ARGV[8] == '1'
-local model = redis.call('HMGET', KEYS[2], 'rev', 'ver', 'pver', 'cid', 'busy', 'uid', 'at', 'artifacts')
+local model = redis.call('HMGET', KEYS[2], 'rev', 'ver', 'pver', 'cid', 'busy', 'uid', 'at', 'artifacts', 'shown')
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 if model[4] == ARGV[1] then return 'ok' end
@@ -39,12 +40,12 @@ end
 redis.call('HSET', KEYS[2], 'cid', ARGV[1])
 if doc ~= '' then
   redis.call('HSET', KEYS[2], 'rev', tonumber(ARGV[3]) + 1, 'doc', doc, 'ver', ARGV[5], 'pver', ARGV[6],
-    'uid', ARGV[12], 'at', string.format('%d', now))
+    'uid', ARGV[12], 'at', string.format('%d', now), 'shown', ARGV[16])
   redis.call('ZADD', KEYS[6], 0, ARGV[10])
   if ARGV[9] ~= '' then redis.call('ZADD', KEYS[5], ARGV[9], ARGV[10]) else redis.call('ZREM', KEYS[5], ARGV[10]) end
 end
 if forget then
-  redis.call('HDEL', KEYS[2], 'doc', 'ver', 'pver', 'uid', 'at', 'plan')
+  redis.call('HDEL', KEYS[2], 'doc', 'ver', 'pver', 'uid', 'at', 'plan', 'shown')
   redis.call('HINCRBY', KEYS[2], 'rev', 1)
   redis.call('EXPIRE', KEYS[2], 604800)
   redis.call('ZREM', KEYS[6], ARGV[10])
@@ -63,6 +64,12 @@ if token ~= '' then
   if model[5] == token then redis.call('HDEL', KEYS[2], 'busy', 'busy_until') end
 end
 local entries = tonumber(ARGV[14])
-for i = 16, 15 + entries do redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[11], '*', 'd', ARGV[i]) end
-for i = 16 + entries, #ARGV do redis.call('XADD', KEYS[4], '*', 'd', ARGV[i]) end
+-- What open pages follow: each audit entry, and what people are shown otherwise without one.
+local function change(field, value) redis.call('XADD', KEYS[8], 'MAXLEN', '~', ARGV[17], '*', field, value) end
+for i = 18, 17 + entries do
+  redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[11], '*', 'd', ARGV[i])
+  change('d', ARGV[i])
+end
+if entries == 0 and ((forget and model[9]) or (doc ~= '' and model[9] ~= ARGV[16])) then change('s', ARGV[10]) end
+for i = 18 + entries, #ARGV do redis.call('XADD', KEYS[4], '*', 'd', ARGV[i]) end
 return 'ok'

@@ -8,9 +8,11 @@ from enum import StrEnum
 from events.model import Kind, ModelRef
 from events.status import State
 from functions.admin.verify.readiness import Advice, advice
-from functions.admin.verify.sighting import Outcome, Prediction, Sighting
+from functions.admin.verify.sighting import Sighting
+from functions.lifecycle.canary import without_canary
 from functions.lifecycle.derive import Limits, Verdict, derive
 from functions.lifecycle.observation import Answer, Answered, Observation, Pod
+from functions.lifecycle.prediction import Outcome, Prediction
 from functions.lifecycle.reasons import advice as what_next
 from functions.lifecycle.record import Record
 from functions.lifecycle.verification import SETTLING
@@ -98,7 +100,9 @@ def _standing(sighting: Sighting) -> tuple[Standing, str | None, str | None]:
     if not seen.exists:
         return Standing.ABSENT, f"There is no {seen.ref}.", "Check the name, the namespace and --kind."
     verdict = derive(
-        seen, Record(ref=seen.ref, state=State.STARTING, unanswered_since=sighting.unanswered_since), Limits()
+        without_canary(seen),
+        Record(ref=seen.ref, state=State.STARTING, unanswered_since=sighting.unanswered_since),
+        Limits(),
     )
     if verdict.state is State.RUNNING:
         return _running(sighting, verdict)

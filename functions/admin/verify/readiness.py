@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from functions.adapters.canary import asked_path
 from functions.adapters.cluster import Json
 from functions.admin.verify.sighting import Sighting
-from functions.lifecycle.observation import Answered, PodAnswer
+from functions.lifecycle.observation import Answered
 
 _ABOUT_A_MODEL = re.compile(r"GET (?P<path>/v1/models/(?P<v1>[^/:\s]+)|/v2/models/(?P<v2>[^/:\s]+)/ready):")
 _TELLS = re.compile(r"/v1/models/.+|/v2/models/.+|(/openai)?/v1/models")
@@ -47,12 +48,6 @@ class Advice:
                 "    failureThreshold: 3",
             ]
         )
-
-
-def asked_path(answer: PodAnswer | None) -> str | None:
-    """The path of a V1 or V2 request about one model that its server understood."""
-    found = _ABOUT_A_MODEL.match(answer.detail) if answer else None
-    return found["path"] if found else None
 
 
 def advice(sighting: Sighting) -> Advice | None:

@@ -3,36 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import Enum, auto
 
 from events.model import ModelRef
 from functions.adapters.cluster import Json
 from functions.adapters.kserve.served import Server
 from functions.lifecycle.observation import Observation
-
-
-class Outcome(Enum):
-    """GOOD: 200 with the shape. BAD: anything else of the server. UNUSABLE: the ConfigMap can't be read as a canary.
-    UNREACHED: the pod can't be asked. NOT_ASKED: `said` tells why.
-    """
-
-    GOOD = auto()
-    BAD = auto()
-    UNUSABLE = auto()
-    UNREACHED = auto()
-    NOT_ASKED = auto()
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """`said` is short, for a table; `next` is what to do where it is BAD or UNUSABLE, and why where it is UNREACHED."""
-
-    outcome: Outcome
-    said: str
-    pod: str = ""
-    path: str = ""
-    next: str = ""
-
+from functions.lifecycle.prediction import Outcome, Prediction
 
 NOT_ASKED = Prediction(Outcome.NOT_ASKED, "not asked")
 

@@ -8,7 +8,6 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
-from events.model import ModelRef
 from events.status import State
 from functions.adapters.cluster import Missing
 from functions.adapters.identity import User
@@ -17,10 +16,12 @@ from functions.api.overview import Line
 from functions.api.pages.chart import Bar, bar_of
 from functions.api.pages.frame import page, shown
 from functions.api.pages.quota import Allowed, Waiting, allowed_by_namespace, waiting_by_namespace
+from functions.api.saving import HOW, LIMITS, Saving, by_model, saving_of, together
 from functions.api.sight import Sight, look_around
 from functions.lifecycle.errors import StepError
 
 router = APIRouter(include_in_schema=False)
+SHOWN_SAVINGS = 20
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Amounts:
 
 @dataclass(frozen=True)
 class Holding:
-    """One namespace. `saved`: GPU hours since the stops of what is stopped now."""
+    """One namespace."""
 
     namespace: str
     models: int
@@ -47,7 +48,7 @@ class Holding:
     over_quota: int
     gpus: Amounts
     memory: Amounts
-    saved: float
+    saved: Saving
 
 
 @router.get("/capacity")
@@ -78,7 +79,10 @@ async def _content(api: Api, user: User) -> dict[str, Any]:
         "bars": {one.namespace: (_bar(one.gpus, most_gpus), _bar(one.memory, most_memory)) for one in holdings},
         "total": _total(holdings),
         "known": quotas is not None and waiting is not None,
-        "stops": _savings(scene.lines, now),
+        "saved": together(one.saved for one in holdings),
+        "savings": by_model(scene.lines, now)[:SHOWN_SAVINGS],
+        "how": HOW,
+        "limits": LIMITS,
         "now": now,
     }
 
@@ -102,42 +106,19 @@ def _holding(namespace: str, lines: list[Line], quota: Allowed, waiting: Waiting
         memory=Amounts(
             sum(line.memory for line in lines), quota.memory, waiting.memory, sum(one.memory for one in freed)
         ),
-        saved=sum(hours(one.gpus, one.since, now) for one in freed),
+        saved=together(saving_of(line, now) for line in lines),
     )
-
-
-def hours(gpus: int, since: datetime, now: datetime) -> float:
-    """GPU hours: as many GPUs as the receipt counted, from the moment when the last pod was gone."""
-    return gpus * max(0.0, (now - since).total_seconds()) / 3600
 
 
 def _bar(amounts: Amounts, most: int) -> Bar:
     return bar_of(amounts.held, amounts.waiting, amounts.freed, amounts.allowed, most)
 
 
-def _total(holdings: list[Holding]) -> dict[str, float]:
+def _total(holdings: list[Holding]) -> dict[str, int]:
     return {
         "held": sum(one.gpus.held for one in holdings),
         "waiting": sum(one.gpus.waiting for one in holdings),
         "freed": sum(one.gpus.freed for one in holdings),
         "memory": sum(one.memory.held for one in holdings),
         "freed_memory": sum(one.memory.freed for one in holdings),
-        "saved": sum(one.saved for one in holdings),
     }
-
-
-@dataclass(frozen=True)
-class Saving:
-    """One stopped model's part of the GPU hours."""
-
-    ref: ModelRef
-    gpus: int
-    since: datetime
-    hours: float
-
-
-def _savings(lines: list[Line], now: datetime) -> list[Saving]:
-    """What the sum is made of, the largest first."""
-    freed = [(line.ref, line.freed) for line in lines if line.freed and line.freed.gpus]
-    found = [Saving(ref, one.gpus, one.since, hours(one.gpus, one.since, now)) for ref, one in freed]
-    return sorted(found, key=lambda one: -one.hours)[:20]

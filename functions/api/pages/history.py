@@ -18,7 +18,9 @@ _TAKEN_INTO_ACCOUNT = 10
 
 @dataclass(frozen=True)
 class Step:
-    """One line of a timeline. `took`: seconds in the state that ended here, where its beginning is known too."""
+    """One line of a timeline. `took`: seconds in the state that ended here, or since a reload's step before, where that
+    beginning is known too. `in_all`: seconds since the reload was accepted that ended here.
+    """
 
     time: datetime
     title: str
@@ -32,6 +34,7 @@ class Step:
     event_id: str | None
     took: float | None
     bad: bool
+    in_all: float | None = None
 
 
 @dataclass(frozen=True)
@@ -74,8 +77,12 @@ async def read_histories(api: Api, refs: Collection[ModelRef], depth: int = DEPT
 def timeline(entries: list[AuditEntry]) -> list[Step]:
     """`entries` newest first, as the result."""
     began: datetime | None = None
+    reload = _Reload()
     steps: list[Step] = []
     for entry in reversed(entries):
+        if times := reload.times(entry):
+            steps.append(_step(entry, *times))
+            continue
         moved = entry.action in {"state", "adopted", "stop", "start"} and not entry.code and entry.state is not None
         took = (entry.time - began).total_seconds() if began and entry.previous not in {None, entry.state} else None
         steps.append(_step(entry, took))
@@ -84,7 +91,29 @@ def timeline(entries: list[AuditEntry]) -> list[Step]:
     return steps[::-1]
 
 
-def _step(entry: AuditEntry, took: float | None) -> Step:
+@dataclass
+class _Reload:
+    """The reload that a timeline has come to: when it was accepted, and its last step."""
+
+    accepted: datetime | None = None
+    last: datetime | None = None
+
+    def times(self, entry: AuditEntry) -> tuple[float | None, float | None] | None:
+        """Seconds since its last step, and in all where it ends here; None where the entry is no later step of a reload."""
+        if entry.action == "reload" and entry.changed and not entry.code:
+            self.accepted = self.last = entry.time
+        if entry.action not in {"reload-pods", "reloaded", "reload-failed"}:
+            return None
+        took = (entry.time - self.last).total_seconds() if self.last else None
+        whole = (entry.time - self.accepted).total_seconds() if self.accepted else None
+        self.last = entry.time
+        if entry.action == "reload-pods":
+            return took, None
+        self.accepted = self.last = None
+        return took, whole
+
+
+def _step(entry: AuditEntry, took: float | None, in_all: float | None = None) -> Step:
     return Step(
         time=entry.time,
         title=title_of(entry),
@@ -97,7 +126,8 @@ def _step(entry: AuditEntry, took: float | None) -> Step:
         source=entry.source,
         event_id=entry.event_id,
         took=took,
-        bad=bool(entry.code) or entry.state == "error" or entry.action == "dead-letter",
+        bad=bool(entry.code) or entry.state == "error" or entry.action in {"dead-letter", "poison", "reload-failed"},
+        in_all=in_all,
     )
 
 
@@ -108,6 +138,12 @@ def title_of(entry: AuditEntry) -> str:
     if entry.code:
         return f"{entry.action.capitalize()} refused"
     match entry.action:
+        case "reload-pods":
+            return "New pods are made"
+        case "reloaded":
+            return "Loaded anew"
+        case "reload-failed":
+            return "Not loaded"
         case "adopted":
             return f"First seen: {entry.state}"
         case "state":

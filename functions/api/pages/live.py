@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Request
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
+from events.model import ModelRef
 from events.status import State
 from functions.api.broadcast import News
 from functions.api.context import Api, Caller, TheApi, authenticate
@@ -23,25 +24,32 @@ from functions.lifecycle.errors import StoreUnavailable
 
 router = APIRouter(include_in_schema=False)
 router.include_router(kserve_word.router)
-TOTALS_EVERY_SECONDS = 1.0
+TOTALS_AFTER_SECONDS = 0.05
+TOTALS_EVERY_SECONDS = 0.8
 _KEPT_ROWS = 512
 
 
 class RowCache:
-    """Rendered rows by change and right. One per process."""
+    """What is sent of a change, by change and right: made once, however many watch. One per process."""
 
     def __init__(self) -> None:
         self._rows: OrderedDict[tuple[str, bool], str] = OrderedDict()
 
-    def row(self, news: News, *, may_patch: bool) -> str:
-        if news.status is None:
-            return ""
+    def told(self, news: News, ref: ModelRef, *, may_patch: bool) -> str:
         key = (news.entry, may_patch)
         if key not in self._rows:
-            self._rows[key] = fragment("row_alone.html", row=row_of(news.status, may_patch=may_patch))
+            self._rows[key] = json.dumps(_content(news, ref, may_patch=may_patch))
             while len(self._rows) > _KEPT_ROWS:
                 self._rows.popitem(last=False)
         return self._rows[key]
+
+
+def _content(news: News, ref: ModelRef, *, may_patch: bool) -> dict[str, Any]:
+    content = {"key": f"{ref.namespace}/{ref.kind.value}/{ref.name}", "change": news.change}
+    if news.status is None:
+        return content
+    html = fragment("row_alone.html", row=row_of(news.status, may_patch=may_patch))
+    return content | {"state": news.status.state.value, "reason": news.status.reason, "html": html}
 
 
 _rows = RowCache()
@@ -67,25 +75,25 @@ async def live(
 
 
 class _PageListener(Listener):
-    """Totals follow a change within a second, and come once where many changes follow each other."""
+    """Totals follow a change at once, and where many changes follow each other, once in less than a second."""
 
     def __init__(self, api: Api, request: Request) -> None:
         super().__init__(api, request, None)
         self._totals_at: float | None = None
+        self._totals_sent = 0.0
 
     async def told(self, news: News) -> ServerSentEvent:
         if news.ref is None:
             return await super().told(news)
         if self._totals_at is None:
-            self._totals_at = time.monotonic() + TOTALS_EVERY_SECONDS
-        key = f"{news.ref.namespace}/{news.ref.kind.value}/{news.ref.name}"
-        content: dict[str, Any] = {"key": key, "change": news.change}
+            soon, spaced = time.monotonic() + TOTALS_AFTER_SECONDS, self._totals_sent + TOTALS_EVERY_SECONDS
+            self._totals_at = max(soon, spaced)
+        right = False
         if news.status:
             user = await authenticate(self.request)
             [(_, right)] = await may_patch_each(self.api, user, [news.status])
-            html = _rows.row(news, may_patch=right)
-            content |= {"state": news.status.state.value, "reason": news.status.reason, "html": html}
-        return ServerSentEvent(data=json.dumps(content), event="row" if news.status else "deleted", id=news.entry)
+        data = _rows.told(news, news.ref, may_patch=right)
+        return ServerSentEvent(data=data, event="row" if news.status else "deleted", id=news.entry)
 
     def patience(self) -> float | None:
         return None if self._totals_at is None else max(0.0, self._totals_at - time.monotonic())
@@ -93,7 +101,7 @@ class _PageListener(Listener):
     async def aside(self) -> ServerSentEvent | None:
         if self._totals_at is None or time.monotonic() < self._totals_at:
             return None
-        self._totals_at = None
+        self._totals_at, self._totals_sent = None, time.monotonic()
         try:
             tally = await totals(self.api, await authenticate(self.request))
         except StoreUnavailable:

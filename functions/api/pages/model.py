@@ -1,6 +1,7 @@
 """GET /models/NAMESPACE/KIND/NAME: everything about one model that somebody on call asks for."""
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -12,6 +13,7 @@ from functions.adapters.cluster import Missing
 from functions.adapters.identity import User
 from functions.api.context import Api, TheApi
 from functions.api.naming import make_ref, parse_kind, permitted
+from functions.api.overview import line_of
 from functions.api.pages.frame import page, shown
 from functions.api.pages.graphs import graphs_using
 from functions.api.pages.history import failures_of, read_histories, starts_of, timeline
@@ -20,6 +22,7 @@ from functions.api.pages.models import may_patch_each
 from functions.api.pages.pods import PodView, pods_of
 from functions.api.pages.rows import held_by, row_of
 from functions.api.pages.spelled import spelled
+from functions.api.saving import Saving, saving_of
 from functions.api.steps import look
 from functions.lifecycle.errors import StepError
 from functions.lifecycle.reasons import advice
@@ -56,6 +59,7 @@ async def _content(api: Api, user: User, status: ModelStatus, words: Words) -> d
     settings = api.parts.settings
     return {
         "model": status,
+        "saving": saving_of(line_of(record), datetime.now(UTC)) if record and record.state else Saving(),
         "row": row_of(status, may_patch=right),
         "pods": pods,
         "steps": timeline(entries)[:TIMELINE_STEPS],

@@ -18,6 +18,7 @@ from functions.api.pages.frame import fragment
 from functions.api.pages.graphs import Users, graphs_using
 from functions.api.pages.history import read_histories, starts_of
 from functions.api.pages.models import may_patch_each
+from functions.api.pages.requests import UNKNOWN, Counted, count_requests, together
 from functions.api.pages.rows import Button, Verb, button_of
 from functions.api.problems import invalid
 from functions.lifecycle.derive import DEFAULT_GRACE_SECONDS
@@ -55,6 +56,7 @@ class Item:
     queue: bool = False
     expected: float | None = None
     starts: int = 0
+    requests: Counted = UNKNOWN
 
     @property
     def key(self) -> str:
@@ -69,6 +71,7 @@ class _Known:
     button: Button
     graphs: Users | None
     history: tuple[float, ...]
+    requests: Counted
 
 
 @router.post("/plan")
@@ -85,6 +88,7 @@ async def plan(call: CallNow) -> HTMLResponse:
             items=items,
             able=able,
             graphs_known=graphs_known,
+            requests=together([item.requests for item in able]),
             looked=len(refs) <= LOOKED_AT,
             graces=_GRACES,
             default_grace=DEFAULT_GRACE_SECONDS,
@@ -101,7 +105,10 @@ async def _items(call: Calling, verb: Verb, refs: list[ModelRef]) -> tuple[list[
     api, user = call.api, call.user
     visible = [ref for ref in refs if await api.access.may(user, "list", ref.kind, ref.namespace)]
     records = {record.ref: record for record in await api.parts.store.records(visible) if record and record.state}
-    looks = await _looks(api, verb, list(records)) if len(records) <= LOOKED_AT else {}
+    looked = list(records) if len(records) <= LOOKED_AT else []
+    looks, requests = await asyncio.gather(
+        _looks(api, verb, looked), count_requests(api, looked if verb == "stop" else [])
+    )
     graphs = await graphs_using(api, user, list(records)) if verb == "stop" else {}
     starts = verb == "start" and len(records) <= LOOKED_AT
     histories = await read_histories(api, records, _HISTORY) if starts else {}
@@ -110,7 +117,7 @@ async def _items(call: Calling, verb: Verb, refs: list[ModelRef]) -> tuple[list[
     for (ref, record), (status, right) in zip(records.items(), rights, strict=True):
         history = starts_of(histories.get(ref, [])).seconds
         button = button_of(status, may_patch=right)
-        known = _Known(user, record, looks.get(ref), button, graphs, history)
+        known = _Known(user, record, looks.get(ref), button, graphs, history, requests.get(ref, UNKNOWN))
         items.append(_stop_item(known) if verb == "stop" else _start_item(known))
     return items, graphs is not None
 
@@ -153,6 +160,7 @@ def _stop_item(known: _Known) -> Item:
         graphs=graphs,
         off=off,
         canary=canary,
+        requests=known.requests,
     )
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from events.model import Kind
 from events.status import Hold, HoldKind, ModelStatus, State
 from functions.api.pages.wording import sentence
 
@@ -55,15 +56,16 @@ def button_of(status: ModelStatus, *, may_patch: bool) -> Button:
 
 def _off(status: ModelStatus, *, may_patch: bool, starts: bool) -> str | None:
     if not may_patch:
-        return (
-            f"You may not change models here. Whoever administers {status.namespace} can give you the right to patch "
-            f"{status.kind.plural}."
-        )
+        return not_yours(status.namespace, status.kind)
     if status.reason == "Deleting":
         return "It is being deleted; what is deleted can neither be stopped nor started."
     if starts and status.queued:
         return "A start is waiting already: it begins when the last pod is gone."
     return None
+
+
+def not_yours(namespace: str, kind: Kind) -> str:
+    return f"You may not change models here. Whoever administers {namespace} can give you the right to patch {kind.plural}."
 
 
 def _who(hold: Hold) -> str:

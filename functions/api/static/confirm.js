@@ -3,7 +3,7 @@ import { content, dialog, openDialog } from "./dialog.js";
 import { send } from "./send.js";
 import { toast } from "./toast.js";
 
-export async function confirmFor(verb, models, { done = () => {}, reason = "", correlation = "" } = {}) {
+export async function confirmFor(verb, models, { done = () => {}, first = {}, correlation = "" } = {}) {
   openDialog('<p class="soft" id="dialog-title">Looking at what will happen…</p>');
   let answer;
   try {
@@ -20,13 +20,13 @@ export async function confirmFor(verb, models, { done = () => {}, reason = "", c
     return toast(`${problem.detail}. ${problem.next_action}`, 10);
   }
   openDialog(await answer.text());
-  prepare(content.querySelector("form"), { verb, done, reason, correlation });
+  prepare(content.querySelector("form"), { verb, done, first, correlation });
 }
 
-function prepare(form, { verb, done, reason, correlation }) {
+function prepare(form, { verb, done, first, correlation }) {
   const { phrase, many } = form.dataset;
   const typed = form.querySelector(".typed");
-  form.elements.reason.value = reason;
+  asAtFirst(form, first);
   form.querySelector(".phrase").textContent = phrase;
   const check = () => {
     const needed = many === "yes" || form.elements.how?.value === "forced";
@@ -42,10 +42,26 @@ function prepare(form, { verb, done, reason, correlation }) {
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     const models = [...form.querySelectorAll(".hidden-data li")].map((one) => ({ ...one.dataset }));
-    send({ verb, models, command: commandOf(form, verb), correlation });
+    send({ verb, models, command: { ...kept(first), ...commandOf(form, verb) }, correlation });
     done();
   });
 }
+
+// What is sent again is filled in as it was asked first; what no field of the form shows is said, and sent along.
+function asAtFirst(form, first) {
+  form.elements.reason.value = first.reason ?? "";
+  if (first.graceful === false && form.elements.how) form.elements.how.value = "forced";
+  if (first.timeout && form.elements.timeout) form.elements.timeout.append(new Option(`for at most ${first.timeout}, as asked first`, first.timeout, true, true));
+  if (first.promote_canary && form.elements.promote_canary) form.elements.promote_canary.checked = true;
+  for (const [name, value] of Object.entries(kept(first))) {
+    const said = document.createElement("p");
+    said.className = "soft";
+    said.textContent = `As asked first: ${name} ${JSON.stringify(value)}.`;
+    form.querySelector("menu").before(said);
+  }
+}
+
+const kept = (first) => Object.fromEntries(Object.entries(first).filter(([name]) => name === "restore_autoscaling"));
 
 function commandOf(form, verb) {
   const command = {};
@@ -63,7 +79,7 @@ export function allowActing() {
     if (!button) return;
     if (button.getAttribute("aria-disabled")) return toast(button.title, 8);
     const { namespace, kind, name } = (button.closest(".model") ?? button).dataset;
-    const { verb, reason, correlation } = button.dataset;
-    confirmFor(verb, [{ namespace, kind, name }], { reason, correlation });
+    const { verb, correlation, command } = button.dataset;
+    confirmFor(verb, [{ namespace, kind, name }], { first: command ? JSON.parse(command) : {}, correlation });
   });
 }

@@ -1,4 +1,5 @@
 // Capacity and audit: brought up to date a moment after something has changed.
+import { allowSendingAgain } from "./again.js";
 import { allowActing } from "./confirm.js";
 import { allowCopying } from "./copy.js";
 import { allowKeys } from "./keys.js";
@@ -12,6 +13,7 @@ const SOON_MS = 1500;
 keepTimes();
 allowCopying();
 allowActing();
+allowSendingAgain();
 allowKeys();
 showSigns();
 for (const name of ["totals", "deleted", "reset", "missed"]) document.addEventListener(name, () => reloadSoon(SOON_MS));

@@ -1,5 +1,6 @@
 // Which models are selected, kept by name through every change of the page; and the buttons for all of them.
 import { confirmFor } from "./confirm.js";
+import { toast } from "./toast.js";
 
 const chosen = new Map(); // key -> {namespace, kind, name}
 const named = (row) => ({ namespace: row.dataset.namespace, kind: row.dataset.kind, name: row.dataset.name });
@@ -11,10 +12,14 @@ export function toggle(row, wanted = !chosen.has(row.dataset.key)) {
   show();
 }
 
-function canDo(verb) {
+// Why nothing of it can be done, "" where something can; of what is on other pages the confirmation tells.
+function whyNot(verb) {
   const here = rows().filter((row) => chosen.has(row.dataset.key));
-  const able = here.filter((row) => row.querySelector(`.act-${verb}:not([aria-disabled])`));
-  return able.length > 0 || chosen.size > here.length; // of what is on other pages the confirmation tells
+  if (chosen.size > here.length || here.some((row) => row.querySelector(`.act-${verb}:not([aria-disabled])`))) return "";
+  const reasons = new Set(here.map((row) => row.querySelector("button.act[aria-disabled]")?.title ?? ""));
+  const [first] = reasons;
+  if (reasons.size === 1 && first) return first;
+  return `None of the selected models can be ${verb === "stop" ? "stopped" : "started"} now.`;
 }
 
 function show() {
@@ -27,7 +32,7 @@ function show() {
   if (!bar) return;
   bar.hidden = chosen.size === 0;
   document.getElementById("picked").textContent = chosen.size ? `${chosen.size} selected` : "";
-  for (const verb of ["stop", "start"]) setButton(verb, canDo(verb));
+  for (const verb of ["stop", "start"]) setButton(verb, whyNot(verb));
   const head = document.getElementById("pick-all");
   if (!head) return;
   const count = rows().filter((row) => chosen.has(row.dataset.key)).length;
@@ -35,11 +40,10 @@ function show() {
   head.indeterminate = count > 0 && count < rows().length;
 }
 
-function setButton(verb, able) {
+function setButton(verb, why) {
   const button = document.getElementById(`${verb}-many`);
-  const why = `None of the selected models can be ${verb === "stop" ? "stopped" : "started"} now.`;
-  button.title = able ? "" : why;
-  if (able) {
+  button.title = why;
+  if (!why) {
     button.removeAttribute("aria-disabled");
     button.removeAttribute("aria-describedby");
   } else {
@@ -56,7 +60,8 @@ export function allowSelecting() {
   });
   document.addEventListener("click", (event) => {
     const button = event.target.closest("#stop-many, #start-many, #pick-none");
-    if (!button || button.getAttribute("aria-disabled")) return;
+    if (!button) return;
+    if (button.getAttribute("aria-disabled")) return toast(button.title, 8);
     if (button.id === "pick-none") { chosen.clear(); show(); return; }
     confirmFor(button.id.replace("-many", ""), [...chosen.values()], { done: () => { chosen.clear(); show(); } });
   });

@@ -9,19 +9,23 @@ from functions.local.kubernetes.store import Obj
 
 AUDIENCE = "https://kubernetes.default.svc"
 EVERYWHERE = "*"
+_READING = frozenset({"get", "list", "watch"})
 
 
 @dataclass(frozen=True)
 class Identity:
-    """A user and the namespaces (or `*`) where that user may do everything."""
+    """A user, the namespaces (or `*`) where that user may do everything, and those where only read."""
 
     user: str
     groups: tuple[str, ...] = ()
     namespaces: tuple[str, ...] = ()
     audiences: tuple[str, ...] = (AUDIENCE,)
+    reads: tuple[str, ...] = ()
 
-    def may(self, namespace: str) -> bool:
+    def may(self, namespace: str, verb: str = "") -> bool:
         """Whether this user may act in a namespace, or ("") in all of them and on what has none."""
+        if verb in _READING and (EVERYWHERE in self.reads or (namespace and namespace in self.reads)):
+            return True
         if EVERYWHERE in self.namespaces or "system:masters" in self.groups:
             return True
         return bool(namespace) and namespace in self.namespaces
@@ -57,7 +61,7 @@ class Identities:
             status = self._authorize(spec)
         elif plural == "selfsubjectaccessreviews":
             _check_attributes(spec)
-            status = {"allowed": asking.may(_namespace(spec))}
+            status = {"allowed": asking.may(_namespace(spec), _verb(spec))}
         else:
             raise no_such_path()
         return {**body, "metadata": body.get("metadata") or {}, "status": status}
@@ -80,13 +84,13 @@ class Identities:
         if "system:masters" in (spec.get("groups") or ()):
             return {"allowed": True}
         known = [identity for identity in self.tokens.values() if identity.user == spec.get("user")]
-        return {"allowed": any(identity.may(_namespace(spec)) for identity in known)}
+        return {"allowed": any(identity.may(_namespace(spec), _verb(spec)) for identity in known)}
 
 
 def check(identity: Identity, verb: str, target: Target) -> None:
     """Raise 403 where the identity may not do this, whether or not the object exists."""
     namespace = target.name if target.resource.plural == "namespaces" and target.name else target.namespace
-    if identity.may(namespace):
+    if identity.may(namespace, verb):
         return
     where = f'in the namespace "{namespace}"' if target.namespace else "at the cluster scope"
     resource = f"{target.resource.plural}/{target.subresource}" if target.subresource else target.resource.plural
@@ -96,6 +100,10 @@ def check(identity: Identity, verb: str, target: Target) -> None:
 
 def _namespace(spec: Obj) -> str:
     return str((spec.get("resourceAttributes") or {}).get("namespace") or "")
+
+
+def _verb(spec: Obj) -> str:
+    return str((spec.get("resourceAttributes") or {}).get("verb") or "")
 
 
 def _check_attributes(spec: Obj) -> None:
@@ -108,7 +116,7 @@ def _check_attributes(spec: Obj) -> None:
 
 
 def read(document: object) -> dict[str, Identity]:
-    """Tokens from JSON: {token: {"user": …, "groups": […], "namespaces": […], "audiences": […]}}."""
+    """Tokens from JSON: {token: {"user": …, "groups": […], "namespaces": […], "reads": […], "audiences": […]}}."""
     if not isinstance(document, dict):
         raise bad_request(f"got {type(document).__name__}, expected a map of tokens to identities")
     return {
@@ -117,6 +125,7 @@ def read(document: object) -> dict[str, Identity]:
             groups=tuple(entry.get("groups", ())),
             namespaces=tuple(entry.get("namespaces", ())),
             audiences=tuple(entry.get("audiences", (AUDIENCE,))),
+            reads=tuple(entry.get("reads", ())),
         )
         for token, entry in document.items()
     }

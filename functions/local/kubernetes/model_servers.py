@@ -23,6 +23,8 @@ FILES = "sim.modelswitch.dev/files"
 """On a claim: what is in it."""
 MODEL = "sim.modelswitch.dev/model"
 """On a pod: `missing` or `loading` where its server is to be so whatever the claim has, `broken` where it can't predict."""
+UNDER_WAY = "sim.modelswitch.dev/requests-under-way"
+"""On a pod: how many requests its server says, in vLLM's metrics, that it has under way. Without it, it has no metrics."""
 _PATH = re.compile(
     r"/api/v1/namespaces/(?P<namespace>[^/]+)/pods/(?:https?:)?(?P<pod>[^/:]+)(?::(?P<port>\d+))?/proxy(?P<path>/.*)"
 )
@@ -52,6 +54,8 @@ class ModelServers:
 
     def answer(self, call: Call) -> Response:
         pod, state = self._asked(call)
+        if call.path == "/metrics":
+            return _metrics((pod["metadata"].get("annotations") or {}).get(UNDER_WAY))
         if any(container["name"] == "main" for container in pod["spec"]["containers"]):
             return _openai(_name(pod), call.path, state)
         return _kserve(_name(pod), call.path, state)
@@ -133,6 +137,14 @@ def _prediction(name: str, path: str, state: str, body: bytes) -> Response:
         "/v1/completions": {"object": "text_completion", "choices": [{"index": 0, "text": "…"}]},
     }
     return JSONResponse(answers[path]) if path in answers else JSONResponse({"detail": "Not Found"}, 404)
+
+
+def _metrics(requests: str | None) -> Response:
+    if requests is None:
+        return JSONResponse({"detail": "Not Found"}, 404)
+    names = (("running", requests), ("waiting", "0"))
+    lines = [f'vllm:num_requests_{name}{{engine="0",model_name="m"}} {value}.0' for name, value in names]
+    return Response("\n".join(["# TYPE vllm:num_requests_running gauge", *lines, ""]), media_type="text/plain")
 
 
 def _openai(name: str, path: str, state: str) -> Response:

@@ -3,7 +3,7 @@
 import pytest
 
 from events.model import Kind
-from functions.adapters.kserve.artifacts import artifacts_of
+from functions.adapters.kserve.artifacts import artifacts_of, bucketless
 from functions.adapters.kserve.model import Model
 
 
@@ -34,6 +34,44 @@ def model(predictor=None, kind=Kind.INFERENCE_SERVICE, **spec):
 )
 def test_an_inference_services(predictor, found):
     assert artifacts_of(model(predictor)) == found
+
+
+BY_KEY = {"model": {"storage": {"key": "minio", "path": "/fraud/scorer/"}}}
+
+
+def a_pod(*args, name="storage-initializer"):
+    return {"spec": {"initContainers": [{"name": name, "args": list(args)}]}}
+
+
+def test_a_bucket_that_only_a_secret_names_is_read_off_the_pods_that_load_from_it():
+    """KServe passes pairs of a URI and a folder."""
+    pods = [a_pod("s3://ml/fraud/scorer", "/mnt/models"), a_pod("s3://new/fraud/scorer", "/mnt/models")]
+    assert artifacts_of(model(BY_KEY), pods) == ("s3://ml/fraud/scorer", "s3://new/fraud/scorer")
+    assert bucketless(model(BY_KEY), pods) == ()
+
+
+@pytest.mark.parametrize(
+    "pods",
+    [
+        [],
+        [{"spec": {}}],
+        [a_pod()],
+        [a_pod("s3://ml/another", "/mnt/models")],
+        [a_pod("/mnt/models", "s3://ml/fraud/scorer")],
+        [a_pod("s3://ml/fraud/scorer", "/mnt/models", name="somebody-elses")],
+        [a_pod("pvc://ml/fraud/scorer", "/mnt/models")],
+        [a_pod("<scheme-placeholder>://fraud/scorer", "/mnt/models")],
+    ],
+)
+def test_where_no_pod_shows_the_bucket_that_is_said(pods):
+    assert artifacts_of(model(BY_KEY), pods) == ()
+    assert bucketless(model(BY_KEY), pods) == ("fraud/scorer",)
+
+
+def test_a_model_that_names_its_bucket_is_taken_at_its_word():
+    named = {"model": {"storage": {"path": "scorer", "parameters": {"bucket": "ml"}}}}
+    assert artifacts_of(model(named), [a_pod("s3://other/scorer", "/mnt/models")]) == ("s3://ml/scorer",)
+    assert bucketless(model(named)) == ()
 
 
 def test_an_llms_and_a_graphs():

@@ -1,8 +1,11 @@
 """Reading objects as KServe and Kubernetes write them, the awkward ones included."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from events.model import Kind, ModelRef
+from functions.adapters.kserve.lookout import read_observation
 from functions.adapters.kserve.model import Model
 from functions.adapters.kserve.obstacles import find_obstacles
 from functions.adapters.kserve.pods import is_gpu, read_pod
@@ -198,3 +201,14 @@ def test_a_label_that_anybody_wrote_on_a_pod_names_no_model_and_does_no_harm():
 )
 def test_a_version_that_is_no_number_is_opaque(version, number):
     assert as_number(version) == number
+
+
+def test_a_look_shows_the_bucket_that_a_pod_loads_from_and_says_where_none_does():
+    model = a_model(READY, spec={"predictor": {"model": {"storage": {"key": "minio", "path": "scorer"}}}})
+    ref, now = ModelRef(namespace="fraud", name="scorer"), datetime.now(UTC)
+    loading = {"name": "storage-initializer", "args": ["s3://ml/scorer", "/mnt/models"]}
+    pod = {"metadata": {"name": "p", "uid": "1"}, "spec": {"initContainers": [loading]}}
+    seen = read_observation(ref, model, {"items": [pod]}, now)
+    assert (seen.artifacts, seen.bucketless) == (("s3://ml/scorer",), ())
+    seen = read_observation(ref, model, {"items": []}, now)
+    assert (seen.artifacts, seen.bucketless) == ((), ("scorer",))

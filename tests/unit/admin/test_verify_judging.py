@@ -8,7 +8,7 @@ from verify_seen import GRPC, LOADED, LOADING, MISSING, NOW, REF, SILENT, a_pod,
 from events.model import Kind, ModelRef
 from events.status import State
 from functions.admin.verify.judging import Standing, judge
-from functions.admin.verify.sighting import Outcome, Prediction, Sighting
+from functions.admin.verify.sighting import Sighting
 from functions.lifecycle.observation import (
     STOP_ANNOTATION,
     Answer,
@@ -19,6 +19,7 @@ from functions.lifecycle.observation import (
     PodAnswer,
     Trouble,
 )
+from functions.lifecycle.prediction import Outcome, Prediction
 
 STOP = {"annotations": {STOP_ANNOTATION: "true"}, "ready": Answer.FALSE, "ready_reason": "Stopped"}
 STOPPED = {**STOP, "stopped_condition": Answer.TRUE}

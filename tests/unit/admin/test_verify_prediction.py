@@ -8,14 +8,16 @@ from datetime import UTC, datetime
 import pytest
 
 from events.model import ModelRef
+from functions.adapters import canary
+from functions.adapters.canary import default_path
 from functions.adapters.cluster import Forbidden, Missing
 from functions.adapters.kserve.served import Protocol, Server
 from functions.adapters.probe import DirectLine
-from functions.admin.verify import canary
-from functions.admin.verify.prediction import Predictions, default_path
+from functions.admin.verify.prediction import Predictions
 from functions.admin.verify.reading import Reader
-from functions.admin.verify.sighting import Outcome, Sighting
+from functions.admin.verify.sighting import Sighting
 from functions.lifecycle.observation import Answered, Observation, Pod, PodAnswer
+from functions.lifecycle.prediction import Outcome
 
 REF = ModelRef(namespace="ml", name="m")
 LOADED = PodAnswer(Answered.LOADED, "GET /v1/models/m: 200")
@@ -151,7 +153,7 @@ async def test_only_a_pod_that_may_have_its_model_is_asked(line):
     ],
 )
 def test_the_path_follows_from_what_the_server_was_asked(detail, path):
-    assert default_path(a_pod(PodAnswer(Answered.LOADED, detail))) == path
+    assert default_path(PodAnswer(Answered.LOADED, detail)) == path
 
 
 @pytest.mark.parametrize("path", ["/v1/models/m:predict", "/v2/models/m/versions/1/infer", "/predict", "/a.b/c"])

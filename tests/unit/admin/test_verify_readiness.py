@@ -8,9 +8,9 @@ from verify_seen import GRPC, LOADED, MISSING, RUNTIME, TCP, a_pod, sighting
 
 from functions.admin.verify.judging import judge
 from functions.admin.verify.readiness import advice
-from functions.admin.verify.sighting import Outcome, Prediction
 from functions.admin.verify.table import probes
 from functions.lifecycle.observation import Answered, PodAnswer
+from functions.lifecycle.prediction import Outcome, Prediction
 
 V2 = PodAnswer(Answered.MISSING, "GET /v2/models/fraud/ready: 404 Model fraud not found")
 

@@ -1,6 +1,7 @@
 """A reload: once per digest, few restarts for many writes, verified before it is told, and never a start."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from builders import LIMITS, REF, a_pod, start, stop
@@ -9,6 +10,7 @@ from reload_world import ONE, REF_OF_LLM, THREE, TWO, URI, ReloadWorld, answerin
 from events.artifact import Strategy
 from events.status import HoldKind, State
 from functions.lifecycle.companion import COMPANION_ANNOTATION, Companion
+from functions.lifecycle.decide import decide
 from functions.lifecycle.errors import Code, Refused
 from functions.lifecycle.observation import DIGEST_ANNOTATION, Answered, Mode
 from functions.lifecycle.step import take_hint
@@ -31,6 +33,42 @@ def test_it_restarts_once_and_is_told_when_the_new_pod_answers():
     assert world.facts[0].fact.digest == ONE and world.facts[0].fact.seconds >= 0
     assert (world.record.state, world.record.reason) == (State.RUNNING, None)
     assert world.record.loaded.digest == ONE
+
+
+def test_the_history_has_its_steps_once_and_when_the_new_pod_was_made():
+    world = running()
+    world.command(reload(ONE, correlation_id="run-7"))
+    world.settle()
+    steps = [entry for entry in world.audit if entry.action.startswith("reload")]
+    assert [entry.action for entry in steps] == ["reload", "reload-pods", "reloaded"]
+    assert {entry.correlation_id for entry in steps} == {"run-7"}
+    assert steps[0].time <= steps[1].time <= steps[2].time
+    assert steps[1].message == f"1 pod to load {ONE}."
+
+
+@pytest.mark.parametrize(("made", "told"), [(-5, 0), (4, 4), (99, 10), (None, 10)])
+def test_new_pods_are_told_with_the_time_when_they_were_made_within_the_reload(made, told):
+    """Kubernetes says it in whole seconds, and its clock may be another one than ours."""
+    world = running()
+    world.command(reload(ONE))
+    begun = world.now
+    seen = replace(world.look(), observed_at=begun + timedelta(seconds=10))
+    pod = a_pod(
+        "new", digest=world.record.reload.wanted.value, created=made and begun + timedelta(seconds=made), serves=True
+    )
+    decision = decide(world.record, replace(seen, pods=(pod,)), None, LIMITS)
+    [entry] = [entry for entry in decision.audit if entry.action == "reload-pods"]
+    assert entry.time == begun + timedelta(seconds=told)
+
+
+def test_new_pods_are_told_once_however_long_they_take():
+    world = running()
+    world.command(reload(ONE))
+    pod = a_pod("new", digest=world.record.reload.wanted.value, ready=False, serves=True)
+    seen = replace(world.look(), pods=(pod, *world.pods))
+    first = decide(world.record, seen, None, LIMITS)
+    assert [entry.action for entry in first.audit] == ["reload-pods"]
+    assert [entry.action for entry in decide(first.record, seen, None, LIMITS).audit] == []
 
 
 @pytest.mark.parametrize("deliveries", [2, 5])
@@ -58,6 +96,74 @@ def test_digests_that_come_within_a_minute_end_in_one_more_reload_with_the_last(
     assert [fact.fact.digest for fact in world.facts] == [ONE, THREE]
 
 
+def test_the_digest_it_has_told_again_drops_the_one_that_waits():
+    world = running()
+    world.command(reload(ONE))
+    world.settle()
+    world.command(reload(TWO))
+    world.later(10)
+    world.command(reload(ONE, id="rolled-back"))
+    assert world.record.queued_reload is None
+    assert (world.audit[-1].action, world.audit[-1].changed) == ("reload", True)
+    assert f"{TWO}, which waited, is not loaded" in world.audit[-1].message
+    world.later(120)
+    world.settle()
+    assert (world.rolls, world.annotations[DIGEST_ANNOTATION]) == (1, ONE)
+
+
+def test_the_digest_under_way_told_again_drops_the_one_that_waits():
+    world = running()
+    world.command(reload(ONE))
+    world.command(reload(TWO))
+    world.command(reload(ONE, id="rolled-back"))
+    assert (world.record.reload.wanted.digest, world.record.queued_reload) == (ONE, None)
+    assert f"It is loading {ONE} already. {TWO}, which waited" in world.audit[-1].message
+    world.settle()
+    world.later(120)
+    world.settle()
+    assert (world.rolls, world.annotations[DIGEST_ANNOTATION]) == (1, ONE)
+
+
+def test_the_digest_it_had_told_again_while_another_is_under_way_is_loaded_last():
+    world = running()
+    world.command(reload(ONE))
+    world.settle()
+    world.later(60)
+    world.command(reload(TWO))
+    world.command(reload(ONE, id="rolled-back"))
+    assert (world.record.reload.wanted.digest, world.record.queued_reload.wanted.digest) == (TWO, ONE)
+    world.settle()
+    world.later(120)
+    world.settle()
+    assert (world.rolls, world.annotations[DIGEST_ANNOTATION]) == (3, ONE)
+    assert [fact.fact.digest for fact in world.facts] == [ONE, TWO, ONE]
+
+
+def test_what_is_done_at_once_drops_what_waits_for_more_parts():
+    world = running()
+    world.command(reload(TWO, settle=15))
+    world.command(reload(ONE))
+    world.settle()
+    world.later(120)
+    world.settle()
+    assert (world.rolls, world.annotations[DIGEST_ANNOTATION], world.record.queued_reload) == (1, ONE, None)
+
+
+@pytest.mark.parametrize("first", [ONE, THREE])
+def test_an_older_reload_that_comes_again_is_not_the_last(first):
+    world = running()
+    world.command(reload(ONE))
+    world.settle()
+    late = reload(first, id="late")
+    world.command(late, crash_before=2)
+    world.command(reload(TWO))
+    world.command(late)
+    assert world.record.queued_reload.wanted.digest == TWO
+    world.later(120)
+    world.settle()
+    assert (world.rolls, world.annotations[DIGEST_ANNOTATION]) == (2, TWO)
+
+
 def test_parts_of_an_artifact_are_waited_for():
     world = running()
     world.command(reload(ONE, settle=15))
@@ -83,6 +189,21 @@ def test_a_stopped_model_is_not_started_and_starts_with_the_new_artifact():
     assert [pod.digest for pod in world.pods] == [ONE]
     assert world.record.state is State.RUNNING
     assert world.command(reload(ONE, id="again")).changed is False
+
+
+def test_one_of_a_stopped_model_that_died_after_its_patch_is_audited_as_what_changed_it():
+    world = running()
+    world.command(stop())
+    world.settle()
+    world.command(reload(ONE), crash_before=5)
+    assert world.annotations[DIGEST_ANNOTATION] == ONE
+    world.command(reload(ONE))
+    (entry,) = [entry for entry in world.audit if entry.action == "reload"]
+    assert (entry.changed, ONE in entry.message) == (True, True)
+    assert world.record.state is State.STOPPED
+    world.command(start())
+    world.settle()
+    assert (world.record.state, world.record.reload) == (State.RUNNING, None)
 
 
 def test_replacing_it_leaves_no_pod_before_the_new_one():
@@ -235,6 +356,27 @@ def test_a_folder_above_and_a_file_inside_concern_it(uri):
     world.command(reload(ONE, uri=uri))
     world.settle()
     assert world.rolls == 1
+
+
+class BucketWorld(ReloadWorld):
+    """Its bucket is in a Secret: only its pods show it."""
+
+    def look(self):
+        seen = super().look()
+        shown = bool(seen.pods)
+        return replace(seen, artifacts=("s3://ml/scorer",) if shown else (), bucketless=() if shown else ("scorer",))
+
+
+def test_a_bucket_that_its_pods_showed_is_remembered_while_it_has_none():
+    world = BucketWorld()
+    world.settle()
+    world.command(stop())
+    world.settle()
+    assert (world.pods, world.record.artifacts) == ([], ("s3://ml/scorer",))
+    assert world.command(reload(ONE, uri="s3://ml/scorer", namespace=None)).changed
+    assert world.annotations[DIGEST_ANNOTATION] == ONE
+    refused = world.command(reload(TWO, uri="s3://other/scorer", namespace=None, by_event=False))
+    assert refused.code is Code.NOT_ITS_ARTIFACT
 
 
 def test_its_subject_is_the_models():

@@ -41,7 +41,7 @@ def a_start(**changes):
 
 def entry(action, **changes):
     values = {"time": later(60), "ref": REF, "action": action, "actor": "pipeline"}
-    return AuditEntry(**{**values, "source": "/test", "event_id": "start-1", **changes})
+    return AuditEntry(**{**values, "source": "/test", "event_id": "start-1", "correlation_id": "corr-1", **changes})
 
 
 def waiting(queued, *pods):
@@ -182,7 +182,9 @@ def test_a_queued_start_is_noted_with_who_and_why_and_done_when_the_record_knows
     assert (done.record.start, done.again, done.changed) == (run, False, True)
     assert done.facts[-1].fact == ModelStarting(actor="pipeline", reason="retrained")
     assert done.facts[-1].correlation_id == "corr-9"
-    assert done.audit == (entry("start", state="starting", changed=True, source="/p", event_id="start-9"),)
+    assert done.audit == (
+        entry("start", state="starting", changed=True, source="/p", event_id="start-9", correlation_id="corr-9"),
+    )
 
 
 def test_a_queued_start_is_done_with_the_autoscaler_or_without_as_it_was_asked():
@@ -201,7 +203,9 @@ def test_a_queued_start_lives_until_its_end_and_is_then_withdrawn_and_said():
     decision = decide(known, seen, None, LIMITS)
     assert not decision.record.queued
     assert decision.record.state is State.STOPPED
-    assert decision.audit == (entry("expired", state="stopped", source="/p", event_id="start-9"),)
+    assert decision.audit == (
+        entry("expired", state="stopped", source="/p", event_id="start-9", correlation_id="corr-9"),
+    )
     assert companion_in(patched(dict(seen.annotations), decision.effects[0].operations))["command"] == "stop-1"
 
 

@@ -195,6 +195,14 @@ def test_five_looks_in_vain_are_a_conflict_that_gives_the_claim_back():
     )
 
 
+def test_a_stop_outlasts_a_burst_of_looks_that_are_faster():
+    """Each pod that a forced stop ends is told of twice, and the looks that follow commit too."""
+    overtaken = (ask.Committed(conflict=True), ask.Loaded(RECORD, 4), stop_set(a_pod()))
+    steps = (running(), None, 42, *overtaken * 14, ask.Committed())
+    _, answer = played(take_command(stop(), LIMITS), claimed(), *steps)
+    assert (answer.status, answer.changed) == (202, True)
+
+
 def test_a_cluster_that_is_away_gives_the_claim_back_and_says_when_to_come_again():
     away = ClusterUnavailable("timeout")
     asks, error = played(take_command(stop(), LIMITS), claimed(), away, None)

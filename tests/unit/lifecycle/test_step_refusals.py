@@ -33,6 +33,7 @@ def entry(request, code, message, now=NOW):
         message=message,
         source="/test",
         event_id="stop-1",
+        correlation_id=request.correlation_id,
     )
 
 

@@ -38,7 +38,7 @@ def a_stop(**changes):
 
 def entry(action, **changes):
     values = {"time": later(60), "ref": REF, "action": action, "actor": "oncall", "state": "stopping"}
-    return AuditEntry(**{**values, "source": "/test", "event_id": "stop-1", **changes})
+    return AuditEntry(**{**values, "source": "/test", "event_id": "stop-1", "correlation_id": "corr-1", **changes})
 
 
 def test_the_status_says_at_once_that_it_is_stopping_by_whom_and_why():

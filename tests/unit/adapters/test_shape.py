@@ -2,7 +2,7 @@
 
 import pytest
 
-from functions.admin.verify.shape import describe, differs
+from functions.adapters.shape import describe, differs
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,133 @@
+"""The canary: a small request that a team keeps with its model, and how what comes back is judged.
+
+It stands in the model's annotation `modelswitch.dev/canary`, as JSON, or in the ConfigMap `modelswitch-canary-NAME`, which
+the annotation then names by the word `configmap`. `modelswitch verify --predict` takes a ConfigMap without annotation too.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from functions.adapters import shape
+from functions.adapters.answers import Reply
+from functions.lifecycle.observation import Answered, PodAnswer
+from functions.lifecycle.prediction import Outcome, Prediction
+
+PREFIX = "modelswitch-canary-"
+IN_CONFIG_MAP = "configmap"
+# No dots as a step and no escapes: through the API server's proxy they could lead away from the pod.
+_PATH = re.compile(r"(/[A-Za-z0-9_~:@!$&'()*+,;=-][A-Za-z0-9._~:@!$&'()*+,;=-]*)+")
+_KEYS = frozenset({"payload", "path", "expect"})
+_ABOUT_A_MODEL = re.compile(r"GET (?P<path>/v1/models/[^/:\s]+|/v2/models/[^/:\s]+/ready):")
+
+
+class Unusable(Exception):
+    """It is there, and can't be meant so."""
+
+
+@dataclass(frozen=True)
+class Canary:
+    """`path` None: the protocol's own. `expect` None: any JSON will do."""
+
+    payload: Any
+    path: str | None = None
+    expect: Any = None
+
+
+def read(config_map: Mapping[str, Any]) -> Canary:
+    """Of a ConfigMap, whose values are text. Raises Unusable."""
+    data = config_map.get("data") or {}
+    if "payload" not in data:
+        raise Unusable("it has no key `payload`")
+    return Canary(_json(data, "payload"), _path(data), _json(data, "expect") if "expect" in data else None)
+
+
+def parse(annotation: str) -> Canary:
+    """Of the annotation's JSON. Raises Unusable."""
+    try:
+        document = json.loads(annotation)
+    except ValueError as error:
+        raise Unusable(f'it is neither `{IN_CONFIG_MAP}` nor JSON such as {{"payload": …}} ({error})') from error
+    if not isinstance(document, dict) or "payload" not in document:
+        raise Unusable('it is no JSON object with a key "payload"')
+    if strange := sorted(document.keys() - _KEYS):
+        raise Unusable(f"it has {', '.join(strange)}, expected of {', '.join(sorted(_KEYS))} only")
+    return Canary(document["payload"], _path(document), document.get("expect"))
+
+
+def _path(data: Mapping[str, Any]) -> str | None:
+    path = data.get("path")
+    if path is None:
+        return None
+    if not isinstance(path, str) or not _PATH.fullmatch(path.strip()):
+        raise Unusable(f"`path` is {path!r}, expected one of the model's server, such as /v1/models/NAME:predict")
+    return path.strip()
+
+
+def _json(data: Mapping[str, Any], key: str) -> Any:
+    try:
+        return json.loads(data[key])
+    except ValueError as error:
+        raise Unusable(f"`{key}` is no JSON ({error})") from error
+
+
+def asked_path(answer: PodAnswer | None) -> str | None:
+    """The path of a V1 or V2 request about one model that its server understood."""
+    found = _ABOUT_A_MODEL.match(answer.detail) if answer else None
+    return found["path"] if found else None
+
+
+def default_path(answer: PodAnswer | None) -> str | None:
+    """Of the protocol in which the server told of its model; its name as it told it."""
+    path = asked_path(answer)
+    if path and path.startswith("/v1/"):
+        return f"{path}:predict"
+    if path:
+        return f"{path.removesuffix('/ready')}/infer"
+    if answer is None or answer.what is not Answered.LOADED:
+        return None
+    if answer.detail.startswith("GET /openai/v1/models:"):
+        return "/openai/v1/completions"
+    listed = answer.detail.partition("GET /v1/models: 200")[2].strip()
+    return _of_list(listed) if listed else "/v1/completions"
+
+
+def _of_list(listed: str) -> str | None:
+    """A server that was told no name listed its own; it is quoted, and may be cut."""
+    try:
+        document = json.loads(listed)
+    except ValueError:
+        return None
+    names = document.get("models")
+    return f"/v1/models/{names[0]}:predict" if names else "/v1/completions"
+
+
+def judge(found: Canary, reply: Reply, pod: str, path: str) -> Prediction:
+    """Pure. 200 with the shape is good; nothing else."""
+    if reply.status != HTTPStatus.OK:
+        return Prediction(Outcome.BAD, reply.said, pod, path, _next(reply.status))
+    try:
+        document = json.loads(reply.body)
+    except ValueError:
+        said = "200, but the answer is no JSON (or larger than 1 MiB)"
+        return Prediction(Outcome.BAD, said, pod, path, "Check the `path` of its canary.")
+    difference = shape.differs(found.expect, document)
+    if difference:
+        said = f"200, but {difference}"
+        return Prediction(
+            Outcome.BAD, said, pod, path, "Check which artifact it has loaded, and its canary's `expect`."
+        )
+    return Prediction(Outcome.GOOD, f"200 {shape.describe(document)}", pod, path)
+
+
+def _next(status: int) -> str:
+    if status in {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED}:
+        return "Its server answers elsewhere or calls its model otherwise: set `path` in its canary."
+    if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+        return "Its server wants credentials, and a canary carries none: take the canary away."
+    if status < HTTPStatus.INTERNAL_SERVER_ERROR:
+        return "Its server does not take the payload: mend it in its canary, or the model."
+    return "Read the predictor's log; the model is loaded and can't predict."

@@ -1,0 +1,113 @@
+"""Sending a model's canary to its own pods: found where its owner keeps it, few at a time, and given up in time.
+
+It costs the model the work of one prediction a pod. Whose turn it is, is not decided here.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from typing import Protocol
+
+from functions.adapters import canary
+from functions.adapters.canary import Canary, Unusable
+from functions.adapters.cluster import Forbidden, Json, Missing
+from functions.adapters.kserve.served import Server
+from functions.adapters.probe import Line, Silent, Unreached
+from functions.lifecycle.errors import StepError
+from functions.lifecycle.observation import CANARY_ANNOTATION, PodAnswer
+from functions.lifecycle.prediction import Outcome, Prediction
+
+PREDICTION_SECONDS = 4.0
+"""Behind the look that a step has begun with, well within the 10 s that it has."""
+_TURN_SECONDS = 1.0
+_AT_ONCE = 8
+
+
+class ReadsObjects(Protocol):
+    """As much of the cluster as a canary needs."""
+
+    async def get(self, path: str, **query: str) -> Json: ...
+
+
+class Canaries:
+    """`line` None: nobody is asked."""
+
+    def __init__(self, cluster: ReadsObjects, line: Line | None, seconds: float = PREDICTION_SECONDS) -> None:
+        self._cluster = cluster
+        self._line = line
+        self._seconds = seconds
+        self._turns = asyncio.Semaphore(_AT_ONCE)
+
+    async def ask(self, metadata: Json, pods: Iterable[tuple[Server, PodAnswer | None]]) -> dict[str, Prediction]:
+        """By the pod's uid. Who did not get a turn in time is left out. `metadata` is the model's."""
+        pods = list(pods)
+        if not pods:
+            return {}
+        try:
+            found = await self.read(metadata)
+        except (Missing, StepError, Unusable) as error:
+            why = unreadable(error, metadata)
+            return {server.pod_uid: why for server, _ in pods}
+        answers = await asyncio.gather(*(self._in_turn(found, server, answer) for server, answer in pods))
+        return {server.pod_uid: said for (server, _), said in zip(pods, answers, strict=True) if said}
+
+    async def read(self, metadata: Json, otherwise: str = "") -> Canary:
+        """Raises Unusable, and as the cluster does. `otherwise`: what counts where the annotation is not there."""
+        text = _text(metadata) or otherwise
+        if text.lower() != canary.IN_CONFIG_MAP:
+            return canary.parse(text)
+        path = f"/api/v1/namespaces/{metadata['namespace']}/configmaps/{_config_map(metadata)}"
+        return canary.read(await self._cluster.get(path))
+
+    async def _in_turn(self, found: Canary, server: Server, answer: PodAnswer | None) -> Prediction | None:
+        try:
+            await asyncio.wait_for(self._turns.acquire(), _TURN_SECONDS)
+        except TimeoutError:
+            return None
+        try:
+            return await self.send(found, server, answer)
+        finally:
+            self._turns.release()
+
+    async def send(self, found: Canary, server: Server, answer: PodAnswer | None) -> Prediction:
+        """`answer` is what the pod said when it was asked for its model: it tells the protocol."""
+        if self._line is None:
+            return Prediction(Outcome.UNREACHED, "cannot be asked", server.pod, next="asking is turned off")
+        path = found.path or canary.default_path(answer)
+        if path is None:
+            return Prediction(Outcome.UNUSABLE, "its canary has no path", server.pod, next="Set `path` in its canary.")
+        try:
+            reply = await self._line.post(server, path, found.payload, self._seconds)
+        except Unreached as error:
+            return Prediction(Outcome.UNREACHED, "cannot be asked", server.pod, path, str(error))
+        except Silent:
+            said = f"no answer in {self._seconds:g}s"
+            return Prediction(Outcome.BAD, said, server.pod, path, "Read the predictor's log: it may hang.")
+        return canary.judge(found, reply, server.pod, path)
+
+
+def unreadable(error: Exception, metadata: Json) -> Prediction:
+    """What an error of `read` comes to."""
+    place = f"ConfigMap {_config_map(metadata)}"
+    match error:
+        case Missing():
+            said = f"its canary's {place} is not there"
+            return Prediction(
+                Outcome.UNUSABLE, said, next=f"Create it, or take the annotation {CANARY_ANNOTATION} away."
+            )
+        case Forbidden():
+            said = f"its canary's {place} may not be read"
+            return Prediction(Outcome.UNREACHED, said, next=f"{said} (knative/examples/canary.yaml has the Role)")
+        case Unusable():
+            in_annotation = _text(metadata).lower() not in {"", canary.IN_CONFIG_MAP}
+            mend = f"the annotation {CANARY_ANNOTATION}" if in_annotation else place
+            return Prediction(Outcome.UNUSABLE, f"its canary: {error}", next=f"Mend {mend}.")
+        case _:
+            return Prediction(Outcome.UNREACHED, "its canary could not be read", next=str(error))
+
+
+def _text(metadata: Json) -> str:
+    return str((metadata.get("annotations") or {}).get(CANARY_ANNOTATION) or "").strip()
+
+
+def _config_map(metadata: Json) -> str:
+    return f"{canary.PREFIX}{metadata['name']}"

@@ -1,0 +1,87 @@
+"""Where things lie in Redis, and how what a step asks becomes the keys and arguments of a script."""
+
+import hashlib
+import re
+import uuid
+from datetime import UTC, datetime
+
+from events.location import Location
+from events.model import ModelRef
+from functions.adapters import codec
+from functions.lifecycle.effects import Commit
+from functions.lifecycle.record import Record
+from functions.lifecycle.request import Request
+
+TAG = "{modelswitch}"
+AUDIT_LENGTH = 100_000
+CHANGES_LENGTH = 10_000  # enough for who was away for minutes; who was away longer starts over
+OVERLAP_SECONDS = 30  # a step lives for 10 s at most, so no two looks further apart can be in each other's way
+_COUNTING = re.compile(r"\b\d+s\b")
+
+
+def seen_key(request: Request) -> str:
+    digest = hashlib.sha256(f"{request.source}\0{request.id}".encode()).hexdigest()[:40]
+    return f"{TAG}:seen:{digest}"
+
+
+def model_key(ref: ModelRef) -> str:
+    return f"{TAG}:model:{ref.subject}"
+
+
+def fingerprint(request: Request) -> str:
+    wanted = f"{request.ref.subject} {request.command.type} {request.command.model_dump_json(exclude={'actor'})}"
+    return hashlib.sha256(wanted.encode()).hexdigest()[:16]
+
+
+def milliseconds(moment: datetime | None) -> str:
+    return str(round(moment.timestamp() * 1000)) if moment else ""
+
+
+def moment_of(milliseconds: str | int) -> datetime:
+    return datetime.fromtimestamp(int(milliseconds) / 1000, UTC)
+
+
+def place_of(location: Location, namespace: str) -> str:
+    """A claim is in a namespace; everything else is where it is for all of them."""
+    return f"{namespace if location.claim else ''} {location}"
+
+
+def _places(record: Record) -> list[str]:
+    return [place_of(Location.parse(uri), record.ref.namespace) for uri in record.artifacts]
+
+
+def shown_of(record: Record) -> str:
+    """A digest of what people are shown of a model. Seconds that only count on in a message are no change."""
+    if record.state is None or record.observed_at is None:
+        return ""
+    text = _COUNTING.sub("", record.status().model_dump_json(exclude={"observed_at"}))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def commit_words(ask: Commit) -> tuple[list[str], list[str]]:
+    """KEYS and ARGV of commit.lua."""
+    record = ask.record
+    args = [
+        uuid.uuid4().hex,
+        ask.token or "",
+        str(ask.expected),
+        codec.dump_record(record) if record else "",
+        str(record.version if record else 0),
+        str(record.pods_version if record else 0),
+        codec.dump_answer(ask.answer) if ask.answer else "",
+        "1" if ask.forget else "0",
+        milliseconds(ask.due),
+        ask.ref.subject,
+        str(AUDIT_LENGTH),
+        record.uid if record else "",
+        str(OVERLAP_SECONDS * 1000),
+        str(len(ask.audit)),
+        "\n".join(_places(record)) if record else "",
+        shown_of(record) if record else "",
+        str(CHANGES_LENGTH),
+        *(codec.dump_audit(entry) for entry in ask.audit),
+        *(codec.dump_fact(fact) for fact in ask.facts),
+    ]
+    seen = seen_key(ask.request) if ask.request and ask.token else f"{TAG}:seen:none"
+    names = ("audit", "outbox", "due", "models", "artifacts", "changes")
+    return [seen, model_key(ask.ref), *(f"{TAG}:{name}" for name in names)], args

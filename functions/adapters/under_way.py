@@ -1,0 +1,140 @@
+"""How many requests pods have under way, by their own metrics: asked side by side, within a second, and never guessed.
+
+Which gauges mean it, by their servers' documentation:
+- vLLM (also behind KServe's Hugging Face server): `vllm:num_requests_running` and `vllm:num_requests_waiting`.
+- Text Generation Inference: `tgi_batch_current_size` and `tgi_queue_size`.
+- OpenVINO Model Server: `ovms_current_requests`, where its metrics are on.
+- Triton: `nv_inference_pending_request_count` counts those that wait for a backend; those being computed it does not tell.
+- Knative's queue-proxy: the average over its last second, for its autoscaler: `queue_average_concurrent_requests` as text,
+  field 2 of a protobuf message in later versions.
+KServe's own Python servers, MLServer and TorchServe export durations and totals, and no gauge of what is under way.
+"""
+
+import asyncio
+import math
+import struct
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from functions.adapters.kserve.metered import Metered
+from functions.adapters.probe import Line, Silent, Unreached
+
+ASK_SECONDS = 1.0
+_QUEUE_PROXYS = "queue_average_concurrent_requests"
+_EXACT = (
+    ("vllm:num_requests_running", "vllm:num_requests_waiting"),
+    ("tgi_batch_current_size", "tgi_queue_size"),
+    ("ovms_current_requests",),
+    (_QUEUE_PROXYS,),
+)
+_PARTLY = (("nv_inference_pending_request_count",),)
+_NAMES = frozenset(name for names in (*_EXACT, *_PARTLY) for name in names)
+_AVERAGE_FIELD = 2
+
+
+@dataclass(frozen=True)
+class UnderWay:
+    """`exact` False: there may be more, that the server does not tell of."""
+
+    requests: int
+    exact: bool = True
+
+
+async def ask_under_way(line: Line | None, pods: Sequence[Metered], within: float = ASK_SECONDS) -> dict[str, UnderWay]:
+    """By the pod's uid. Who does not tell, or not in time, is left out."""
+    if line is None or not pods:
+        return {}
+    asking = {asyncio.ensure_future(_ask(line, pod)): pod.server.pod_uid for pod in pods}
+    done, late = await asyncio.wait(asking, timeout=within)
+    for task in late:
+        task.cancel()
+    with suppress(asyncio.CancelledError):
+        await asyncio.gather(*late, return_exceptions=True)
+    return {asking[task]: found for task in done if (found := task.result())}
+
+
+async def _ask(line: Line, pod: Metered) -> UnderWay | None:
+    try:
+        reply = await line.ask(pod.server, pod.path)
+    except (Unreached, Silent):
+        return None
+    if reply.status != HTTPStatus.OK:
+        return None
+    return read_queue_proxy(reply.body) if pod.by_queue_proxy else read_metrics(reply.body)
+
+
+def read_metrics(body: bytes) -> UnderWay | None:
+    """Prometheus' text format; None where no known gauge is in it. Only their lines are parsed: there may be thousands."""
+    lines = [line for line in body.decode(errors="replace").splitlines() if _name(line) in _NAMES]
+    values: dict[str, float] = {}
+    try:
+        for family in text_string_to_metric_families("\n".join([*lines, ""])):
+            for sample in family.samples:
+                values[sample.name] = values.get(sample.name, 0.0) + sample.value
+    except ValueError:
+        return None
+    if not all(math.isfinite(value) and value >= 0 for value in values.values()):
+        return None
+    for names, exact in ((_EXACT, True), (_PARTLY, False)):
+        for group in names:
+            if group[0] in values:
+                return UnderWay(math.ceil(sum(values.get(name, 0.0) for name in group)), exact)
+    return None
+
+
+def _name(line: str) -> str:
+    return line.partition("{")[0].partition(" ")[0]
+
+
+def read_queue_proxy(body: bytes) -> UnderWay | None:
+    """A part of a request on average was one request for a part of the second: rounded up."""
+    if found := read_metrics(body):
+        return found
+    try:
+        fields = dict(_fields(body))
+        average = struct.unpack("<d", fields[_AVERAGE_FIELD])[0] if _AVERAGE_FIELD in fields else 0.0
+    except (ValueError, IndexError, struct.error):
+        return None
+    if 1 not in fields or not math.isfinite(average) or average < 0:
+        return None
+    return UnderWay(math.ceil(average))
+
+
+def _fields(body: bytes) -> Iterator[tuple[int, bytes]]:
+    """Number and content of each field of a protobuf message. ValueError or IndexError where it is none."""
+    at = 0
+    while at < len(body):
+        key, at = _varint(body, at)
+        match key & 7:
+            case 0:
+                start = at
+                _, at = _varint(body, at)
+            case 1:
+                start, at = at, at + 8
+            case 2:
+                length, start = _varint(body, at)
+                at = start + length
+            case 5:
+                start, at = at, at + 4
+            case other:
+                raise ValueError(f"no wire type {other}")
+        if at > len(body):
+            raise ValueError("cut off")
+        yield key >> 3, body[start:at]
+
+
+def _varint(body: bytes, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        byte = body[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        shift += 7
+        if byte < 0x80:
+            return value, at
+        if shift > 63:
+            raise ValueError("no number")

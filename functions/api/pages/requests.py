@@ -1,0 +1,67 @@
+"""Requests under way at models that are to be stopped, as far as their pods' own metrics tell."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from events.model import ModelRef
+from functions.adapters.cluster import Json, Missing
+from functions.adapters.kserve.metered import metered
+from functions.adapters.kserve.resources import pod_selector, pods
+from functions.adapters.under_way import UnderWay, ask_under_way
+from functions.api.context import Api
+from functions.lifecycle.errors import StepError
+
+MOST_PODS = 100
+_LISTS_AT_ONCE = 8
+
+
+@dataclass(frozen=True)
+class Counted:
+    """`requests` None: unknown. `exact` False: at least so many, since not everything tells."""
+
+    requests: int | None = None
+    exact: bool = False
+
+
+UNKNOWN = Counted()
+
+
+async def count_requests(api: Api, refs: Sequence[ModelRef]) -> dict[ModelRef, Counted]:
+    """A confirmation waits for this: a list for each model, then a second for all pods, of which 100 are asked."""
+    if api.parts.probe.line is None:
+        return {}
+    gate = asyncio.Semaphore(_LISTS_AT_ONCE)
+
+    async def listed(ref: ModelRef) -> list[Json] | None:
+        async with gate:
+            try:
+                found = await api.parts.cluster.get(pods(ref.namespace), labelSelector=pod_selector(ref))
+            except (StepError, Missing):
+                return None
+            return [item for item in found.get("items") or [] if _has_a_process(item)]
+
+    lists = await asyncio.gather(*(listed(ref) for ref in refs))
+    known = {ref: items for ref, items in zip(refs, lists, strict=True) if items is not None}
+    telling = [found for ref, items in known.items() for item in items if (found := metered(ref.kind, item))]
+    told = await ask_under_way(api.parts.probe.line, telling[:MOST_PODS])
+    return {ref: _count(items, told) for ref, items in known.items()}
+
+
+def _has_a_process(item: Json) -> bool:
+    """A pod that waits for its node or its image has no requests; one that is ending may still have some."""
+    return (item.get("status") or {}).get("phase") in {"Running", "Unknown"}
+
+
+def _count(items: Sequence[Json], told: Mapping[str, UnderWay]) -> Counted:
+    found = [told.get(item["metadata"]["uid"]) for item in items]
+    return together([Counted(one.requests, one.exact) if one else UNKNOWN for one in found])
+
+
+def together(counts: Sequence[Counted]) -> Counted:
+    """Zero that is not exact says nothing, and is unknown."""
+    if all(one.requests is None for one in counts) and counts:
+        return UNKNOWN
+    requests = sum(one.requests or 0 for one in counts)
+    exact = all(one.exact for one in counts)
+    return Counted(requests, exact) if requests or exact else UNKNOWN

@@ -1,0 +1,78 @@
+"""What a canary prediction brought, and what is remembered of it: each pod is asked until it has answered well, and then no more."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from events.model import Frozen
+
+LEASE = timedelta(seconds=15)
+"""Whoever asks has answered by then, or has died."""
+_FIRST_PAUSE = timedelta(seconds=10)
+_LONGEST_PAUSE = timedelta(minutes=5)
+
+
+class Outcome(StrEnum):
+    """GOOD: 200 with the shape. BAD: anything else of the server. UNUSABLE: what is given can't be meant as a canary.
+    UNREACHED: the pod can't be asked. NOT_ASKED: `said` tells why.
+    """
+
+    GOOD = "good"
+    BAD = "bad"
+    UNUSABLE = "unusable"
+    UNREACHED = "unreached"
+    NOT_ASKED = "not_asked"
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """`said` is short, for a table; `next` is what to do where it is BAD or UNUSABLE, and why where it is UNREACHED."""
+
+    outcome: Outcome
+    said: str
+    pod: str = ""
+    path: str = ""
+    next: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """Which pod, what it was asked, what came back."""
+        return f"{self.pod}: POST {self.path}: {self.said}" if self.path else self.said
+
+
+class CanaryTry(Frozen):
+    """What one pod made of its model's canary. `of` names the canary, so that another one is asked anew.
+
+    `failures` in a row; `again_at`: not before then; None once it has answered well. `said` and `next` as the last one said.
+    """
+
+    of: str
+    outcome: Outcome = Outcome.NOT_ASKED
+    failures: int = 0
+    again_at: datetime | None = None
+    said: str = ""
+    next: str = ""
+
+    @property
+    def failed(self) -> bool:
+        return self.outcome in {Outcome.BAD, Outcome.UNUSABLE}
+
+    def due(self, now: datetime) -> bool:
+        return self.again_at is not None and self.again_at <= now
+
+    def being_asked(self, now: datetime) -> "CanaryTry":
+        return self.model_copy(update={"again_at": now + LEASE})
+
+    def after(self, prediction: Prediction, now: datetime) -> "CanaryTry":
+        """A pod that fails is asked again after 10 s, 20 s, 40 s, … and at last every 5 minutes: each costs it a prediction."""
+        if prediction.outcome is Outcome.GOOD:
+            return CanaryTry(of=self.of, outcome=Outcome.GOOD, said=prediction.sentence)
+        pause = min(_FIRST_PAUSE * 2 ** min(self.failures, 10), _LONGEST_PAUSE)
+        return CanaryTry(
+            of=self.of,
+            outcome=prediction.outcome,
+            failures=self.failures + 1,
+            again_at=now + pause,
+            said=prediction.sentence,
+            next=prediction.next,
+        )

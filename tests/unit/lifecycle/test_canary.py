@@ -1,0 +1,267 @@
+"""The canary as a part of the state: asked once for each pod, noted before it is asked, and nothing without the annotation."""
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+import pytest
+from builders import LIMITS, REF, a_pod, start, stop
+from reload_world import ONE, ReloadWorld, answering, reload
+
+from events.status import State
+from functions.lifecycle import effects as ask
+from functions.lifecycle.canary import without_canary
+from functions.lifecycle.derive import derive
+from functions.lifecycle.observation import CANARY_ANNOTATION, Answered
+from functions.lifecycle.prediction import CanaryTry, Outcome, Prediction
+from functions.lifecycle.record import Record
+from functions.lifecycle.step import take_hint
+
+CANARY = '{"payload": {"instances": [[1]]}}'
+GOOD = Prediction(Outcome.GOOD, "200 {predictions: [1 of number]}", "p", "/v1/models/scorer:predict")
+BAD = Prediction(Outcome.BAD, "500 ValueError", "p", "/v1/models/scorer:predict", "Read the predictor's log.")
+UNREACHED = Prediction(Outcome.UNREACHED, "cannot be asked", "p", "/x", "no connection to 10.0.0.1:8080")
+UNUSABLE = Prediction(Outcome.UNUSABLE, "its canary: it is no JSON", next="Mend it.")
+
+
+@dataclass
+class CanaryWorld(ReloadWorld):
+    """`says` is what a prediction brings; `asked` are the pods that were sent one. `None`: no turn in time."""
+
+    annotations: dict[str, str] = field(default_factory=lambda: {CANARY_ANNOTATION: CANARY})
+    says: Prediction | None = GOOD
+    asked: list[str] = field(default_factory=list)
+    due: datetime | None = None
+
+    def _carry_out(self, wanted):
+        self.due = wanted.due if isinstance(wanted, ask.Commit) else self.due
+        result = super()._carry_out(wanted)
+        if isinstance(wanted, ask.Look) and wanted.predict:
+            self.asked += wanted.predict
+            pods = [replace(pod, prediction=self.says if pod.uid in wanted.predict else None) for pod in result.pods]
+            return replace(result, pods=tuple(pods))
+        return result
+
+
+def starting(**changes):
+    """A model that was seen before its pod was up, so that its start is told."""
+    world = CanaryWorld(**changes)
+    pods, world.pods = world.pods, [a_pod(ready=False, answer=None)]
+    world.hint()
+    world.pods = pods
+    world.version += 1
+    world.facts.clear()
+    return world
+
+
+def test_it_is_started_only_once_its_pod_has_answered_the_canary():
+    world = starting(says=None)
+    world.hint()
+    assert (world.record.state, world.record.reason, world.told()) == (State.STARTING, "Verifying", [])
+    assert "canary" in world.record.message
+    world.says = GOOD
+    world.later(16)
+    world.hint()
+    assert (world.record.state, world.record.reason, world.told()) == (State.RUNNING, None, ["started"])
+
+
+def test_a_pod_that_answered_it_is_not_asked_again():
+    world = starting()
+    world.settle()
+    assert world.asked == ["uid-scorer-0"]
+    assert world.record.canaries["uid-scorer-0"].outcome is Outcome.GOOD
+
+
+@pytest.mark.parametrize("annotations", [{}, {CANARY_ANNOTATION: ""}])
+def test_without_the_annotation_nothing_is_asked_and_nothing_is_remembered(annotations):
+    world = starting(annotations=annotations)
+    world.settle()
+    assert (world.asked, world.record.canaries) == ([], {})
+    assert (world.record.state, world.told()) == (State.RUNNING, ["started"])
+
+
+@pytest.mark.parametrize("says", [BAD, UNUSABLE])
+def test_one_that_fails_is_an_error_that_says_what_came_back_and_what_to_do(says):
+    world = starting(says=says)
+    world.hint()
+    assert (world.record.state, world.record.reason, world.told()) == (State.ERROR, "CanaryFailed", ["failed"])
+    assert says.said in world.record.message and says.next in world.record.message
+    assert "modelswitch.dev/canary" in world.facts[0].fact.next_action
+
+
+def test_one_that_fails_is_asked_again_ever_more_rarely_and_heals_by_itself():
+    world = starting(says=BAD)
+    world.hint()
+    begun, times = world.now, []
+    for _ in range(1500):
+        world.later(1)
+        before = len(world.asked)
+        world.hint()
+        times += [(world.now - begun).total_seconds()] * (len(world.asked) - before)
+    assert times[:5] == [10, 30, 70, 150, 310]
+    assert [after - one for one, after in pairwise(times[4:])] == [300] * (len(times) - 5)
+    world.says = GOOD
+    world.later(300)
+    world.hint()
+    assert (world.record.state, world.told()) == (State.RUNNING, ["failed", "started"])
+
+
+def test_two_functions_never_ask_one_pod_at_once():
+    world = starting()
+    first = take_hint(REF, LIMITS, pods_version=world.version)
+    wanted = next(first)
+    while not (isinstance(wanted, ask.Look) and wanted.predict):
+        wanted = first.send(world._carry_out(wanted))
+    world.hint()
+    assert world.asked == [], "it is noted that somebody asks"
+    world.run(first_from(first, wanted))
+    assert (world.asked, world.record.state) == (["uid-scorer-0"], State.RUNNING)
+
+
+def first_from(step, wanted):
+    """The rest of a step that has begun."""
+    result = yield wanted
+    try:
+        while True:
+            result = yield step.send(result)
+    except StopIteration as end:
+        return end.value
+
+
+@pytest.mark.parametrize("moment", range(1, 8))
+def test_a_crash_while_it_is_asked_leaves_it_to_a_later_look(moment):
+    world = starting()
+    world.run(take_hint(REF, LIMITS), crash_before=moment)
+    world.later(20)
+    world.hint()
+    assert (world.record.state, world.told()) == (State.RUNNING, ["started"])
+    assert len(world.asked) <= 2
+
+
+def test_a_look_in_passing_leaves_it_to_the_look_that_is_due_then():
+    world = starting()
+    world.run(take_hint(REF, LIMITS, in_passing=True))
+    assert world.asked == []
+    assert world.due == world.now + timedelta(seconds=1)
+    world.later(1)
+    world.hint()
+    assert world.record.state is State.RUNNING
+
+
+def test_a_model_first_seen_while_it_runs_is_not_told_of_as_started():
+    world = CanaryWorld()
+    world.run(take_hint(REF, LIMITS, in_passing=True))
+    assert (world.record.state, world.record.reason) == (State.RUNNING, "Unverified")
+    assert world.due == world.now + timedelta(seconds=1)
+    world.hint()
+    assert (world.record.state, world.record.reason, world.told()) == (State.RUNNING, None, [])
+    assert world.due is None
+
+
+def test_a_new_pod_is_asked_and_one_good_pod_is_enough():
+    world = starting()
+    world.settle()
+    world.says = BAD
+    world.pods = [*world.pods, a_pod("scorer-1")]
+    world.version += 1
+    world.hint()
+    assert world.asked == ["uid-scorer-0", "uid-scorer-1"]
+    assert (world.record.state, world.record.reason) == (State.RUNNING, "Degraded")
+    assert "500 ValueError" in world.record.message
+    assert world.due == world.now + timedelta(seconds=10)
+    world.pods = world.pods[1:]
+    world.version += 1
+    world.hint()
+    assert (world.record.reason, list(world.record.canaries)) == ("CanaryFailed", ["uid-scorer-1"])
+
+
+def test_another_canary_is_asked_anew():
+    world = starting()
+    world.settle()
+    world.annotations = {CANARY_ANNOTATION: '{"payload": 2}'}
+    world.version += 1
+    world.hint()
+    assert world.asked == ["uid-scorer-0"] * 2
+
+
+def test_one_that_cannot_be_asked_is_running_and_not_verified():
+    world = starting(says=UNREACHED)
+    world.hint()
+    assert (world.record.state, world.record.reason) == (State.RUNNING, "Unverified")
+    assert "no connection to 10.0.0.1:8080" in world.record.message
+
+
+def test_only_a_pod_that_has_its_model_or_speaks_a_protocol_of_its_own_is_asked():
+    for what in (Answered.MISSING, Answered.LOADING, Answered.UNANSWERED, Answered.UNASKABLE):
+        world = starting(pods=[a_pod(answer=answering(what))])
+        world.hint()
+        assert world.asked == []
+    own = replace(answering(Answered.UNASKABLE), own_protocol=True)
+    world = starting(pods=[a_pod(answer=own)])
+    world.hint()
+    assert (world.asked, world.record.state, world.record.reason) == (["uid-scorer-0"], State.RUNNING, None)
+
+
+def test_a_stop_is_not_kept_waiting_and_a_start_asks_the_new_pod():
+    world = starting(says=BAD)
+    world.hint()
+    world.command(stop())
+    world.settle()
+    assert (world.record.state, world.record.canaries) == (State.STOPPED, {})
+    world.says = GOOD
+    world.command(start())
+    world.settle()
+    assert (world.record.state, world.told()[-1]) == (State.RUNNING, "started")
+
+
+def test_a_reload_is_told_only_once_the_new_pod_has_answered_it():
+    world = starting()
+    world.settle()
+    world.facts.clear()
+    world.says = None
+    world.command(reload(ONE))
+    world.settle()
+    assert (world.record.reload is not None, world.told()) == (True, [])
+    world.says = GOOD
+    world.later(16)
+    world.hint()
+    assert world.told() == ["reloaded"]
+    assert len(set(world.asked)) == 2
+
+
+def test_a_reload_whose_pod_fails_it_has_failed():
+    world = starting()
+    world.settle()
+    world.facts.clear()
+    world.says = BAD
+    world.command(reload(ONE))
+    world.settle()
+    assert (world.record.state, world.record.reason) == (State.ERROR, "CanaryFailed")
+    failed = next(told.fact for told in world.facts if told.fact.during == "reload")
+    assert (failed.code, "500 ValueError" in failed.message) == ("CanaryFailed", True)
+    assert "reloaded" not in world.told()
+
+
+def test_a_reload_whose_pod_fails_it_beside_an_old_pod_that_serves_has_failed_too():
+    world = starting()
+    world.settle()
+    (old,) = world.pods
+    world.facts.clear()
+    world.says = BAD
+    world.command(reload(ONE))
+    world.kserve()
+    world.pods = [old, *world.pods]
+    world.hint()
+    assert (world.record.state, world.record.reason, world.told()) == (State.RUNNING, "Degraded", ["failed"])
+    assert world.facts[0].fact.code == "CanaryFailed"
+
+
+def test_who_has_no_record_of_it_judges_without():
+    seen = CanaryWorld().look()
+    assert derive(seen, Record(ref=REF, state=State.STARTING), LIMITS).state is State.STARTING
+    assert derive(without_canary(seen), Record(ref=REF, state=State.STARTING), LIMITS).state is State.RUNNING
+
+
+def test_what_failed_often_is_still_asked_every_five_minutes():
+    tried, world = CanaryTry(of="x", failures=10_000), CanaryWorld()
+    assert tried.after(BAD, world.now).again_at == world.now + timedelta(minutes=5)
