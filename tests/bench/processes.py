@@ -124,7 +124,19 @@ def api(folder: Path, environment: Mapping[str, str]) -> Iterator[Served]:
 
 @contextlib.contextmanager
 def empty_fastapi(folder: Path) -> Iterator[Served]:
+    with _empty("empty_fastapi", folder) as served:
+        yield served
+
+
+@contextlib.contextmanager
+def empty_sse(folder: Path) -> Iterator[Served]:
+    with _empty("empty_sse", folder) as served:
+        yield served
+
+
+@contextlib.contextmanager
+def _empty(module: str, folder: Path) -> Iterator[Served]:
     port = free_port()
-    words = ["-m", "uvicorn", "empty_fastapi:app", "--app-dir", str(HERE), "--port", str(port), "--no-access-log"]
-    with serving(words, "/", folder / f"empty-{port}.log", port, {}) as served:
+    words = ["-m", "uvicorn", f"{module}:app", "--app-dir", str(HERE), "--port", str(port), "--no-access-log"]
+    with serving(words, "/", folder / f"{module}-{port}.log", port, {}) as served:
         yield served

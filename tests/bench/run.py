@@ -18,6 +18,7 @@ from pathlib import Path
 from api_server import ApiServer
 from bulk import bulk
 from cold_start import cold_start
+from dashboards import dashboards
 from figures import Row
 from growth import growth
 from one_stop import duplicate, one_stop
@@ -48,6 +49,7 @@ PARTS = {
     "cold": Part(cold_start, False, "cold start"),
     "reading": Part(reading, True, "GET status, list, API memory"),
     "memory": Part(redis_memory, False, "Redis memory"),
+    "dashboards": Part(dashboards, False, "200 open dashboards"),
     "growth": Part(growth, True, "growth"),
     "real": Part(real_pods, True, "real pods"),
 }
