@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
 PORT ?= 8080
-WORKERS ?= 3
+WORKERS ?= 3 # tests wait more than they compute
 export PORT
 
 help: ## this list
@@ -24,7 +24,7 @@ run: setup ## the product on http://127.0.0.1:8080 (PORT=…); with KUBECONFIG=�
 	@exec $(PY) -m functions.local
 
 test: setup ## unit, contract, function and manifest tests, and a sample of the faults
-	@$(PY) -m pytest -n auto --dist loadfile tests/faults/test_schedules.py tests/faults/test_exhaustive.py tests/faults/test_fuzz.py \
+	@$(PY) -m pytest -n $(WORKERS) --dist loadfile tests/faults/test_schedules.py tests/faults/test_exhaustive.py tests/faults/test_fuzz.py \
 	  tests/faults/test_rebuild.py tests/unit tests/contract tests/functions tests/manifests
 
 check: setup ## lint, types, import rules, generated files, README
@@ -39,6 +39,7 @@ check: setup ## lint, types, import rules, generated files, README
 e2e: setup ## end to end on the cluster that KUBECONFIG names (LONG=1: with what takes long; WORKERS=… at a time)
 	@test -n "$$KUBECONFIG" || { echo "make e2e needs KUBECONFIG: the cluster to test on (see CONTRIBUTING.md)"; exit 2; }
 	@test -z "$$IMAGE_BUILDER" || tests/e2e/modelserver/build
+	@test -z "$$IMAGE_BUILDER" || tests/e2e/commandline/build
 	@export KSERVE=$${KSERVE:-$$($(PY) tests/e2e/kserve_controller.py)} && echo "KServe's controller: $$KSERVE" && \
 	  MODELSWITCH_TEST_KUBECONFIG="$$KUBECONFIG" $(PY) -m pytest -n $(WORKERS) --dist loadfile -q tests/contract tests/manifests \
 	    -k "(real or server_accepts) and not simulated" && \
