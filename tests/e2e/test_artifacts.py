@@ -52,8 +52,9 @@ def kserve_says_ready(place, name="scorer"):
     return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
 
 
-def test_a_model_whose_artifact_comes_late_is_in_error_until_it_answers(place, claim, train):
-    place.make(served(claim.empty("scorer")))
+@pytest.mark.parametrize("mode", ["Standard", "Knative"])
+def test_a_model_whose_artifact_comes_late_is_in_error_until_it_answers(place, claim, train, mode):
+    place.make(served(claim.empty("scorer"), mode=mode, minReplicas=1))
     eventually(lambda: kserve_says_ready(place), "KServe says Ready", 90)
     ready = time.monotonic()
     shown = place.until("scorer", "error", reason="ModelMissing", seconds=10)
