@@ -58,6 +58,10 @@ def shown_of(record: Record) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+ENTRIES_AT = 17
+"""Where the audit entries begin in commit.lua's arguments, counted from 0; how many there are stands at 13."""
+
+
 def commit_words(ask: Commit) -> tuple[list[str], list[str]]:
     """KEYS and ARGV of commit.lua."""
     record = ask.record

@@ -9,8 +9,9 @@ from typing import Any
 
 from schedules.history import Entry, History
 
+from functions.adapters.layout import ENTRIES_AT, TAG
+
 LUA = Path(__file__).parents[3] / "functions/adapters/lua"
-TAG = "{modelswitch}"
 _SCRIPTS = {hashlib.sha1((LUA / f"{name}.lua").read_bytes()).hexdigest(): name for name in ("claim", "plan", "commit")}
 
 
@@ -108,7 +109,7 @@ class Claims:
         if key is None or not call.arguments[6]:  # a hint's, or a release
             return call
         count = int(call.arguments[13])
-        audits = [json.loads(text) for text in call.arguments[15 : 15 + count]]
+        audits = [json.loads(text) for text in call.arguments[ENTRIES_AT : ENTRIES_AT + count]]
         mine = [audit for audit in audits if f"{audit.get('source')} {audit.get('event_id')}" == key]
         outcome = next((audit["code"] for audit in mine if audit.get("code")), "done")
         changed = any(audit.get("changed") for audit in mine)
