@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from schedules.history import Entry, History
-
 from functions.adapters.layout import ENTRIES_AT, TAG
+from schedules.history import Entry, History
 
 LUA = Path(__file__).parents[3] / "functions/adapters/lua"
 _SCRIPTS = {hashlib.sha1((LUA / f"{name}.lua").read_bytes()).hexdigest(): name for name in ("claim", "plan", "commit")}

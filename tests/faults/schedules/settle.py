@@ -5,7 +5,7 @@ import json
 import time
 from typing import Any
 
-from schedules.claims import TAG
+from functions.adapters.layout import TAG
 from schedules.history import Last
 from schedules.kubernetes_proxy import STOP
 from schedules.world import World
