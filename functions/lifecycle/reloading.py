@@ -191,7 +191,7 @@ def _replacing(record: Record, seen: Observation, run: Run, wanted: Wanted) -> S
     source, _, command_id = run.key.partition(" ")
     reason = run.reason or f"to load {wanted.digest}"
     return Stopping(
-        command=StopRequested(actor=run.actor, reason=reason, promote_canary=True),
+        command=StopRequested(),
         hold=Hold(kind=HoldKind.ROTATION, actor=run.actor, reason=reason, since=seen.observed_at),
         source=source,
         id=command_id,

@@ -58,6 +58,16 @@ def test_a_command_dropped_with_nothing_newer_is_lost():
     assert judge(book.history).lost == 1
 
 
+def test_a_command_that_a_stop_without_redis_overtook_is_not_lost():
+    """It came when it was done, and has no number that could say so."""
+    book = _history()
+    book.sent("start-1", "start").claimed("start-1", 20).patched("start-1", before=True, after=False)
+    book.sent("stop-2", "stop").patched("stop-2", before=False, after=True, turn=False).answered("stop-2")
+    book.committed("start-1", "Superseded").answered("start-1")
+    verdict = judge(book.history)
+    assert verdict.good, verdict.findings
+
+
 def test_an_older_command_after_a_newer_one_is_stale():
     book = _history()
     book.sent("start-1", "start").claimed("start-1", 5).patched("start-1", before=True, after=False)
@@ -116,8 +126,8 @@ class _Book:
     def claimed(self, key, sequence, *, redelivered=False):
         return self._add("claimed", key, sequence=sequence, redelivered=redelivered)
 
-    def patched(self, key, *, before, after):
-        return self._add("patched", key, before=before, after=after)
+    def patched(self, key, *, before, after, turn=True):
+        return self._add("patched", key, before=before, after=after, turn=turn)
 
     def committed(self, key, outcome="done"):
         return self._add("committed", key, outcome=outcome, changed=True, reply="ok")

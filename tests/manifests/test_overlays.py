@@ -5,6 +5,7 @@ import yaml
 from contract_types import COMMANDS, FACTS, HINTS, PING, types_in
 from rendered import KNATIVE, OVERLAYS, functions, identity, of_kind, overlay, pod_specs, render
 
+from events.artifact import ArtifactWritten
 from events.commands import ReloadRequested
 
 
@@ -86,7 +87,8 @@ def test_production_denies_by_default_and_opens_what_is_needed():
 def test_production_says_who_may_send_every_type_that_the_broker_takes():
     policies = of_kind(overlay("production"), "EventPolicy")
     allowed = {name: set(types_in(m["spec"]["filters"])) for name, m in policies.items()}
-    assert allowed == {"facts": FACTS | {ReloadRequested.type}, "hints": HINTS, "tick": {PING}, "operators": COMMANDS}
+    ours = FACTS | {ReloadRequested.type, ArtifactWritten.type}  # the last: sent again from the audit page
+    assert allowed == {"facts": ours, "hints": HINTS, "tick": {PING}, "operators": COMMANDS}
     for name, m in policies.items():
         assert m["spec"]["to"][0]["ref"]["kind"] == "Broker", name
         assert m["spec"]["from"], name

@@ -201,12 +201,16 @@ def _dropped(command: Command, commands: list[Command], verdict: Verdict) -> Non
     """Superseded although nothing newer had come."""
     for commit in command.commits:
         if commit.more["outcome"] == "Superseded":
-            mine = command.sequence(commit.number) or 0
-            newer = [
-                other for other in commands if other is not command and (other.sequence(commit.number) or 0) > mine
-            ]
-            if not newer:
+            others = [other for other in commands if other is not command]
+            if not any(_came_later(other, command, commit.number) for other in others):
                 verdict.add("lost", f"{command.key} was dropped at {commit} with nothing newer")
+
+
+def _came_later(other: Command, command: Command, number: int) -> bool:
+    """By its number, as of that entry; or done without Redis, which gives none, once the command had its turn."""
+    if (other.sequence(number) or 0) > (command.sequence(number) or 0):
+        return True
+    return other.unrecorded is not None and command.claimed_before(number) < other.unrecorded < number
 
 
 def _came_anew(acted: int, command: Command) -> bool:

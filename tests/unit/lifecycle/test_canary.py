@@ -10,10 +10,11 @@ from reload_world import ONE, ReloadWorld, answering, reload
 
 from events.status import State
 from functions.lifecycle import effects as ask
-from functions.lifecycle.canary import without_canary
+from functions.lifecycle.canary import tried, without_canary
 from functions.lifecycle.derive import derive
 from functions.lifecycle.observation import CANARY_ANNOTATION, Answered
 from functions.lifecycle.prediction import CanaryTry, Outcome, Prediction
+from functions.lifecycle.reasons import advice
 from functions.lifecycle.record import Record
 from functions.lifecycle.step import take_hint
 
@@ -114,6 +115,18 @@ def test_two_functions_never_ask_one_pod_at_once():
         wanted = first.send(world._carry_out(wanted))
     world.hint()
     assert world.asked == [], "it is noted that somebody asks"
+    world.run(first_from(first, wanted))
+    assert (world.asked, world.record.state) == (["uid-scorer-0"], State.RUNNING)
+
+
+def test_who_was_slower_to_note_it_does_not_ask():
+    world = starting()
+    first = take_hint(REF, LIMITS)
+    wanted = next(first)
+    while not isinstance(wanted, ask.Commit):
+        wanted = first.send(world._carry_out(wanted))
+    world.hint()
+    assert world.asked == ["uid-scorer-0"]
     world.run(first_from(first, wanted))
     assert (world.asked, world.record.state) == (["uid-scorer-0"], State.RUNNING)
 
@@ -265,3 +278,85 @@ def test_who_has_no_record_of_it_judges_without():
 def test_what_failed_often_is_still_asked_every_five_minutes():
     tried, world = CanaryTry(of="x", failures=10_000), CanaryWorld()
     assert tried.after(BAD, world.now).again_at == world.now + timedelta(minutes=5)
+
+
+def test_who_judges_without_keeps_all_that_else_is_said_of_the_model():
+    """A model under a stop is no running one for want of a record."""
+    wanted = {"serving.kserve.io/stop": "true"}
+    world = CanaryWorld(annotations={CANARY_ANNOTATION: CANARY, **wanted})
+    assert without_canary(world.look()).annotations == wanted
+    plain = CanaryWorld(annotations=wanted).look()
+    assert without_canary(plain) == plain
+
+
+@pytest.mark.parametrize("changes", [{"ready": False}, {"serves": False}, {"deleting": True}, {"answer": None}])
+def test_a_pod_that_does_not_serve_yet_or_any_more_is_not_asked(changes):
+    world = starting(pods=[a_pod(**changes)])
+    world.hint()
+    assert (world.asked, world.record.canaries) == ([], {})
+
+
+def test_what_another_look_brought_and_could_not_keep_counts():
+    seen = replace(CanaryWorld().look(), pods=(a_pod(prediction=BAD),))
+    found = tried(Record(ref=REF), seen)["uid-scorer-0"]
+    assert (found.outcome, found.failures) == (Outcome.BAD, 1)
+    again = replace(seen, observed_at=seen.observed_at + timedelta(seconds=10))
+    assert tried(Record(ref=REF, canaries={"uid-scorer-0": found}), again)["uid-scorer-0"].failures == 2
+
+
+def test_one_that_fails_and_loses_its_readiness_keeps_its_place_in_the_back_off():
+    world = starting(says=BAD)
+    world.hint()
+    world.later(10)
+    world.hint()
+    before = world.record.canaries["uid-scorer-0"]
+    world.pods = [replace(world.pods[0], ready=False), a_pod("scorer-1")]
+    world.says = GOOD
+    world.version += 1
+    world.hint()
+    assert (before.failures, world.record.canaries["uid-scorer-0"]) == (2, before)
+    world.later(100)
+    world.hint()
+    assert world.record.state is State.RUNNING
+    assert world.due == world.now + timedelta(seconds=10), "its time has come, but it is not ready: no look each second"
+
+
+@pytest.mark.parametrize("known", ["Unverified", None])
+def test_until_a_running_models_new_pod_was_asked_what_was_known_before_holds(known):
+    world = CanaryWorld(says=None)
+    record = Record(ref=REF, uid="model-1", state=State.RUNNING, reason=known)
+    verdict = derive(world.look(), record, LIMITS)
+    assert (verdict.state, verdict.reason) == (State.RUNNING, known)
+    if known:
+        assert verdict.message.endswith("could not be asked: its canary prediction was not asked for yet.")
+
+
+def test_what_failed_is_said_in_whole_sentences_with_and_without_a_way_out():
+    said = "KServe says Ready, but its canary prediction fails: p: POST /v1/models/scorer:predict: 500 ValueError. "
+    for says, then in ((BAD, "Read the predictor's log. "), (replace(BAD, next=""), "")):
+        world = starting(says=says)
+        world.hint()
+        assert world.record.message == f"{said}{then}{advice('CanaryFailed')}"
+
+
+def test_how_many_pods_fail_it_is_said():
+    world = starting()
+    world.settle()
+    world.says = BAD
+    world.pods = [*world.pods, a_pod("scorer-1"), a_pod("scorer-2")]
+    world.version += 1
+    world.hint()
+    assert world.record.message.startswith("2 of 3 pods fail the canary prediction; p: POST")
+
+
+def test_a_reload_whose_pod_fails_it_names_the_canarys_own_way_out():
+    world = starting()
+    world.settle()
+    (old,) = world.pods
+    world.facts.clear()
+    world.says = BAD
+    world.command(reload(ONE))
+    world.kserve()
+    world.pods = [old, *world.pods]
+    world.hint()
+    assert world.facts[0].fact.next_action == advice("CanaryFailed")

@@ -82,3 +82,7 @@ def test_only_a_stop_saves(state):
 
 def test_a_clock_that_went_back_saves_nothing_and_takes_nothing():
     assert saved_by(STOPPED, NOW) == saved(0)
+
+
+def test_it_is_counted_to_the_millisecond():
+    assert saved_by(STOPPED, later(100.12345)).gpu_seconds == 0.247

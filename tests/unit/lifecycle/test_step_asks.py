@@ -203,6 +203,14 @@ def test_a_stop_outlasts_a_burst_of_looks_that_are_faster():
     assert (answer.status, answer.changed) == (202, True)
 
 
+def test_one_that_is_overtaken_for_good_is_a_conflict_and_no_endless_loop():
+    overtaken = (ask.Committed(conflict=True), ask.Loaded(RECORD, 4), stop_set(a_pod()))
+    steps = (running(), None, 42, *overtaken * 14, *overtaken[:2], None)
+    asks, error = played(take_command(stop(), LIMITS), claimed(), *steps)
+    assert (error.status, error.code, error.retry_after) == (409, Code.CONFLICT, 1)
+    assert isinstance(asks[-1], ask.Release)
+
+
 def test_a_cluster_that_is_away_gives_the_claim_back_and_says_when_to_come_again():
     away = ClusterUnavailable("timeout")
     asks, error = played(take_command(stop(), LIMITS), claimed(), away, None)

@@ -8,6 +8,7 @@ from builders import LIMITS, REF, a_pod, later, running
 from events.artifact import Completeness
 from events.model import Kind
 from events.status import State
+from functions.lifecycle.decide import decide
 from functions.lifecycle.derive import derive
 from functions.lifecycle.observation import Answer, Answered, Member, Mode, PodAnswer, Trouble
 from functions.lifecycle.observe import observe
@@ -142,3 +143,77 @@ def test_a_graph_runs_when_its_router_and_its_members_do(states, expected):
     assert (verdict.state, verdict.reason) == expected
     if verdict.reason == "MemberNotRunning":
         assert "member-" in verdict.message
+
+
+def message(*answers, **changes):
+    return derive(running(*pods(*answers), observed_at=later(60), **changes), Record(ref=REF), LIMITS).message
+
+
+def test_why_nobody_could_ask_is_said():
+    assert message(None).endswith("could not be asked: its pods were not asked yet.")
+    alone = running(a_pod("transformer", serves=False, answer=None))
+    said = derive(alone, Record(ref=REF), LIMITS).message
+    assert said.endswith("could not be asked: no container of its pods is known to serve a model.")
+
+
+@pytest.mark.parametrize(
+    ("artifacts", "said"),
+    [
+        ((), "KServe says Ready, but pod-0: GET /v1/models/scorer: missing. "),
+        (
+            ("s3://a", "s3://b"),
+            "KServe says Ready, but pod-0: GET /v1/models/scorer: missing (artifact: s3://a, s3://b). ",
+        ),
+    ],
+)
+def test_what_is_missing_names_each_artifact_that_it_loads_from(artifacts, said):
+    assert message(MISSING, artifacts=artifacts).startswith(said)
+
+
+def test_how_many_are_without_the_model_and_what_one_of_them_said():
+    assert message(LOADED, MISSING, MISSING) == (
+        "2 of 3 pods without the model; pod-1: GET /v1/models/scorer: missing."
+    )
+
+
+@pytest.mark.parametrize(
+    ("state", "seconds", "expected"),
+    [
+        (State.RUNNING, 60, (State.RUNNING, "Unverified")),
+        (State.RUNNING, 61, (State.ERROR, "ModelNotAnswering")),
+        (State.STARTING, 10, (State.STARTING, "Verifying")),
+        (State.STARTING, 11, (State.ERROR, "ModelNotAnswering")),
+    ],
+)
+def test_silence_counts_once_its_time_is_over(state, seconds, expected):
+    record = Record(ref=REF, uid="model-1", state=state, unanswered_since=later(0))
+    after = observe(record, running(*pods(SILENT), observed_at=later(seconds)), LIMITS).record
+    assert (after.state, after.reason) == expected
+
+
+def test_a_silent_server_is_looked_at_each_second():
+    record = Record(ref=REF, uid="model-1", state=State.RUNNING)
+    decision = decide(record, running(*pods(SILENT), observed_at=later(5)), None, LIMITS)
+    assert decision.due == later(6)
+
+
+@pytest.mark.parametrize("changes", [{"ready": False}, {"serves": False}])
+def test_only_a_ready_server_counts_as_silent_or_not(changes):
+    """What another pod says, or said before it lost its readiness, breaks no silence."""
+    record = Record(ref=REF, uid="model-1", state=State.RUNNING)
+    beside = a_pod("beside", **changes)
+    after = observe(record, running(*pods(SILENT), beside, observed_at=later(5)), LIMITS).record
+    assert after.unanswered_since == later(5)
+    alone = observe(record, running(*pods(SILENT, **changes), observed_at=later(5)), LIMITS).record
+    assert alone.unanswered_since is None
+
+
+def test_of_many_members_that_are_down_five_are_named():
+    ref = REF.model_copy(update={"kind": Kind.INFERENCE_GRAPH})
+    names = [f"member-{number}" for number in range(7)]
+    members = tuple(Member(REF.model_copy(update={"name": name}), State.STOPPED) for name in names)
+    said = derive(
+        running(a_pod("router", serves=False, answer=None), ref=ref, members=members), Record(ref=ref), LIMITS
+    )
+    listed = ", ".join(f"{name} is stopped" for name in names[:5])
+    assert said.message.startswith(f"Its router is up, but {listed}. ")

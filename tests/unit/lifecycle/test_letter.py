@@ -1,0 +1,50 @@
+"""What is kept of an event that nobody could take: enough to read it and to send it again, and never a foreign object."""
+
+import json
+
+import pytest
+
+from functions.lifecycle.letter import MOST_BYTES, Letter
+
+OURS = {"type": "dev.modelswitch.model.stop-requested.v1", "subject": "fraud/inferenceservice/scorer"}
+
+
+def of_size(size):
+    """A JSON object of exactly so many bytes, as it is sent: without spaces."""
+    data = {"reason": "é", "more": [1, 2]}
+    data["reason"] += "x" * (size - len(json.dumps(data, separators=(",", ":"))))
+    return data
+
+
+def test_an_event_of_ours_is_kept_whole_with_its_size_in_bytes():
+    data = {"actor": "oncall", "reason": "x"}
+    letter = Letter.of(OURS, data)
+    assert (letter.type, letter.subject, letter.data) == (OURS["type"], OURS["subject"], data)
+    assert letter.size == len(b'{"actor":"oncall","reason":"x"}')
+    assert letter.why_not_kept is None
+
+
+@pytest.mark.parametrize(("size", "kept"), [(MOST_BYTES, True), (MOST_BYTES + 1, False)])
+def test_one_of_more_than_16_kib_is_not_kept_and_its_size_says_why(size, kept):
+    letter = Letter.of(OURS, of_size(size))
+    assert (letter.data is not None, letter.size) == (kept, size)
+    assert kept or letter.why_not_kept == "Its data (16,385 bytes) was larger than 16 KiB, so it is not kept."
+
+
+def test_a_hints_object_of_the_cluster_is_not_kept():
+    letter = Letter.of({"type": "dev.knative.apiserver.resource.update", "subject": "/apis/pods/x"}, {"spec": {}})
+    assert (letter.type, letter.subject) == ("dev.knative.apiserver.resource.update", "/apis/pods/x")
+    assert (letter.data, letter.size) == (None, len('{"spec":{}}'))
+    assert letter.why_not_kept == "Data of types that are not modelswitch's own is not kept."
+
+
+@pytest.mark.parametrize(("data", "size"), [(None, 0), (b"", 0), (b"raw", 3)])
+def test_what_is_no_json_is_counted_only(data, size):
+    letter = Letter.of(OURS, data)
+    assert (letter.type, letter.subject, letter.data, letter.size) == (OURS["type"], OURS["subject"], None, size)
+    assert letter.why_not_kept == ("Its data (3 bytes) was no JSON, so it is not kept." if size else None)
+
+
+def test_one_without_a_subject_is_about_no_model():
+    letter = Letter.of({"type": OURS["type"]}, {})
+    assert (letter.subject, letter.ref) == (None, None)

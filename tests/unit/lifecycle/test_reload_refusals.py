@@ -1,0 +1,81 @@
+"""What a reload can't have: whose artifact it is not, what stands in its way, and what to do instead, word for word."""
+
+from dataclasses import replace
+
+import pytest
+from builders import LIMITS, REF, a_companion, a_pod, running, stop_set, terminating
+from reload_world import ONE, REF_OF_LLM, URI, reload
+
+from functions.lifecycle.decide import decide
+from functions.lifecycle.errors import Code, Refused
+from functions.lifecycle.observation import Mode, Obstacle
+
+CANARY = Obstacle(Code.CANARY_IN_PROGRESS, "20 % go to a canary", "Promote it or take it back.")
+MESH = Obstacle(Code.STOP_UNSUPPORTED, "ModelMesh has no pod of its own for a model", "Delete the model to free it.")
+WAY_OUT = 'Reload it with {"strategy": "replace"}, which stops and starts it; or give it two replicas.'
+
+
+def loading(*pods, artifacts=(URI,), **changes):
+    return running(*pods, artifacts=artifacts, **changes)
+
+
+@pytest.mark.parametrize(
+    ("artifacts", "loads"),
+    [
+        (("s3://ml/a", "s3://ml/b"), "s3://ml/a, s3://ml/b"),
+        ((), "no artifact that is named by a URI"),
+    ],
+)
+def test_what_it_loads_instead_is_said(artifacts, loads):
+    with pytest.raises(Refused) as error:
+        decide(None, loading(artifacts=artifacts), reload(), LIMITS)
+    assert error.value.message == f"{REF} does not load {URI}; it loads {loads}"
+    assert error.value.next_action == "Name the artifact as the model's storageUri does."
+
+
+def test_an_artifact_of_another_namespace_is_refused_with_what_to_name():
+    with pytest.raises(Refused) as error:
+        decide(None, loading(), reload(namespace="elsewhere"), LIMITS)
+    assert error.value.next_action == "Name the namespace that the claim and the model are in."
+
+
+@pytest.mark.parametrize(("obstacle", "strategy"), [(CANARY, "replace"), (MESH, "rolling"), (MESH, "replace")])
+def test_what_stands_in_the_way_is_told_as_it_is(obstacle, strategy):
+    seen = loading(obstacles=(obstacle,), mode=Mode.KNATIVE)
+    with pytest.raises(Refused) as error:
+        decide(None, seen, reload(strategy=strategy), LIMITS)
+    told = error.value.code, error.value.message, error.value.next_action
+    assert told == (obstacle.code, obstacle.message, obstacle.next_action)
+
+
+def test_a_canarys_traffic_is_no_reason_against_one_that_stops_nothing():
+    assert decide(None, loading(obstacles=(CANARY,), mode=Mode.KNATIVE), reload(), LIMITS).effects
+
+
+def test_nothing_stands_in_the_way_of_what_is_only_noted_for_the_next_start():
+    seen = replace(stop_set(companion=a_companion()), artifacts=(URI,), obstacles=(MESH,))
+    assert decide(None, seen, reload(), LIMITS).record.digest == ONE
+
+
+@pytest.mark.parametrize(
+    ("beside", "count"),
+    [
+        ((), "1 pod"),
+        ((terminating(a_pod("ending")),), "1 pod"),
+        ((a_pod("ended", finished=True),), "1 pod"),
+        ((a_pod("router", serves=False, answer=None),), "1 pod"),
+    ],
+)
+def test_an_llm_with_one_pod_that_serves_is_not_left_without(beside, count):
+    seen = loading(a_pod(), *beside, ref=REF_OF_LLM)
+    with pytest.raises(Refused) as error:
+        decide(None, seen, reload(ref=REF_OF_LLM), LIMITS)
+    why = "KServe can't make an LLMInferenceService's new pod before the old one goes"
+    assert (error.value.code, error.value.message) == (Code.RELOAD_UNSUPPORTED, f"{REF_OF_LLM} has {count}, and {why}")
+    assert error.value.next_action == WAY_OUT
+
+
+def test_an_llm_with_one_pod_may_be_replaced_and_one_with_two_may_roll():
+    one, two = loading(a_pod(), ref=REF_OF_LLM), loading(a_pod(), a_pod("scorer-1"), ref=REF_OF_LLM)
+    assert decide(None, one, reload(ref=REF_OF_LLM, strategy="replace"), LIMITS).effects
+    assert decide(None, two, reload(ref=REF_OF_LLM), LIMITS).effects
