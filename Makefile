@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
 PORT ?= 8080
-WORKERS ?= 3 # tests wait more than they compute
+WORKERS ?= 3
 export PORT
 
 help: ## this list
