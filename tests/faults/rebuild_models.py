@@ -50,7 +50,13 @@ class Model:
         if self.stop == "us":
             annotations[COMPANION_ANNOTATION] = self._companion().dump()
         labels = {"team": f"team-{_number(self.ref) % 7}", "fixture": self.state.value}
-        return {"metadata": {"name": self.ref.name, "annotations": annotations, "labels": labels}, "spec": self._spec()}
+        _, _, group, version, *_ = self.collection.split("/")
+        kind = {"apiVersion": f"{group}/{version}", "kind": self.ref.kind.value}
+        return {
+            **kind,
+            "metadata": {"name": self.ref.name, "annotations": annotations, "labels": labels},
+            "spec": self._spec(),
+        }
 
     def status(self) -> Json:
         if self.stop:
