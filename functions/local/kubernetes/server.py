@@ -97,7 +97,7 @@ async def serve(settings: Settings, listening: Callable[[str], None]) -> None:
 
 
 def write_kubeconfig(path: Path, url: str, token: str = "") -> None:
-    """A kubeconfig for the official clients and `kubectl`."""
+    """A kubeconfig for the official clients and `kubectl`; whoever waits for the file finds it whole."""
     user = {"token": token} if token else {}
     config = {
         "apiVersion": "v1",
@@ -108,4 +108,6 @@ def write_kubeconfig(path: Path, url: str, token: str = "") -> None:
         "current-context": "laptop",
     }
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(yaml.safe_dump(config, sort_keys=False))
+    unfinished = path.with_name(f"{path.name}.new")
+    unfinished.write_text(yaml.safe_dump(config, sort_keys=False))
+    unfinished.replace(path)
