@@ -5,7 +5,7 @@ from datetime import datetime
 
 from functions.lifecycle.effects import AuditEntry, Effect, Published
 from functions.lifecycle.observation import Observation
-from functions.lifecycle.record import Intent, Record
+from functions.lifecycle.record import Intent, Record, Run
 from functions.lifecycle.request import Request
 
 
@@ -82,3 +82,20 @@ def was_done(record: Record, request: Request) -> bool:
     Theirs came later.
     """
     return request.key in record.unrecorded or (request.redelivered and record.effective == request.key)
+
+
+def run_entry(
+    record: Record, seen: Observation, action: str, run: Run, *, message: str | None = None, changed: bool = False
+) -> AuditEntry:
+    """What a look did or saw of a command that was accepted before, under that command's name and ids."""
+    source, _, event_id = run.key.partition(" ")
+    return audit_entry(
+        record,
+        seen,
+        action,
+        run.actor,
+        event=(source, event_id),
+        changed=changed,
+        message=message,
+        correlation=run.correlation_id,
+    )

@@ -14,7 +14,7 @@ from events.model import Kind
 from events.status import Hold, HoldKind, LoadedArtifact, State
 from functions.lifecycle.canary import answers_canary
 from functions.lifecycle.companion import QueuedStart
-from functions.lifecycle.decision import Decision, asked, audit_entry
+from functions.lifecycle.decision import Decision, asked, run_entry
 from functions.lifecycle.derive import Limits, count_pods
 from functions.lifecycle.effects import DeletePod, Effect
 from functions.lifecycle.observation import DIGEST_ANNOTATION, Answer, Answered, Mode, Observation, Pod
@@ -101,16 +101,7 @@ def follow_reload(known: Decision, seen: Observation, limits: Limits) -> Decisio
         update={"value": value_for(queued.wanted.digest, seen.digest), "before": _one_by_one(seen)}
     )
     begun = _begin(after, seen, queued.run.model_copy(update={"since": seen.observed_at}), wanted)
-    source, _, event_id = queued.run.key.partition(" ")
-    entry = audit_entry(
-        begun.record,
-        seen,
-        "reload",
-        queued.run.actor,
-        event=(source, event_id),
-        changed=True,
-        correlation=queued.run.correlation_id,
-    )
+    entry = run_entry(begun.record, seen, "reload", queued.run, changed=True)
     return replace(begun, audit=(*begun.audit, entry))
 
 
@@ -210,16 +201,8 @@ def _new_pods(known: Decision, seen: Observation, reload: Reload) -> Decision:
     if reload.new_pods or not new:
         return known
     made = min((pod.created for pod in new if pod.created), default=seen.observed_at)
-    source, _, event_id = reload.run.key.partition(" ")
-    entry = audit_entry(
-        known.record,
-        seen,
-        "reload-pods",
-        reload.run.actor,
-        event=(source, event_id),
-        message=f"{count_pods(len(new))} to load {reload.wanted.digest}.",
-        correlation=reload.run.correlation_id,
-    )
+    message = f"{count_pods(len(new))} to load {reload.wanted.digest}."
+    entry = run_entry(known.record, seen, "reload-pods", reload.run, message=message)
     entry = replace(entry, time=min(max(made, reload.run.since or made), seen.observed_at))
     record = known.record.model_copy(update={"reload": reload.model_copy(update={"new_pods": True})})
     return replace(known, record=record, audit=(*known.audit, entry))
@@ -298,16 +281,7 @@ def _failed(known: Decision, seen: Observation, reload: Reload, code: str, messa
 
 
 def _told(known: Decision, seen: Observation, run: Run, fact: ModelReloaded | ModelFailed, action: str) -> Decision:
-    source, _, event_id = run.key.partition(" ")
     message = fact.message if isinstance(fact, ModelFailed) else f"{fact.digest} answers after {fact.seconds}s."
-    entry = audit_entry(
-        known.record,
-        seen,
-        action,
-        run.actor,
-        event=(source, event_id),
-        message=message,
-        correlation=run.correlation_id,
-    )
+    entry = run_entry(known.record, seen, action, run, message=message)
     facts = (*known.facts, publish(seen.ref, fact, run, seen.observed_at))
     return replace(known, facts=facts, audit=(*known.audit, entry))

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from events.status import State
-from functions.lifecycle.decision import Decision, audit_entry
+from functions.lifecycle.decision import Decision, run_entry
 from functions.lifecycle.observation import Observation
 from functions.lifecycle.patches import note_patch
 from functions.lifecycle.record import Intent, Run
@@ -24,18 +24,6 @@ def keep_up(known: Decision, seen: Observation, planned: Intent | None, noted: R
     companion = seen.companion
     if seen.stop_wanted and known.record.state is State.STOPPED and companion and companion.queued:
         queued = companion.queued
-        if queued.expires_at and queued.expires_at < seen.observed_at:
-            note = note_patch(seen, companion.model_copy(update={"queued": None}))
-            entry = audit_entry(
-                known.record,
-                seen,
-                "expired",
-                queued.actor,
-                event=(queued.source, queued.id),
-                correlation=queued.correlation_id,
-            )
-            record = known.record.model_copy(update={"queued": False})
-            return replace(known, record=record, effects=(note,), audit=(*known.audit, entry))
         run = Run(
             since=seen.observed_at,
             actor=queued.actor,
@@ -43,18 +31,15 @@ def keep_up(known: Decision, seen: Observation, planned: Intent | None, noted: R
             key=f"{queued.source} {queued.id}",
             correlation_id=queued.correlation_id,
         )
+        if queued.expires_at and queued.expires_at < seen.observed_at:
+            note = note_patch(seen, companion.model_copy(update={"queued": None}))
+            entry = run_entry(known.record, seen, "expired", run)
+            record = known.record.model_copy(update={"queued": False})
+            return replace(known, record=record, effects=(note,), audit=(*known.audit, entry))
         if noted is None or noted.key != run.key:
             return replace(known, record=known.record.model_copy(update={"start": run}), again=True)
         started = begin_start(known, seen, noted, restore_autoscaling=queued.restore_autoscaling)
-        entry = audit_entry(
-            started.record,
-            seen,
-            "start",
-            queued.actor,
-            event=(queued.source, queued.id),
-            changed=True,
-            correlation=queued.correlation_id,
-        )
+        entry = run_entry(started.record, seen, "start", run, changed=True)
         return replace(started, audit=(*known.audit, entry))
     if (
         not seen.stop_wanted
