@@ -14,6 +14,8 @@ import httpx
 import pytest
 import yaml
 
+from functions.adapters.probe import DirectLine
+
 REAL = "MODELSWITCH_TEST_KUBECONFIG"
 
 
@@ -87,3 +89,11 @@ def _pem(part, name):
 
 
 # --- end of kubernetes_api ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def line():
+    """To pods' own addresses."""
+    made = DirectLine()
+    yield made
+    await made.close()

@@ -8,7 +8,6 @@ import pytest
 
 from functions.adapters.kserve.metered import Metered
 from functions.adapters.kserve.served import Server
-from functions.adapters.probe import DirectLine
 from functions.adapters.under_way import UnderWay, ask_under_way
 
 pytestmark = pytest.mark.timeout(60)
@@ -34,13 +33,6 @@ async def serving(body=b"", status=200, *, silent=False):
 def a_pod(uid, port):
     server = Server(uid, f"pod-{uid}", "fraud", "127.0.0.1", port, tls=False, names=(), told=False, protocols=())
     return Metered(server, "/metrics")
-
-
-@pytest.fixture
-async def line():
-    made = DirectLine()
-    yield made
-    await made.close()
 
 
 async def test_who_does_not_tell_in_a_second_is_left_out_and_holds_nobody_up(line):

@@ -10,7 +10,6 @@ import pytest
 from functions.adapters.cluster import Forbidden, Missing
 from functions.adapters.kserve.canaries import Canaries
 from functions.adapters.kserve.served import Protocol, Server
-from functions.adapters.probe import DirectLine
 from functions.lifecycle.errors import ClusterUnavailable
 from functions.lifecycle.observation import Answered, PodAnswer
 from functions.lifecycle.prediction import Outcome
@@ -67,13 +66,6 @@ class Objects:
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
-
-
-@pytest.fixture
-async def line():
-    made = DirectLine()
-    yield made
-    await made.close()
 
 
 async def test_what_the_annotation_holds_is_sent_and_nothing_else_is_read(line):
