@@ -5,15 +5,14 @@ from datetime import timedelta
 
 import pytest
 from builders import LIMITS, REF, a_pod, start, stop
-from reload_world import ONE, REF_OF_LLM, THREE, TWO, URI, ReloadWorld, answering, reload
+from reload_world import ONE, THREE, TWO, URI, ReloadWorld, answering, reload
 
 from events.artifact import Strategy
 from events.status import HoldKind, State
 from functions.lifecycle.companion import COMPANION_ANNOTATION, Companion
 from functions.lifecycle.decide import decide
 from functions.lifecycle.errors import Code, Refused
-from functions.lifecycle.observation import DIGEST_ANNOTATION, Answered, Mode
-from functions.lifecycle.step import take_hint
+from functions.lifecycle.observation import DIGEST_ANNOTATION, Answered
 
 
 def running() -> ReloadWorld:
@@ -384,88 +383,6 @@ def test_its_subject_is_the_models():
     world.command(reload(ONE))
     world.settle()
     assert world.facts[0].ref == REF
-
-
-class LlmWorld(ReloadWorld):
-    """KServe hands no annotation on to an LLMInferenceService's pods; a pod that goes is made again."""
-
-    def look(self):
-        return replace(super().look(), ref=REF_OF_LLM)
-
-    def kserve(self):
-        self._touch()
-        if len(self.pods) < 2:
-            self.rolls += 1
-            self.pods = [*self.pods, a_pod(f"new-{self.rolls}", answer=answering(self.loads), ready_since=self.now)]
-
-
-def two_llm_pods():
-    world = LlmWorld(pods=[a_pod("old-1"), a_pod("old-2")])
-    world.run(take_hint(REF_OF_LLM, LIMITS))
-    world.facts.clear()
-    return world
-
-
-def settle_llm(world, times=6):
-    for _ in range(times):
-        world.kserve()
-        world.later(2)
-        world.run(take_hint(REF_OF_LLM, LIMITS))
-
-
-def test_an_llms_pods_are_replaced_one_at_a_time():
-    world = two_llm_pods()
-    assert world.command(reload(ONE, ref=REF_OF_LLM)).changed
-    assert world.deleted == ["old-1"]
-    world.run(take_hint(REF_OF_LLM, LIMITS))
-    assert world.deleted == ["old-1"], "the next goes only once its successor answers"
-    settle_llm(world)
-    assert world.deleted == ["old-1", "old-2"]
-    assert [pod.name for pod in world.pods] == ["new-1", "new-2"]
-    assert world.told() == ["reloaded"]
-
-
-def test_an_llms_second_pod_stays_where_the_first_comes_back_empty():
-    world = two_llm_pods()
-    world.loads = Answered.MISSING
-    world.command(reload(ONE, ref=REF_OF_LLM))
-    settle_llm(world)
-    assert world.deleted == ["old-1"]
-    assert world.told() == ["failed"]
-    assert world.record.state is State.RUNNING
-
-
-def test_a_single_llm_pod_is_not_taken_away_and_the_way_out_is_named():
-    world = LlmWorld(pods=[a_pod("only")])
-    refused = world.command(reload(ONE, ref=REF_OF_LLM, by_event=False))
-    assert (refused.code, world.deleted) == (Code.RELOAD_UNSUPPORTED, [])
-    assert "replace" in refused.next_action
-
-
-class KnativeWorld(ReloadWorld):
-    """The old revision's pods outlive the route to them."""
-
-    def look(self):
-        return replace(super().look(), mode=Mode.KNATIVE)
-
-    def kserve(self):
-        old = list(self.pods)
-        super().kserve()
-        if self.rolls:
-            self.pods = [*{pod.uid: pod for pod in (*old, *self.pods)}.values()]
-
-
-def test_in_knative_mode_the_old_revisions_pods_are_not_waited_for():
-    world = KnativeWorld()
-    world.hint()
-    world.facts.clear()
-    world.command(reload(ONE))
-    world.kserve()
-    world.hint()
-    assert world.told() == []
-    world.later(5)
-    world.hint()
-    assert (len(world.pods), world.told()) == (2, ["reloaded"])
 
 
 def test_a_reload_that_waits_when_the_model_is_stopped_waits_for_its_start_and_rolls_nothing():
