@@ -69,7 +69,7 @@ class Guard:
                 await response(403, Code.FORBIDDEN, *refused)(scope, receive, answer)
             else:
                 await self._app(scope, receive, answer)
-        except Exception:
+        except Exception:  # whatever it is: it is logged, and the caller gets a problem instead of a cut connection
             logger().exception("request failed", action="request-failed", path=scope["path"][:200])
             if status:
                 raise

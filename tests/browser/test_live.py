@@ -63,6 +63,7 @@ def test_a_lost_connection_is_shown_and_mends_itself_without_a_gap(opened, produ
 @at_a_desk
 def test_what_changes_between_the_page_and_its_stream_is_not_missed(opened, product):
     page = opened("about:blank", live=False)
+    # A slow network, not a wait: the stream opens only after the change.
     page.route("**/live*", lambda route: (time.sleep(1.5), route.continue_()))
     page.goto("/")
     product.command("stop", "fraud", "chargeback")

@@ -59,6 +59,7 @@ def test_a_view_is_filtered_and_is_in_the_url(opened):
 @at_a_desk
 def test_a_filter_that_was_set_before_its_script_came_counts_too(opened):
     page = opened("about:blank", live=False)
+    # A slow network, not a wait: the script comes only after the choice.
     page.route("**/static/filters.js", lambda route: (time.sleep(1), route.continue_()))
     page.goto("/", wait_until="commit")
     page.locator("select[name=namespace]").select_option("search")

@@ -16,7 +16,6 @@ from functions.adapters.cluster import Json
 from functions.admin.verify.sighting import Sighting
 from functions.lifecycle.observation import Answered
 
-_ABOUT_A_MODEL = re.compile(r"GET (?P<path>/v1/models/(?P<v1>[^/:\s]+)|/v2/models/(?P<v2>[^/:\s]+)/ready):")
 _TELLS = re.compile(r"/v1/models/.+|/v2/models/.+|(/openai)?/v1/models")
 _SERVERS = ("kserve-container", "main")
 
