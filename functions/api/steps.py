@@ -11,7 +11,7 @@ from functions.adapters.identity import User
 from functions.api.bodies import Origin
 from functions.api.context import Api
 from functions.lifecycle.effects import Look, StepAnswer
-from functions.lifecycle.errors import Code, NotFound, StepError
+from functions.lifecycle.errors import Code, NotFound, StepError, Temporary
 from functions.lifecycle.observation import Observation
 from functions.lifecycle.request import Request
 from functions.lifecycle.step import Step, take_command, take_hint
@@ -58,7 +58,7 @@ async def look(api: Api, ref: ModelRef) -> ModelStatus:
     api.outbox.nudge()
     record = (await api.parts.store.load(ref)).record
     if record is None or record.state is None:
-        raise not_found(ref)
+        raise await _why_unknown(api, ref)
     return record.status()
 
 
@@ -68,6 +68,14 @@ def not_found(ref: ModelRef) -> NotFound:
         f"there is no {ref.kind} {ref.name} in namespace {ref.namespace}",
         f"Check the name: kubectl get {ref.kind.plural} -n {ref.namespace}",
     )
+
+
+async def _why_unknown(api: Api, ref: ModelRef) -> StepError:
+    """A model without a record is gone, or Redis lost what was just written of it: the cluster knows which."""
+    if not (await api.parts.lookout.look(Look(ref))).exists:
+        return not_found(ref)
+    message = f"Redis lost its data, or {ref} kept changing, while it was looked at"
+    return Temporary(Code.BUSY, message, "Ask again in a moment.", retry_after=1)
 
 
 async def _dropped(api: Api, ref: ModelRef) -> Mapping[str, Any]:

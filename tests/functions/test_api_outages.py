@@ -1,5 +1,7 @@
 """Redis or the cluster away: what still works, and what the rest answers."""
 
+import time
+
 import pytest
 from api_rig import OPERATOR, free_port, process, wait_for
 
@@ -59,3 +61,21 @@ def test_health_names_the_peer_that_is_missing(world):
     with world.api(AUTH="none", HEALTH_PEERS=peer) as api:
         answer = api.get("/healthz")
     assert (answer.status_code, answer.json()["missing"]) == (503, [peer])
+
+
+def test_a_model_that_is_there_is_never_said_to_be_missing_because_its_record_was_lost(world):
+    """What a look has just written can be gone when it is read. Here it is never written: a later look has come first."""
+    name = world.make()
+    uid = world.get("blue", name)["metadata"]["uid"]
+    key, later = f"{{modelswitch}}:model:namespaces/blue/inferenceservices/{name}", 10**15
+    with world.api(AUTH="none") as api:
+        path = f"/api/v1/namespaces/blue/models/{name}/status"
+        assert api.get(path).status_code == 200
+        redis = world.redis.client()
+        redis.delete(key)
+        redis.hset(key, mapping={"uid": uid, "ver": later, "pver": later, "at": round(time.time() * 1000)})
+        answer = api.get(path)
+        assert (answer.status_code, answer.json()["code"]) == (503, "Busy")
+        assert int(answer.headers["retry-after"]) >= 1
+        redis.delete(key)
+        assert api.get(path).status_code == 200
