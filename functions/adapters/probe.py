@@ -76,9 +76,8 @@ class DirectLine:
         return await self._request("POST", server, path, body, seconds)
 
     async def _request(self, method: str, server: Server, path: str, body: Any, seconds: float) -> Reply:
-        if not server.address:
-            raise Unreached(f"{server.pod} has no address")
-        host = f"[{server.address}]" if ":" in server.address else server.address
+        address = _address(server)
+        host = f"[{address}]" if ":" in address else address
         url = f"{'https' if server.tls else 'http'}://{host}:{server.port}{path}"
         limit = aiohttp.ClientTimeout(total=seconds, sock_connect=CONNECT_SECONDS)
         try:
@@ -114,12 +113,14 @@ class ProxyLine:
         self._cluster = cluster
 
     async def ask(self, server: Server, path: str) -> Reply:
+        _address(server)
         return await self._request(
             server, self._cluster.raw_get(_proxied(server, path), ANSWER_SECONDS), ANSWER_SECONDS
         )
 
     async def post(self, server: Server, path: str, body: Any, seconds: float) -> Reply:
         """Needs the right to `create pods/proxy`."""
+        _address(server)
         return await self._request(server, self._cluster.raw_post(_proxied(server, path), body, seconds), seconds)
 
     async def _request(self, server: Server, asked: Awaitable[tuple[int, bytes]], seconds: float) -> Reply:
@@ -209,6 +210,13 @@ async def _read(content: aiohttp.StreamReader) -> bytes:
         if len(body) >= _LARGEST_REPLY:
             break
     return bytes(body[:_LARGEST_REPLY])
+
+
+def _address(server: Server) -> str:
+    """Raises Unreached where there is none: then neither we nor the API server can ask."""
+    if not server.address:
+        raise Unreached(f"{server.pod} has no address")
+    return server.address
 
 
 def _proxied(server: Server, path: str) -> str:

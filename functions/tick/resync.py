@@ -1,16 +1,18 @@
 """Looking at every model again and again, page by page, whatever events were lost.
 
-A pass lists all models of all kinds, 500 at a time, with the pods that belong to them; where a tick's time ends, the
-next tick goes on from the cursor in Redis. A pass that took one tick is followed by the next tick's; a longer one
-by a pause of a minute, so that large clusters are not listed all the time.
+A pass lists all models of all kinds, 500 at a time, with the pods that belong to them, and asks those; where a tick's
+time ends, the next tick goes on from the cursor in Redis. A pass that took one tick is followed by the next tick's; a
+longer one by a pause of a minute, so that large clusters are not listed all the time.
 """
 
 from collections.abc import Sequence
+from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 
 from pydantic import Field
 
 from events.model import Frozen, Kind, ModelRef
+from functions.adapters.kserve.lookout import Page
 from functions.adapters.layout import OVERLAP_SECONDS
 from functions.adapters.store import Pass
 from functions.composition import Parts, now
@@ -56,28 +58,38 @@ async def _go_on(parts: Parts, turn: Pass, cursor: Cursor, until: datetime) -> P
     """The turn as it is after the last page that could be saved; None where it was lost."""
     held: Pass | None = turn
     while held and now() < until:
-        cursor = await _one_page(parts, cursor)
-        if cursor.kind >= len(_KINDS):
+        held, cursor = await _on_in_kind(parts, held, cursor, until)
+        if held and cursor.kind >= len(_KINDS):
             await _forget_the_gone(parts, cursor)
             rest = REST_AFTER_A_LONG_PASS if cursor.ticks > 1 else timedelta()
             return await parts.store.save_pass(held, Cursor(not_before=now() + rest).model_dump_json(), completed=True)
-        held = await parts.store.save_pass(held, cursor.model_dump_json())
     if held is None:
         logger().warning("the pass was lost with Redis' data, or taken over", action="resync")
         return None
     return await parts.store.save_pass(held, cursor.model_copy(update={"ticks": cursor.ticks + 1}).model_dump_json())
 
 
-async def _one_page(parts: Parts, cursor: Cursor) -> Cursor:
+async def _on_in_kind(parts: Parts, turn: Pass, cursor: Cursor, until: datetime) -> tuple[Pass | None, Cursor]:
     """A `continue` token that has expired begins the kind again."""
-    kind = _KINDS[cursor.kind]
+    held, kind = turn, _KINDS[cursor.kind]
     try:
-        page = await parts.lookout.page(kind, cursor.token)
+        async with aclosing(parts.lookout.pages(kind, cursor.token, lambda: now() < until)) as pages:
+            async for page in pages:
+                cursor = await _take(parts, cursor, page)
+                saved = await parts.store.save_pass(held, cursor.model_dump_json())
+                if saved is None:
+                    return None, cursor
+                held = saved
     except ClusterRefused as error:
         if not cursor.token:
             raise
         logger().info("page expired; the kind begins again", action="resync", kind=kind, error=error.message)
-        return cursor.model_copy(update={"token": ""})
+        cursor = cursor.model_copy(update={"token": ""})
+    return held, cursor
+
+
+async def _take(parts: Parts, cursor: Cursor, page: Page) -> Cursor:
+    """Where the pass is behind this page."""
     records = await parts.store.records([seen.ref for seen in page.observations])
     news = [seen for seen, record in zip(page.observations, records, strict=True) if _is_news(parts, record, seen)]
     await _adopt(parts, news)

@@ -318,11 +318,18 @@ async def test_a_start_without_the_autoscaler_and_back_with_it(here, eyes):
 
 async def test_a_page_of_models_sees_what_single_looks_see(here, eyes):
     await here.running(inference_service(here.namespace, "paged"))
-    page = await eyes.lookout.page(Kind.INFERENCE_SERVICE, "")
-    listed = next(seen for seen in page.observations if seen.ref == ref(here, "paged"))
+    pages = [page async for page in eyes.lookout.pages(Kind.INFERENCE_SERVICE, "", lambda: True)]
+    assert pages[-1].next == ""
+    listed = next(seen for page in pages for seen in page.observations if seen.ref == ref(here, "paged"))
     single = await eyes.look(ref(here, "paged"))
     assert (listed.uid, listed.ready, len(listed.pods)) == (single.uid, single.ready, len(single.pods))
     assert listed.pods_version > 0
+
+
+async def test_a_name_is_found_in_every_namespace_as_soon_as_the_model_is_there(here, eyes):
+    assert await eyes.lookout.find("sought-after", Kind.INFERENCE_SERVICE) == []
+    await here.make(inference_service(here.namespace, "sought-after"))
+    assert await eyes.lookout.find("sought-after", Kind.INFERENCE_SERVICE) == [ref(here, "sought-after")]
 
 
 async def test_looking_at_many_sees_what_single_looks_see_obstacles_included(here, eyes):

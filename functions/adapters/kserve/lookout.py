@@ -1,8 +1,8 @@
 """One look at a model: its object and its pods, and for a command what stands in the way."""
 
 import asyncio
-from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping
+from collections import defaultdict, deque
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -15,6 +15,7 @@ from functions.adapters.kserve.grace import Grace
 from functions.adapters.kserve.model import Model
 from functions.adapters.kserve.obstacles import find_obstacles
 from functions.adapters.kserve.pods import read_pod
+from functions.adapters.kserve.portions import portions
 from functions.adapters.kserve.quota import find_shortages
 from functions.adapters.kserve.resources import Resources, as_number, kind_selector, owner_of, pod_selector, pods
 from functions.adapters.kserve.runtimes import Runtimes
@@ -37,7 +38,8 @@ from functions.lifecycle.record import Record
 
 EVENTS_LABEL = "modelswitch.dev/events"
 _MEMBERS_AT_ONCE = 16
-_NAMES_AT_ONCE = 100  # in one label selector, so that the URL stays below 8 KiB
+_PAGES_AT_ONCE = 3
+_PAGE_SECONDS = 5.0  # for the answers of its pods, hundreds of them
 
 
 @dataclass(frozen=True)
@@ -107,34 +109,41 @@ class Lookout:
             found[ref] = replace(seen, obstacles=await self._obstacles(model, runtimes))
         return found
 
-    async def page(self, kind: Kind, token: str) -> Page:
-        """A page of all models of a kind with their pods: six lists, however many pods others have. Empty without the CRD.
+    async def pages(self, kind: Kind, token: str, more: Callable[[], bool]) -> AsyncGenerator[Page]:
+        """All models of a kind from `token` on, in order; one empty page without the CRD. Begins none once `more` says no.
 
-        Pods are listed after the objects: "no pod is left" must hold after the stop was read.
+        A few are looked at side by side: a page waits for those of its pods that do not answer.
         """
-        query = {"limit": str(PAGE), **({"continue": token} if token else {})}
+        under_way: deque[asyncio.Future[Page]] = deque()
+        ended = False
         try:
-            listed = await self._cluster.get(await self._resources.collection(kind), **query)
-        except Missing:
-            return Page((), "")
-        items = listed.get("items") or []
-        if not items:
-            return Page((), "")
-        namespaces = {item["metadata"]["namespace"] for item in items}
-        place = namespaces.pop() if len(namespaces) == 1 else None
-        chunks = [items[start : start + _NAMES_AT_ONCE] for start in range(0, len(items), _NAMES_AT_ONCE)]
-        found = await asyncio.gather(*(self._observe_all(kind, place, chunk) for chunk in chunks))
-        observations = tuple(seen for chunk in found for seen in chunk)
-        return Page(observations, (listed.get("metadata") or {}).get("continue") or "")
+            while True:
+                while not ended and len(under_way) < _PAGES_AT_ONCE and more():
+                    items, token = await self._objects(kind, token)
+                    under_way.append(asyncio.ensure_future(self._page(kind, items, token)))
+                    ended = not token
+                if not under_way:
+                    return
+                yield await under_way.popleft()
+        finally:
+            for page in under_way:
+                page.cancel()
+            await asyncio.gather(*under_way, return_exceptions=True)
 
-    async def find(self, name: str, kind: Kind) -> AsyncIterator[ModelRef]:
-        """Every namespace's model of that name."""
+    async def find(self, name: str, kind: Kind) -> list[ModelRef]:
+        """Every namespace's model of that name.
+
+        The API server's memory is asked first (resourceVersion 0), since for its latest state it may read every model
+        from etcd; that only where nothing was found, as what is not in its memory may be too new for it.
+        """
+        only = f"metadata.name={name}"
         try:
             collection = await self._resources.collection(kind)
-            for item in await self._cluster.list_all(collection, fieldSelector=f"metadata.name={name}"):
-                yield _ref(kind, item)
+            listed = await self._cluster.get(collection, fieldSelector=only, resourceVersion="0")
+            items = listed.get("items") or await self._cluster.list_all(collection, fieldSelector=only)
         except Missing:
-            return
+            return []
+        return [_ref(kind, item) for item in items]
 
     async def _with_predictions(
         self, seen: Observation, model: Model, listed: Json, wanted: Collection[str]
@@ -146,6 +155,20 @@ class Lookout:
 
     async def _obstacles(self, model: Model, runtimes: Runtimes) -> tuple[Obstacle, ...]:
         return await find_obstacles(model, runtimes, self._resources)
+
+    async def _objects(self, kind: Kind, token: str) -> tuple[list[Json], str]:
+        """A page of them, and the token that continues the list, "" at its end."""
+        query = {"limit": str(PAGE), **({"continue": token} if token else {})}
+        try:
+            listed = await self._cluster.get(await self._resources.collection(kind), **query)
+        except Missing:
+            return [], ""
+        return listed.get("items") or [], (listed.get("metadata") or {}).get("continue") or ""
+
+    async def _page(self, kind: Kind, items: list[Json], token: str) -> Page:
+        """Pods are listed after the objects: "no pod is left" must hold after the stop was read."""
+        found = await asyncio.gather(*(self._observe_all(kind, place, some) for place, some in portions(items)))
+        return Page(tuple(seen for portion in found for seen in portion), token)
 
     async def _object(self, ref: ModelRef) -> Json | None:
         try:
@@ -180,7 +203,7 @@ class Lookout:
         lists = {ref: {"metadata": version, "items": by_model[ref.subject]} for ref in models}
         looks = {ref: read_observation(ref, model, lists[ref], now) for ref, model in models.items()}
         servers = [server for ref, model in models.items() for server in servers_of(model, looks[ref], lists[ref])]
-        answers = await self._probe.ask(servers)
+        answers = await self._probe.ask(servers, within=_PAGE_SECONDS)
         members = await self._members(*models.values())
         return [
             replace(with_answers(seen, answers), members=found)
