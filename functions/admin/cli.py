@@ -189,7 +189,11 @@ def verify(
     ] = False,
     predict_timeout: Annotated[str, typer.Option("--predict-timeout", help="How long a prediction may take.")] = "10s",
     probes: Annotated[
-        bool, typer.Option("--probes", help="Print the readiness probe to add also for runtimes of models that answer.")
+        bool,
+        typer.Option(
+            "--probes",
+            help="Print what to add to runtimes of models that answer, too: a probe that tells, a preStop hook.",
+        ),
     ] = False,
     ask: Annotated[
         str | None,

@@ -81,6 +81,13 @@ def inference_service(
     return {"apiVersion": "serving.kserve.io/v1beta1", "kind": "InferenceService", "metadata": metadata, "spec": spec}
 
 
+def stored(uri, name, **more):
+    """An InferenceService of KServe's Python server with its model at `uri`."""
+    model = inference_service(name, IRIS, **more)
+    model["spec"]["predictor"]["model"]["storageUri"] = uri
+    return model
+
+
 def knative(name, runtime=LIGHT, least=1, **more):
     return inference_service(name, runtime, "Knative", minReplicas=least, **more)
 

@@ -10,14 +10,15 @@ from request_under_way import FLOWER
 class Load:
     """Each request on a connection of its own, so that it goes wherever the Service leads at that moment.
 
-    A connection that is refused is tried again, as ingresses do (Envoy's connect-failure, HAProxy's redispatch): a pod
-    that ends closes its port a moment before every kube-proxy knows, in any rolling update of any Deployment.
+    `patient`: a connection that is refused is tried again, as ingresses do (Envoy's connect-failure, HAProxy's redispatch).
+    A pod without a preStop hook closes its port a moment before every kube-proxy knows, in any rolling update.
     """
 
-    def __init__(self, place, name, *, per_second):
+    def __init__(self, place, name, *, per_second, patient):
         service = place.api.get(f"/api/v1/namespaces/{place.namespace}/services/{name}-predictor")
         self._url = f"http://{service['spec']['clusterIP']}/v1/models/{name}:predict"
         self._pause = 1 / per_second
+        self._again = 3 if patient else 0
         self._ended = threading.Event()
         self.asked, self.failed = 0, []
 
@@ -32,7 +33,7 @@ class Load:
 
     def _run(self):
         begun = time.monotonic()
-        again = httpx.HTTPTransport(retries=3)  # of connections, never of a request that was sent
+        again = httpx.HTTPTransport(retries=self._again)  # of connections, never of a request that was sent
         client = httpx.Client(transport=again, timeout=10, trust_env=False, headers={"connection": "close"})
         while not self._ended.wait(max(0.0, begun + self.asked * self._pause - time.monotonic())):
             self.asked += 1

@@ -6,7 +6,7 @@ import pytest
 from artifact_claim import CLAIM, Claim
 from deadlines import eventually
 from doorway import Doorway
-from kserve_models import IRIS, inference_service
+from kserve_models import stored
 from steady_load import Load
 
 PUBLISH = (
@@ -41,12 +41,6 @@ def train(place, claim, doorway):
     return run
 
 
-def served(uri, name="scorer", **more):
-    model = inference_service(name, IRIS, **more)
-    model["spec"]["predictor"]["model"]["storageUri"] = uri
-    return model
-
-
 def kserve_says_ready(place, name="scorer"):
     conditions = (place.get(name).get("status") or {}).get("conditions") or []
     return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
@@ -54,7 +48,7 @@ def kserve_says_ready(place, name="scorer"):
 
 @pytest.mark.parametrize("mode", ["Standard", "Knative"])
 def test_a_model_whose_artifact_comes_late_is_in_error_until_it_answers(place, claim, train, mode):
-    place.make(served(claim.empty("scorer"), mode=mode, minReplicas=1))
+    place.make(stored(claim.empty("scorer"), "scorer", mode=mode, minReplicas=1))
     eventually(lambda: kserve_says_ready(place), "KServe says Ready", 90)
     ready = time.monotonic()
     shown = place.until("scorer", "error", reason="ModelMissing", seconds=10)
@@ -78,11 +72,14 @@ def generation(place, name="scorer"):
     return place.get(name)["metadata"]["generation"]
 
 
-def trained(place, claim, train, **more):
+def trained(place, claim, train, lifecycle=None):
     """A model that runs with its first artifact, told of once."""
     uri = claim.empty("scorer")
     train("train-first", "good", publish=False)
-    place.running(served(uri, **more))
+    model = stored(uri, "scorer")
+    if lifecycle:
+        model["spec"]["predictor"]["model"]["lifecycle"] = lifecycle
+    place.running(model)
 
 
 def test_an_artifact_told_of_five_times_restarts_the_model_once(place, claim, train):
@@ -94,10 +91,15 @@ def test_an_artifact_told_of_five_times_restarts_the_model_once(place, claim, tr
     assert (len(pods.extra), generation(place)) == (1, before)
 
 
+HOOK = {"preStop": {"sleep": {"seconds": 5}}}
+
+
 @pytest.mark.long
-def test_under_load_no_request_fails_while_the_new_pod_loads(place, claim, train):
-    trained(place, claim, train)
-    with Load(place, "scorer", per_second=10) as load:
+@pytest.mark.parametrize("hook", [HOOK, None], ids=["hook", "patient-clients"])
+def test_under_load_no_request_fails_while_the_new_pod_loads(place, claim, train, hook):
+    """By a hook of the model's, as `modelswitch verify --probes` prints it; or because clients try a refused connection again."""
+    trained(place, claim, train, lifecycle=hook)
+    with Load(place, "scorer", per_second=10, patient=hook is None) as load:
         train("train-second", "good", version=2)
         eventually(lambda: place.shown("scorer")["artifact"], "the reload is done", 60)
         eventually(lambda: len(place.pods("scorer")) == 1, "the old pod is gone", 60)
@@ -158,7 +160,7 @@ def test_a_writing_whose_event_was_lost_is_found_by_the_watcher(place, claim, tr
     uri = claim.empty("scorer")
     watch = ["python3", "-m", "events.cli.main", "watch-claim", "--claim", CLAIM, "--namespace", place.namespace]
     claim.keep_running("watcher", [*watch, "--path", "/claim", "--every", "1s"], {"K_SINK": doorway.url})
-    place.make(served(uri))
+    place.make(stored(uri, "scorer"))
     place.until("scorer", "error", reason="ModelMissing", seconds=120)
     train("train", "good", publish=False)
     place.until("scorer", "running", seconds=60)

@@ -12,7 +12,7 @@ from artifact_claim import CLAIM, Claim
 from deadlines import eventually
 from doorway import Doorway, listening
 from example_manifests import Examples
-from kserve_models import IMAGE, IRIS, STOP, inference_service
+from kserve_models import IMAGE, STOP, stored
 from model_image import provide
 
 pytestmark = [pytest.mark.timeout(180), pytest.mark.xdist_group("examples")]
@@ -42,8 +42,8 @@ def here(new_place):
     place = new_place()
     place.claim = Claim(place)
     uri = place.claim.empty(MODEL)
-    place.make(served(uri, MODEL, annotations={STOP: "true", CANARY: CANARY_OF_IRIS}))
-    place.make(served(f"s3://{place.namespace}/{MODEL}", "bucketed", annotations={STOP: "true"}))
+    place.make(stored(uri, MODEL, annotations={STOP: "true", CANARY: CANARY_OF_IRIS}))
+    place.make(stored(f"s3://{place.namespace}/{MODEL}", "bucketed", annotations={STOP: "true"}))
     for name in (MODEL, "bucketed"):
         place.until(name, "stopped")
     yield place
@@ -54,12 +54,6 @@ def here(new_place):
 @pytest.fixture
 def examples(here, doorway):
     return Examples(here.namespace, doorway.url)
-
-
-def served(uri, name, **more):
-    model = inference_service(name, IRIS, **more)
-    model["spec"]["predictor"]["model"]["storageUri"] = uri
-    return model
 
 
 def training(version):

@@ -254,9 +254,10 @@ def test_a_name_that_is_not_there(place):
     assert f"There is no InferenceService {place.namespace}/nobody" in done.stdout
 
 
-def test_a_probe_that_asks_for_the_model_needs_no_advice(place):
+def test_a_probe_that_asks_for_the_model_and_a_hook_that_waits_need_no_advice(place):
     probe = {"httpGet": {"path": "/v1/models/{{.Name}}", "port": 8080}}
     container = {"name": "kserve-container", "image": "sklearnserver", "readinessProbe": probe}
+    container["lifecycle"] = {"preStop": {"sleep": {"seconds": 5}}}
     spec = {"supportedModelFormats": [{"name": "sklearn"}], "containers": [container]}
     runtimes = f"{SERVING}/v1alpha1/namespaces/{place.namespace}/servingruntimes"
     place.post(runtimes, {"metadata": {"name": "asking"}, "spec": spec})
@@ -272,6 +273,8 @@ def test_a_probe_that_asks_for_the_model_needs_no_advice(place):
     assert f"do not ask for the model: ServingRuntime {place.namespace}/sklearn (--probes" in hint
     printed = place.verify("--probes").stdout
     assert "readinessProbe:" in printed
+    assert "preStop:" in printed
+    assert "preStop:" not in hint
     assert "asking" not in hint + printed
 
 

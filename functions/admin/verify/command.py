@@ -85,7 +85,8 @@ async def _look(typed: Typed, wanted: Wanted) -> Sequence[Row]:
 
 def _show(rows: Sequence[Row], *, every: bool) -> None:
     stdout_console().print(table.table(rows))
-    for lines in (list(table.reasons(rows)), list(table.probes(rows, every=every))):
+    hooks = list(table.hooks(rows)) if every else []
+    for lines in (list(table.reasons(rows)), list(table.probes(rows, every=every)), hooks):
         if lines:
             say("")
         for line in lines:

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from events.model import Kind, ModelRef
 from events.status import State
+from functions.admin.verify.leaving import Leaving, leaving
 from functions.admin.verify.readiness import Advice, advice
 from functions.admin.verify.sighting import Sighting
 from functions.lifecycle.canary import without_canary
@@ -52,7 +53,9 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True)
 class Row:
-    """One model's line: three who say something, the verdict, and why. `probe`: what would have told the truth."""
+    """One model's line: three who say something, the verdict, and why. `probe`: what would have told the truth. `leaving`:
+    what would let its pods end unnoticed.
+    """
 
     ref: ModelRef
     kserve: str
@@ -62,6 +65,7 @@ class Row:
     what: str | None = None
     next: str | None = None
     probe: Advice | None = None
+    leaving: Leaving | None = None
 
     @property
     def wrong(self) -> bool:
@@ -91,6 +95,7 @@ def judge(sighting: Sighting) -> Row:
         what=what,
         next=following,
         probe=advice(sighting),
+        leaving=leaving(sighting),
     )
 
 

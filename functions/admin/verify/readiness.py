@@ -65,7 +65,7 @@ def _advices(sighting: Sighting) -> Iterator[Advice]:
         if now and sighting.runtime:
             asks = _template(path, sighting.ref.name)
             missed = pod.answer.what is not Answered.LOADED
-            yield Advice(sighting.runtime, _server(item)["name"], asks, server.port, now, missed)
+            yield Advice(sighting.runtime, server_container(item)["name"], asks, server.port, now, missed)
 
 
 def _template(path: str, own: str) -> str:
@@ -96,9 +96,10 @@ def _probe(item: Json) -> Json:
             with suppress(ValueError):
                 found = json.loads(variable.get("value") or "{}")
                 return found if isinstance(found, dict) else {}
-    return _server(item).get("readinessProbe") or {}
+    return server_container(item).get("readinessProbe") or {}
 
 
-def _server(item: Json) -> Json:
+def server_container(item: Json) -> Json:
+    """The container of a pod that serves the model."""
     containers = item["spec"].get("containers") or []
     return next((one for one in containers if one["name"] in _SERVERS), {"name": _SERVERS[0]})

@@ -1,15 +1,18 @@
 """The rows as people read them: a table, below it what is wrong and what to do, and probes that would have told; and as JSON."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from rich.table import Table
 
 from events.model import Kind
 from functions.admin.verify.judging import Row, Standing
+from functions.admin.verify.leaving import Leaving
 from functions.admin.verify.readiness import Advice
 
+_Advised = TypeVar("_Advised", Advice, Leaving)
 _COLUMNS = ("MODEL", "KSERVE SAYS", "PODS SAY", "PREDICTION SAYS", "VERDICT")
+_NEW_PODS = "(a changed runtime gives the models that use it new pods)"
 _RESTARTS = "(a changed runtime gives the models that use it new pods; one without its model then never becomes Ready)"
 
 
@@ -51,7 +54,15 @@ def probes(rows: Sequence[Row], *, every: bool) -> Iterator[str]:
         yield f"Readiness probes that do not ask for the model: {named} (--probes prints what to add)."
 
 
-def _once(found: Iterable[Advice]) -> list[Advice]:
+def hooks(rows: Iterable[Row]) -> Iterator[str]:
+    """A preStop for each runtime that has none: nothing is wrong without it until the next rolling update."""
+    for one in _once(row.leaving for row in rows if row.leaving):
+        yield f"Pods of {one.runtime} close their port in the moment in which they are told to end, and whoever does not know"
+        yield f"yet is refused. A hook that waits, for its spec.containers {_NEW_PODS}:"
+        yield from (f"    {line}" for line in one.yaml.splitlines())
+
+
+def _once(found: Iterable[_Advised]) -> list[_Advised]:
     return list(dict.fromkeys(found))
 
 
@@ -77,5 +88,10 @@ def _row(row: Row) -> dict[str, Any]:
         "wrong": row.wrong,
         "message": row.what,
         "next_action": row.next,
-        "readiness_probe": {"runtime": row.probe.runtime, "add": row.probe.yaml} if row.probe else None,
+        "readiness_probe": _addition(row.probe),
+        "pre_stop": _addition(row.leaving),
     }
+
+
+def _addition(one: Advice | Leaving | None) -> dict[str, str] | None:
+    return {"runtime": one.runtime, "add": one.yaml} if one else None

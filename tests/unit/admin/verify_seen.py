@@ -38,9 +38,12 @@ def a_server(pod, names=("fraud",)):
     )
 
 
-def sighting(*pods, prediction=NOT_ASKED, probe=TCP, names=("fraud",), unanswered_since=None, more=(), **changes):
-    """`probe`: the readiness probe of each pod's server."""
-    container = {"name": "kserve-container", **({"readinessProbe": probe} if probe else {})}
+def sighting(
+    *pods, prediction=NOT_ASKED, probe=TCP, lifecycle=None, names=("fraud",), unanswered_since=None, more=(), **changes
+):
+    """`probe` and `lifecycle` are those of each pod's server."""
+    has = {"readinessProbe": probe, "lifecycle": lifecycle}
+    container = {"name": "kserve-container", **{field: value for field, value in has.items() if value}}
     items = {pod.uid: {"metadata": {"uid": pod.uid}, "spec": {"containers": [container, *more]}} for pod in pods}
     servers = tuple(a_server(pod, names) for pod in pods if pod.answer)
     return Sighting(seen(*pods, **changes), servers, items, RUNTIME, unanswered_since, prediction)
