@@ -51,13 +51,19 @@ def tried(record: Record, seen: Observation) -> dict[str, CanaryTry]:
         return {}
     found: dict[str, CanaryTry] = {}
     for pod in seen.pods:
+        of = _of(wanted, pod)
         before = record.canaries.get(pod.uid)
-        before = before if before and before.of == wanted else None
+        before = before if before and before.of == of else None
         if pod.prediction:
-            found[pod.uid] = (before or CanaryTry(of=wanted)).after(pod.prediction, seen.observed_at)
+            found[pod.uid] = (before or CanaryTry(of=of)).after(pod.prediction, seen.observed_at)
         elif takes_canary(pod) or (before and before.outcome is not Outcome.NOT_ASKED):
-            found[pod.uid] = before or CanaryTry(of=wanted, again_at=seen.observed_at)
+            found[pod.uid] = before or CanaryTry(of=of, again_at=seen.observed_at)
     return found
+
+
+def _of(wanted: str, pod: Pod) -> str:
+    """A container that was begun again has loaded anew, and what it answered before says nothing."""
+    return f"{wanted}-{pod.restarts}" if pod.restarts else wanted
 
 
 def to_ask(record: Record, seen: Observation) -> tuple[str, ...]:

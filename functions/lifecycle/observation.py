@@ -85,7 +85,7 @@ class Pod:
 
     `serves`: it holds the model, unlike a transformer, a router or the worker of a group. `answer` is None where it was
     not asked. `digest` is the artifact that it was made for, as far as a reload said so. `prediction` is what the canary
-    brought, where this look sent it.
+    brought, where this look sent it. `restarts`: of its containers, by the kubelet's count.
     """
 
     uid: str
@@ -108,6 +108,7 @@ class Pod:
     ready_since: datetime | None = None
     digest: str | None = None
     crashed: str | None = None
+    restarts: int = 0
     prediction: Prediction | None = None
 
     @property

@@ -41,7 +41,8 @@ class Prediction:
 
 
 class CanaryTry(Frozen):
-    """What one pod made of its model's canary. `of` names the canary, so that another one is asked anew.
+    """What one pod made of its model's canary. `of` names the canary and the life of the pod's containers, so that another one,
+    and one that was begun again, is asked anew.
 
     `failures` in a row; `again_at`: not before then; None once it has answered well. `said` and `next` as the last one said.
     """

@@ -55,6 +55,7 @@ def read_pod(item: Json) -> Pod:
         ready_since=_moment((_found(status, "Ready") or {}).get("lastTransitionTime")),
         digest=(metadata.get("annotations") or {}).get(DIGEST_ANNOTATION),
         crashed=_crashed(status),
+        restarts=sum(container.get("restartCount", 0) for container in status.get("containerStatuses") or []),
     )
 
 

@@ -146,6 +146,12 @@ def test_between_two_crashes_it_is_still_a_crash_loop():
     assert a_pod([], containerStatuses=[ended]).trouble.reason == "CrashLoopBackOff"
 
 
+def test_restarts_of_all_its_containers_are_counted():
+    statuses = [{"name": "c", "ready": True, "restartCount": 2}, {"name": "proxy", "ready": True, "restartCount": 1}]
+    assert a_pod([], containerStatuses=statuses).restarts == 3
+    assert a_pod([]).restarts == 0
+
+
 def test_a_model_that_can_t_be_fetched_is_told_apart():
     last = {"terminated": {"exitCode": 1, "message": "no such bucket"}}
     init = waiting("CrashLoopBackOff", name="storage-initializer", lastState=last, restartCount=2)

@@ -73,6 +73,20 @@ def test_a_pod_that_answered_it_is_not_asked_again():
     assert world.record.canaries["uid-scorer-0"].outcome is Outcome.GOOD
 
 
+def test_a_container_that_was_begun_again_is_asked_again_and_its_model_runs_only_once_it_answers():
+    world = starting()
+    world.settle()
+    (pod,) = world.pods
+    world.pods = [replace(pod, ready=False, answer=None, restarts=1)]
+    world.version += 1
+    world.settle()
+    world.pods, world.says = [replace(pod, restarts=1)], BAD
+    world.version += 1
+    world.hint()
+    assert world.asked == ["uid-scorer-0"] * 2
+    assert (world.record.state, world.record.reason) == (State.ERROR, "CanaryFailed")
+
+
 @pytest.mark.parametrize("annotations", [{}, {CANARY_ANNOTATION: ""}])
 def test_without_the_annotation_nothing_is_asked_and_nothing_is_remembered(annotations):
     world = starting(annotations=annotations)
