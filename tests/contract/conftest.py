@@ -12,9 +12,11 @@ from pathlib import Path
 
 import httpx
 import pytest
+import redis.asyncio as redis
 import yaml
 
 from functions.adapters.probe import DirectLine
+from functions.adapters.store import Store
 
 REAL = "MODELSWITCH_TEST_KUBECONFIG"
 
@@ -97,3 +99,20 @@ async def line():
     made = DirectLine()
     yield made
     await made.close()
+
+
+# --- store: our own, and its Redis as it is ------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def store(redis_url):
+    connected = Store.connect(redis_url)
+    yield connected
+    await connected.close()
+
+
+@pytest.fixture
+async def raw(redis_url):
+    client = redis.from_url(redis_url, decode_responses=True)
+    yield client
+    await client.aclose()

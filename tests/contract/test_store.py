@@ -5,7 +5,6 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
-import redis.asyncio as redis
 
 from events.commands import StartRequested, StopRequested
 from events.facts import ModelStopping
@@ -28,20 +27,6 @@ FACT = Published("fact-1", REF, ModelStopping(actor="oncall", pods=1), NOW)
 def asked(identity: str = "1", ref: ModelRef = REF, **changes) -> Request:
     values = {"command": StopRequested(), "source": "/test", "actor": "oncall"}
     return Request(ref=ref, id=identity, **{**values, **changes})
-
-
-@pytest.fixture
-async def store(redis_url):
-    connected = Store.connect(redis_url)
-    yield connected
-    await connected.close()
-
-
-@pytest.fixture
-async def raw(redis_url):
-    client = redis.from_url(redis_url, decode_responses=True)
-    yield client
-    await client.aclose()
 
 
 async def commit(store, claimed, request, **changes):

@@ -3,23 +3,13 @@
 import time
 from datetime import UTC, datetime
 
-import pytest
-
 from events.location import Location
 from events.model import Kind, ModelRef
 from events.status import State
-from functions.adapters.store import Store
 from functions.lifecycle.effects import Commit
 from functions.lifecycle.record import Record
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-
-
-@pytest.fixture
-async def store(redis_url):
-    connected = Store.connect(redis_url)
-    yield connected
-    await connected.close()
 
 
 def record(name, *artifacts, namespace="fraud", kind=Kind.INFERENCE_SERVICE, version=1):

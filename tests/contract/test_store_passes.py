@@ -2,12 +2,8 @@
 
 from datetime import UTC, datetime
 
-import pytest
-import redis.asyncio as redis
-
 from events.model import ModelRef
 from events.status import State
-from functions.adapters.store import Store
 from functions.lifecycle.effects import Commit
 from functions.lifecycle.record import Record
 
@@ -17,20 +13,6 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 def record(number: int) -> Record:
     ref = ModelRef(namespace="fraud", name=f"model-{number}")
     return Record(ref=ref, uid=str(number), version=1, pods_version=1, state=State.RUNNING, observed_at=NOW)
-
-
-@pytest.fixture
-async def store(redis_url):
-    connected = Store.connect(redis_url)
-    yield connected
-    await connected.close()
-
-
-@pytest.fixture
-async def raw(redis_url):
-    client = redis.from_url(redis_url, decode_responses=True)
-    yield client
-    await client.aclose()
 
 
 async def test_one_tick_at_a_time_looks_at_every_model(store):

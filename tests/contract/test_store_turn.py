@@ -7,7 +7,6 @@ import redis.asyncio as redis
 
 from events.commands import StopRequested
 from events.model import ModelRef
-from functions.adapters.store import Store
 from functions.lifecycle.effects import Claim, Plan
 from functions.lifecycle.errors import Code, Temporary
 from functions.lifecycle.record import Intent, Run
@@ -20,13 +19,6 @@ INTENT = Intent(verb="stop", at=NOW, run=Run(since=NOW, actor="oncall", key="/te
 
 def asked(identity: str) -> Request:
     return Request(ref=REF, command=StopRequested(), source="/test", id=identity, actor="oncall")
-
-
-@pytest.fixture
-async def store(redis_url):
-    connected = Store.connect(redis_url)
-    yield connected
-    await connected.close()
 
 
 async def test_a_plan_under_the_turn_is_stored(store):

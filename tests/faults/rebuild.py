@@ -17,9 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
+from api_session import named_kubeconfig
 from rebuild_judge import Judge
 from rebuild_models import models
-from rebuild_place import Place, named_kubeconfig, plain_cluster, processes, writer
+from rebuild_place import Place, plain_cluster, processes, writer
 
 from events.status import State
 

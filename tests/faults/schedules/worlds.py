@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Iterator
 from pathlib import Path
 
-from rebuild_place import named_kubeconfig
+from api_session import named_kubeconfig
 
 from schedules.plan import draw
 from schedules.play import Played, play

@@ -281,6 +281,7 @@ def test_a_reload_whose_pod_fails_it_beside_an_old_pod_that_serves_has_failed_to
     world.hint()
     assert (world.record.state, world.record.reason, world.told()) == (State.RUNNING, "Degraded", ["failed"])
     assert world.facts[0].fact.code == "CanaryFailed"
+    assert world.facts[0].fact.next_action == advice("CanaryFailed")
 
 
 def test_who_has_no_record_of_it_judges_without():
@@ -361,16 +362,3 @@ def test_how_many_pods_fail_it_is_said():
     world.version += 1
     world.hint()
     assert world.record.message.startswith("2 of 3 pods fail the canary prediction; p: POST")
-
-
-def test_a_reload_whose_pod_fails_it_names_the_canarys_own_way_out():
-    world = starting()
-    world.settle()
-    (old,) = world.pods
-    world.facts.clear()
-    world.says = BAD
-    world.command(reload(ONE))
-    world.kserve()
-    world.pods = [old, *world.pods]
-    world.hint()
-    assert world.facts[0].fact.next_action == advice("CanaryFailed")
