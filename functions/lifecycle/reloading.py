@@ -49,13 +49,7 @@ def take_reload(
         strategy=command.strategy,
         before=_one_by_one(seen),
     )
-    run = Run(
-        since=seen.observed_at,
-        actor=request.actor,
-        reason=command.reason,
-        key=request.key,
-        correlation_id=request.correlation_id,
-    )
+    run = request.run(seen.observed_at)
     if planned and planned.run.key == request.key and planned.wanted and planned.wanted.value == seen.digest:
         note = _starts_with(record, artifact.digest) if seen.stop_wanted else None
         return asked(replace(_alone(replace(known, note=note), request), changed=True), seen, request)

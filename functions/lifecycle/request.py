@@ -5,6 +5,7 @@ from datetime import datetime
 
 from events.commands import ModelCommand, ReloadRequested, StartRequested, StopRequested, Verb
 from events.model import ModelRef
+from functions.lifecycle.record import Run
 
 
 @dataclass(frozen=True)
@@ -41,3 +42,13 @@ class Request:
     @property
     def key(self) -> str:
         return f"{self.source} {self.id}"
+
+    def run(self, since: datetime) -> Run:
+        """What a record remembers of it once it is under way."""
+        return Run(
+            since=since,
+            actor=self.actor,
+            reason=self.command.reason,
+            key=self.key,
+            correlation_id=self.correlation_id,
+        )

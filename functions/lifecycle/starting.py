@@ -33,13 +33,7 @@ def take_start(
     refuse_start(known.record, seen, request, command)
     if known.record.state is not State.STOPPED and known.record.reason != "StopIgnored":
         return _queue(known, seen, request, command)
-    run = Run(
-        since=seen.observed_at,
-        actor=request.actor,
-        reason=command.reason,
-        key=request.key,
-        correlation_id=request.correlation_id,
-    )
+    run = request.run(seen.observed_at)
     started = begin_start(known, seen, run, restore_autoscaling=command.restore_autoscaling)
     if started.intent:
         started = replace(

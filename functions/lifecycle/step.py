@@ -44,7 +44,7 @@ from functions.lifecycle.errors import (
 from functions.lifecycle.observation import Observation
 from functions.lifecycle.observe import publish
 from functions.lifecycle.prediction import Prediction
-from functions.lifecycle.record import Intent, Record, Run
+from functions.lifecycle.record import Intent, Record
 from functions.lifecycle.refusals import refuse_unless_there
 from functions.lifecycle.request import Request
 
@@ -287,7 +287,6 @@ def _refuse(request: Request, claimed: Claimed, refusal: Refused) -> Step:
 
 
 def _failure(request: Request, code: Code, message: str, next_action: str, now: datetime) -> Published:
-    run = Run(since=now, actor=request.actor, key=request.key, correlation_id=request.correlation_id)
     fact = ModelFailed(
         actor=request.actor,
         reason=request.command.reason,
@@ -296,7 +295,7 @@ def _failure(request: Request, code: Code, message: str, next_action: str, now: 
         next_action=next_action,
         during=request.verb,
     )
-    return publish(request.ref, fact, run, now)
+    return publish(request.ref, fact, request.run(now), now)
 
 
 def _refusal_entry(request: Request, code: Code, message: str, now: datetime) -> AuditEntry:
