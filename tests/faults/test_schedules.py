@@ -58,14 +58,24 @@ def test_a_command_dropped_with_nothing_newer_is_lost():
     assert judge(book.history).lost == 1
 
 
-def test_a_command_that_a_stop_without_redis_overtook_is_not_lost():
-    """It came when it was done, and has no number that could say so."""
+@pytest.mark.parametrize("died", [False, True])
+def test_a_command_that_a_stop_without_redis_overtook_is_not_lost(died):
+    """It came when it was done, and has no number that could say so. Where the command's step died, it has come again since."""
     book = _history()
     book.sent("start-1", "start").claimed("start-1", 20).patched("start-1", before=True, after=False)
     book.sent("stop-2", "stop").patched("stop-2", before=False, after=True, turn=False).answered("stop-2")
+    if died:
+        book.claimed("start-1", 20)
     book.committed("start-1", "Superseded").answered("start-1")
     verdict = judge(book.history)
     assert verdict.good, verdict.findings
+
+
+def test_a_command_dropped_for_a_stop_without_redis_that_was_there_before_it_is_lost():
+    book = _history()
+    book.sent("stop-2", "stop").patched("stop-2", before=False, after=True, turn=False).answered("stop-2")
+    book.sent("start-3", "start").claimed("start-3", 20).committed("start-3", "Superseded").answered("start-3")
+    assert judge(book.history).lost == 1
 
 
 def test_an_older_command_after_a_newer_one_is_stale():
