@@ -12,6 +12,10 @@ from functions.logs import configure, logger
 from functions.settings import Settings
 
 SHUTDOWN_SECONDS = 5
+KEEP_ALIVE_SECONDS = 75
+"""Longer than most proxies and clients keep a connection that idles (60 s): whoever closes first must be they, since a request that
+meets our closing (uvicorn's 5 s) is reset, and nobody may send a POST again unasked.
+"""
 
 
 def main() -> int:
@@ -36,6 +40,7 @@ def main() -> int:
         access_log=False,
         log_level="warning",
         server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
     return 0

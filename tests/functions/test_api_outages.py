@@ -1,5 +1,6 @@
 """Redis or the cluster away: what still works, and what the rest answers."""
 
+import http.client
 import time
 
 import pytest
@@ -79,3 +80,14 @@ def test_a_model_that_is_there_is_never_said_to_be_missing_because_its_record_wa
         assert int(answer.headers["retry-after"]) >= 1
         redis.delete(key)
         assert api.get(path).status_code == 200
+
+
+def test_a_connection_that_idles_is_not_closed_under_the_next_request(world):
+    with world.api(AUTH="none") as api:
+        idle = http.client.HTTPConnection(api.base_url.host, api.base_url.port)
+        idle.request("GET", "/livez")
+        assert idle.getresponse().read()
+        idle.sock.settimeout(7)
+        with pytest.raises(TimeoutError):  # all that could be read before is the connection's end
+            idle.sock.recv(1)
+        idle.close()
