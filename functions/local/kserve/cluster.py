@@ -37,6 +37,8 @@ class Cluster:
         """With a kubeconfig's path, or $KUBECONFIG and its default."""
         settings = client.Configuration()
         await config.load_kube_config(config_file=kubeconfig, client_configuration=settings)
+        # Otherwise aiohttp asks a thread for ~/.netrc, and another for the proxy, before every request.
+        settings.client_session_kwargs = {"trust_env": False}
         return cls(client.ApiClient(settings))
 
     @property
