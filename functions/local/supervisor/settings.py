@@ -1,9 +1,11 @@
 """What the environment decides about `make run`, and what is checked before anything starts."""
 
+import contextlib
 import errno
 import fcntl
 import hashlib
 import os
+import random
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +13,8 @@ from pathlib import Path
 from typing import IO
 
 HOST = "127.0.0.1"
+_NO_CONNECTIONS_OWN = range(20_000, 30_000)
+"""Below the ports that Linux gives to outgoing connections (32768 and up) and Kubernetes to NodePorts (30000 and up)."""
 
 
 class Refused(Exception):
@@ -63,8 +67,13 @@ def check_ports(settings: Settings) -> None:
 
 
 def free_ports(count: int) -> list[int]:
-    """That many different ports that are free now."""
-    held = [socket.create_server((HOST, 0)) for _ in range(count)]
+    """That many different ports that are free now, and that no outgoing connection takes until they are used."""
+    held: list[socket.socket] = []
+    for port in random.sample(_NO_CONNECTIONS_OWN, len(_NO_CONNECTIONS_OWN)):
+        if len(held) == count:
+            break
+        with contextlib.suppress(OSError):
+            held.append(socket.create_server((HOST, port)))
     ports = [one.getsockname()[1] for one in held]
     for one in held:
         one.close()
