@@ -113,14 +113,12 @@ class ProxyLine:
         self._cluster = cluster
 
     async def ask(self, server: Server, path: str) -> Reply:
-        _address(server)
         return await self._request(
             server, self._cluster.raw_get(_proxied(server, path), ANSWER_SECONDS), ANSWER_SECONDS
         )
 
     async def post(self, server: Server, path: str, body: Any, seconds: float) -> Reply:
         """Needs the right to `create pods/proxy`."""
-        _address(server)
         return await self._request(server, self._cluster.raw_post(_proxied(server, path), body, seconds), seconds)
 
     async def _request(self, server: Server, asked: Awaitable[tuple[int, bytes]], seconds: float) -> Reply:
@@ -213,13 +211,15 @@ async def _read(content: aiohttp.StreamReader) -> bytes:
 
 
 def _address(server: Server) -> str:
-    """Raises Unreached where there is none: then neither we nor the API server can ask."""
+    """Raises Unreached where there is none."""
     if not server.address:
         raise Unreached(f"{server.pod} has no address")
     return server.address
 
 
 def _proxied(server: Server, path: str) -> str:
+    """Raises Unreached as `_address`: the API server has nobody to ask then."""
+    _address(server)
     scheme = "https:" if server.tls else ""
     return f"/api/v1/namespaces/{server.namespace}/pods/{scheme}{server.pod}:{server.port}/proxy{path}"
 

@@ -4,11 +4,14 @@ import asyncio
 import json
 import time
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
+from kubernetes.aio.client.configuration import Configuration
 
+from functions.adapters.cluster import Cluster
 from functions.adapters.kserve.served import Protocol, Server
-from functions.adapters.probe import ANSWER_SECONDS, DirectLine, Probe
+from functions.adapters.probe import ANSWER_SECONDS, DirectLine, Probe, ProxyLine
 from functions.lifecycle.observation import Answered
 
 pytestmark = pytest.mark.timeout(60)
@@ -55,6 +58,20 @@ async def probe():
 
 async def asked_one(probe, server):
     return (await probe.ask([server]))[server.pod_uid]
+
+
+@pytest.mark.parametrize("through_the_api_server", [False, True])
+async def test_a_pod_without_an_address_is_not_asked_for(through_the_api_server):
+    async with serving({}) as (port, asked):
+        settings = Configuration()
+        settings.host = f"http://127.0.0.1:{port}"
+        cluster = Cluster(settings)
+        probe = Probe(ProxyLine(cluster) if through_the_api_server else DirectLine())
+        got = await asked_one(probe, replace(a_server(port), address=""))
+        await probe.close()
+        await cluster.close()
+    assert (got.what, got.detail) == (Answered.UNASKABLE, "pod-1 has no address")
+    assert asked == []
 
 
 async def test_a_model_that_is_there(probe):
