@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 from functions.local.supervisor import plan
-from functions.local.supervisor.settings import Refused, check_ports, free_ports, lock, read
+from functions.local.supervisor.ports import free_ports
+from functions.local.supervisor.settings import Refused, check_ports, lock, read
 from functions.local.supervisor.supervisor import Supervisor
 
 ROOT = Path(__file__).parents[2]
@@ -19,13 +20,14 @@ def main() -> int:
         settings = read(os.environ, Path(os.environ.get("RUN_FOLDER") or ROOT / ".run"))
         held = lock(settings.folder)
         check_ports(settings)
-    except Refused as refusal:
+        ports = free_ports(plan.PORTS_NEEDED, {settings.port, settings.broker_port})
+    except (Refused, OSError) as refusal:
         print(f"modelswitch can't start: {refusal}", file=sys.stderr)
         return 1
     if settings.kubeconfig is None:  # the last run's simulated cluster is gone: so is what was known of it
         shutil.rmtree(settings.state, ignore_errors=True)
     settings.state.mkdir(parents=True, exist_ok=True)
-    made = plan.make(settings, os.environ, ROOT, free_ports(plan.PORTS_NEEDED))
+    made = plan.make(settings, os.environ, ROOT, ports)
     asyncio.run(Supervisor(settings, made, [held.fileno()]).run())
     return 0
 

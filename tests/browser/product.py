@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import yaml
 
-from functions.local.supervisor.settings import free_ports
+from functions.local.supervisor.ports import free_ports
 
 ROOT = Path(__file__).parents[2]
 SERVING = "/apis/serving.kserve.io/v1beta1"
@@ -91,7 +91,11 @@ class Product:
             status = self.status(namespace, name)
             return status and status["state"] == state
 
-        wait_for(there, f"{name} is {state}", seconds)
+        try:
+            wait_for(there, f"{name} is {state}", seconds)
+        except AssertionError as error:
+            seen = self.api.get(f"/api/v1/namespaces/{namespace}/models/{name}/status").text
+            raise AssertionError(f"{error}; it is {seen}\n{self.log.read_text()[-4000:]}") from error
 
     def make(self, namespace, name, *, wait=True, runtime="sklearn", **predictor):
         """An InferenceService of its own; `predictor` may say how the simulated pods behave (start, shutdown)."""

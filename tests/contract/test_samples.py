@@ -71,6 +71,24 @@ async def test_the_samples_take_all_four_gpus_but_the_one_that_waits(kubeconfig,
     assert waiting == {"translator"}
 
 
+async def test_who_is_to_wait_for_gpus_is_made_when_the_others_hold_theirs(kubeconfig, cluster):
+    before = (await cluster.list(POD))["metadata"]["resourceVersion"]
+    await apply_samples(kubeconfig)
+    made = await _first(cluster, INFERENCE_SERVICE, before, "translator", lambda _: True)
+    for holder in ("embeddings-", "answers-llm-", "query-rewriter-"):
+        placed = await _first(cluster, POD, before, holder, lambda pod: pod["spec"].get("nodeName"))
+        assert placed < made, f"{holder} had no node yet"
+
+
+async def _first(cluster, resource, since, name, wanted):
+    """The resourceVersion of the first change after `since` that shows what is wanted of who is called so."""
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        async for _, obj in cluster.watch(resource, since):
+            if obj["metadata"]["name"].startswith(name) and wanted(obj):
+                return int(obj["metadata"]["resourceVersion"])
+    raise AssertionError(f"{name}: the watch ended before it was seen")
+
+
 async def _unschedulable(cluster):
     pods = (await cluster.list(POD, "search"))["items"]
     waiting = [pod for pod in pods if (find(pod["status"], "PodScheduled") or {}).get("reason") == "Unschedulable"]

@@ -4,7 +4,6 @@ import itertools
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,15 +13,12 @@ from pathlib import Path
 import httpx
 from deadlines import eventually
 
+from functions.local.supervisor.ports import free_ports
+
 ROOT = Path(__file__).parents[2]
 UP_SECONDS = 60
 LINES_SHOWN = 120
 _numbers = itertools.count(1)
-
-
-def _free_ports():
-    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
-        return one.getsockname()[1], other.getsockname()[1]
 
 
 class Product:
@@ -32,7 +28,7 @@ class Product:
     """
 
     def __init__(self, kubeconfig, folder, ports=None):
-        self.ports = ports or _free_ports()
+        self.ports = ports or free_ports(2)
         self._process = None
         port, broker_port = self.ports
         self.url = f"http://127.0.0.1:{port}"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx
 
-from functions.local.supervisor.settings import free_ports
+from functions.local.supervisor.ports import free_ports
 
 ROOT = Path(__file__).parents[2]
 DEADLINE = 30.0

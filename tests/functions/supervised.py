@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 from broker_process import ROOT, until
 
-from functions.local.supervisor.settings import free_ports
+from functions.local.supervisor.ports import free_ports
 
 
 class MakeRun:

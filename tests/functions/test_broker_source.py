@@ -14,7 +14,7 @@ from broker_process import ROOT, subscribing, until
 
 from functions.local.broker.manifests import ManifestError
 from functions.local.source.manifests import Watched, load
-from functions.local.supervisor.settings import free_ports
+from functions.local.supervisor.ports import free_ports
 
 LABEL = {"serving.kserve.io/inferenceservice": "m"}
 

@@ -25,6 +25,9 @@ from functions.local.kubernetes.scheduler import Scheduler
 from functions.local.kubernetes.statefulsets import StatefulSets
 from functions.local.kubernetes.store import Store
 
+IDLE_SECONDS = 90
+"""How long a connection may be idle before it is closed, as the real API server has it."""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -84,7 +87,12 @@ async def serve(settings: Settings, listening: Callable[[str], None]) -> None:
     bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     cluster = build(settings)
     config = uvicorn.Config(
-        cluster.api.app(), log_level="error", access_log=False, lifespan="off", timeout_graceful_shutdown=2
+        cluster.api.app(),
+        log_level="error",
+        access_log=False,
+        lifespan="off",
+        timeout_graceful_shutdown=2,
+        timeout_keep_alive=IDLE_SECONDS,
     )
     tasks = [asyncio.create_task(controller.run()) for controller in cluster.controllers]
     listening(f"http://{settings.host}:{bound.getsockname()[1]}")

@@ -1,5 +1,7 @@
 """A dozen models of two teams on four GPUs, for a first look: YAML that a real KServe takes as well."""
 
+import asyncio
+import time
 from importlib.resources import files
 from typing import Any
 
@@ -10,10 +12,13 @@ from functions.local.kserve.resources import (
     INFERENCE_GRAPH,
     INFERENCE_SERVICE,
     LLM_INFERENCE_SERVICE,
+    POD,
     SERVING_RUNTIME,
     Resource,
 )
 
+GPU = "nvidia.com/gpu"
+HELD_SECONDS = 20.0
 _KINDS = {
     resource.kind: resource
     for resource in (
@@ -27,10 +32,10 @@ _KINDS = {
 }
 
 
-def sample_objects() -> list[dict[str, Any]]:
-    """All of them, in the order in which they must be made."""
+def sample_objects() -> list[list[dict[str, Any]]]:
+    """All of them, file by file, in the order in which they must be made."""
     sources = sorted((path for path in files(__name__).iterdir() if path.name.endswith(".yaml")), key=lambda p: p.name)
-    return [obj for path in sources for obj in yaml.safe_load_all(path.read_text())]
+    return [list(yaml.safe_load_all(path.read_text())) for path in sources]
 
 
 async def apply_samples(kubeconfig: str | None = None) -> int:
@@ -39,17 +44,44 @@ async def apply_samples(kubeconfig: str | None = None) -> int:
     `kubeconfig` is a path; None means $KUBECONFIG. ApiError where the API server refuses an object.
     """
     cluster = await Cluster.connect(kubeconfig)
+    made, before = 0, 0
     try:
-        return sum([await _make(cluster, obj) for obj in sample_objects()])
+        for objects in sample_objects():
+            made += sum([await _make(cluster, obj, gpus=before) for obj in objects])
+            before += sum(map(_gpus, objects))
     finally:
         await cluster.close()
+    return made
 
 
-async def _make(cluster: Cluster, obj: dict[str, Any]) -> bool:
+async def _make(cluster: Cluster, obj: dict[str, Any], gpus: int) -> bool:
+    """`gpus`: what the files before this one's want, and get first, whichever model KServe looks at first."""
+    resource, metadata = _KINDS[obj["kind"]], obj["metadata"]
+    if _gpus(obj) and await cluster.get(resource, metadata["namespace"], metadata["name"]) is None:
+        await _until_held(cluster, gpus)
     try:
-        await cluster.create(_KINDS[obj["kind"]], obj)
+        await cluster.create(resource, obj)
     except ApiError as error:
         if error.reason == "AlreadyExists":
             return False
         raise
     return True
+
+
+async def _until_held(cluster: Cluster, gpus: int) -> None:
+    """Until pods with a node hold so many. Not for ever: without KServe's controller none comes."""
+    until = time.monotonic() + HELD_SECONDS
+    while time.monotonic() < until:
+        pods = (await cluster.list(POD))["items"]
+        if sum(_gpus(pod["spec"]) for pod in pods if pod["spec"].get("nodeName")) >= gpus:
+            return
+        await asyncio.sleep(0.05)
+
+
+def _gpus(spec: Any) -> int:
+    """What it requests, wherever in it that is said."""
+    if isinstance(spec, list):
+        return sum(map(_gpus, spec))
+    if not isinstance(spec, dict):
+        return 0
+    return sum(int(value) if name == GPU else _gpus(value) for name, value in spec.items() if name != "limits")

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from functions.local.supervisor.part import Answers, Ends, Part, Pongs, Says
-from functions.local.supervisor.settings import HOST, Settings
+from functions.local.supervisor.ports import HOST
+from functions.local.supervisor.settings import Settings
 
 FUNCTIONS = ("stop", "start", "reload", "artifact_written", "pod_status", "tick", "dead_letter")
 QUIET = ("pod_status", "tick")

@@ -1,20 +1,16 @@
 """What the environment decides about `make run`, and what is checked before anything starts."""
 
-import contextlib
 import errno
 import fcntl
 import hashlib
 import os
-import random
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-HOST = "127.0.0.1"
-_NO_CONNECTIONS_OWN = range(20_000, 30_000)
-"""Below the ports that Linux gives to outgoing connections (32768 and up) and Kubernetes to NodePorts (30000 and up)."""
+from functions.local.supervisor.ports import HOST
 
 
 class Refused(Exception):
@@ -64,20 +60,6 @@ def check_ports(settings: Settings) -> None:
     """Raises Refused for the first one that is taken."""
     _check_free(settings.port, "the product", f"PORT={settings.port + 10}")
     _check_free(settings.broker_port, "the broker", f"BROKER_PORT={settings.broker_port + 10}")
-
-
-def free_ports(count: int) -> list[int]:
-    """That many different ports that are free now, and that no outgoing connection takes until they are used."""
-    held: list[socket.socket] = []
-    for port in random.sample(_NO_CONNECTIONS_OWN, len(_NO_CONNECTIONS_OWN)):
-        if len(held) == count:
-            break
-        with contextlib.suppress(OSError):
-            held.append(socket.create_server((HOST, port)))
-    ports = [one.getsockname()[1] for one in held]
-    for one in held:
-        one.close()
-    return ports
 
 
 def lock(folder: Path) -> IO[str]:

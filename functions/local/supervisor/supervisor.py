@@ -14,8 +14,9 @@ from functions.local.supervisor.keeper import Keeper
 from functions.local.supervisor.output import Output, pump
 from functions.local.supervisor.part import Part
 from functions.local.supervisor.plan import Plan
+from functions.local.supervisor.ports import HOST
 from functions.local.supervisor.readiness import why_not
-from functions.local.supervisor.settings import HOST, Settings
+from functions.local.supervisor.settings import Settings
 
 END_SECONDS = 3.0
 """How long a part may take to end by itself."""
