@@ -78,6 +78,25 @@ def test_a_command_dropped_for_a_stop_without_redis_that_was_there_before_it_is_
     assert judge(book.history).lost == 1
 
 
+def test_a_stop_that_found_the_model_stopped_and_whose_answer_was_lost_is_not_lost_after_a_start():
+    """It is on the model that it was done, so that it does nothing when it comes again."""
+    book = _history(stopped=False)
+    book.sent("stop-2", "stop").noted("stop-2")
+    book.sent("start-3", "start").claimed("start-3", 20).patched("start-3", before=True, after=False)
+    book.committed("start-3").answered("start-3")
+    book.claimed("stop-2", 30).committed("stop-2").answered("stop-2")
+    verdict = judge(book.history)
+    assert verdict.good, verdict.findings
+
+
+def test_a_stop_that_was_noted_on_a_running_model_is_lost():
+    book = _history(stopped=False)
+    book.sent("start-2", "start").claimed("start-2", 20).patched("start-2", before=True, after=False)
+    book.committed("start-2").answered("start-2")
+    book.sent("stop-3", "stop").noted("stop-3").claimed("stop-3", 30).committed("stop-3").answered("stop-3")
+    assert judge(book.history).lost >= 1
+
+
 def test_an_older_command_after_a_newer_one_is_stale():
     book = _history()
     book.sent("start-1", "start").claimed("start-1", 5).patched("start-1", before=True, after=False)
@@ -138,6 +157,9 @@ class _Book:
 
     def patched(self, key, *, before, after, turn=True):
         return self._add("patched", key, before=before, after=after, turn=turn)
+
+    def noted(self, key):
+        return self._add("noted", key)
 
     def committed(self, key, outcome="done"):
         return self._add("committed", key, outcome=outcome, changed=True, reply="ok")

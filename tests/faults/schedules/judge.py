@@ -47,6 +47,7 @@ class Command:
         self.commits = [entry for entry in mine if entry.what == "committed" and self._was_written(entry)]
         self.patches = [entry for entry in mine if entry.what == "patched"]
         self.effective = [entry for entry in self.patches if entry.more["before"] != entry.more["after"]]
+        self.noted = [entry.number for entry in mine if entry.what == "noted"]
         self.answers = [entry for entry in mine if entry.what == "answered"]
         self._losses = [loss.number for loss in losses]
 
@@ -94,9 +95,9 @@ class Command:
 
     @property
     def unrecorded(self) -> int | None:
-        """When it was first done without Redis: the model itself then remembers it, so a repeat is nothing new."""
+        """When it was first done, or found done, without Redis: the model remembers it, so a repeat is nothing new."""
         acted = [patch.number for patch in self.patches if not self.had_its_turn(patch)]
-        return min(acted, default=None)
+        return min([*acted, *self.noted], default=None)
 
     @property
     def was_told_unrecorded(self) -> bool:
@@ -184,7 +185,9 @@ def _without_effect(command: Command, entries: list[Entry], verdict: Verdict) ->
         return
     end = max(entry.number for entry in command.answers)
     begin = min((claim.number for claim in command.claims), default=command.sent.number)
-    if command.was_told_unrecorded:  # it found the model as it wanted it, long before Redis knew of it
+    if command.noted:  # it found the model as it wanted it, before Redis knew of it
+        begin = command.noted[0]
+    elif command.was_told_unrecorded:
         begin = command.sent.number
     before = [_intent(entry) for entry in entries if entry.number < begin]
     during = [_intent(entry) for entry in entries if begin <= entry.number <= end]

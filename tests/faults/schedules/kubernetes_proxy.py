@@ -97,6 +97,8 @@ class KubernetesProxy:
             key = queued
         more = {"before": prior, "after": after, "turn": key == self._claims.holder(self._process, model)}
         self._claims.history.add("patched", model=model, key=key, process=self._process, **more)
+        for key in _noted(annotations.get(COMPANION)) - _noted(tested.get(_pointer(COMPANION))):
+            self._claims.history.add("noted", model=model, key=key, process=self._process)
 
     async def _watch(self, request: web.BaseRequest) -> web.StreamResponse:
         if self._expired:
@@ -143,8 +145,17 @@ def _pointer(annotation: str) -> str:
 
 
 def _queued(companion: str | None) -> str | None:
-    queued = json.loads(companion).get("queued") if companion and companion.startswith("{") else None
+    queued = _read(companion).get("queued")
     return f"{queued['source']} {queued['id']}" if queued else None
+
+
+def _noted(companion: str | None) -> set[str]:
+    return set(_read(companion).get("also") or ())
+
+
+def _read(companion: str | None) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(companion) if companion and companion.startswith("{") else {}
+    return found
 
 
 def _what(path: str) -> str:
