@@ -5,6 +5,9 @@ All have the same body, {"Records": […]}; with `cloudevents=true` Ceph RGW add
 the adapter's type is `com.amazonaws.s3.ObjectCreated:Put`. An object is there only when it is whole, but a folder of
 several objects is whole only with its last: its writer puts a `_SUCCESS` object last, which is told of as the folder.
 
+A store sends again whatever is refused, MinIO before all that comes later: so an object with any name that a store allows is
+taken or passed over, and only what no store sends is refused.
+
 Source of the rules: rgw_pubsub_push.cc and rgw_notify.cc in Ceph, adapters/aws-s3.md of CloudEvents.
 """
 
@@ -12,9 +15,10 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote_plus
+from urllib.parse import quote, unquote_plus
 
 from cloudevents.http import CloudEvent
 from pydantic import ValidationError
@@ -31,6 +35,8 @@ _TYPE = re.compile(r"com\.amazonaws\.(?:s3[.:])?(?P<event>[A-Z]\w*(?::\w+)?)")
 _CREATED = re.compile(r"(s3:)?ObjectCreated:.+")
 _MD5_OF_NOTHING = "d41d8cd98f00b204e9800998ecf8427e"
 _MOST_RECORDS = 1000
+_NOT_IN_A_URI = re.compile(r"[\x00-\x20\x7f\\]")
+_SHOWN_CHARACTERS = 900
 _EXPECTED = 'an S3 notification: {"Records": [{"eventName": …, "s3": {"bucket": …, "object": …}}]}'
 _NEXT = "docs/artifacts.md shows how buckets are set up."
 
@@ -60,7 +66,7 @@ class ArtifactSeen:
             size=self.size,
             complete=self.complete,
             written_by=self.written_by,
-            reason=f"{self.key} was written",
+            reason=f"{self.key[:_SHOWN_CHARACTERS]} was written",
         )
 
 
@@ -68,7 +74,7 @@ def read_s3_event(headers: Mapping[str, str], body: bytes) -> list[ArtifactSeen]
     """The objects that were written; [] where the notification is about something else (a removal, a store's own test).
 
     Malformed (400): no JSON, no CloudEvent where the headers say that it is one. Impossible (422): JSON that is no S3
-    notification, or an object that no storage URI can name.
+    notification.
     """
     return [seen for record in _records(headers, body) if (seen := _seen(record))]
 
@@ -126,18 +132,32 @@ def _seen(record: object) -> ArtifactSeen | None:
     return _built(record, key, key, f"etag:{etag}", size=size, complete=Completeness.DECLARED)
 
 
-def _built(record: object, key: str, path: str, digest: str, *, size: int, complete: Completeness) -> ArtifactSeen:
+def _built(
+    record: object, key: str, path: str, digest: str, *, size: int, complete: Completeness
+) -> ArtifactSeen | None:
+    """None where no storage URI leads to the object, so that no model loads it."""
     bucket = _text(record, "s3", "bucket", "name")
+    location = _location(bucket, path)
+    if location is None:
+        return None
     try:
-        location = Location.parse(f"s3://{bucket}/{path}")
         who = _text(record, "userIdentity", "principalId", default="")[:253] or None
         seen = ArtifactSeen(location, digest, size, complete, key, _id(record, bucket, key, digest), who)
         seen.artifact()
     except ValidationError as error:
         raise Impossible(f"an object with {explain(error)}", _EXPECTED, _NEXT) from error
-    except ValueError as error:
-        raise Impossible(str(error), "an object that a storage URI can name", "Rename the object.") from error
     return seen
+
+
+def _location(bucket: str, path: str) -> Location | None:
+    """What a storage URI can't have in it is quoted: the folder above it is then still found, and its models."""
+    try:
+        whole = Location.parse(f"s3://{bucket}")
+    except ValueError as error:
+        raise Impossible(f"a bucket: {error}", _EXPECTED, _NEXT) from error
+    with suppress(ValueError):
+        return Location.parse(f"{whole}/{_NOT_IN_A_URI.sub(lambda found: quote(found[0]), path)}")
+    return None
 
 
 def _writing(record: object, etag: str) -> str:
