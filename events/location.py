@@ -14,7 +14,7 @@ SCHEMES = ("pvc", "s3", "gs", "hdfs", "webhdfs", "http", "https", "hf", "oci")
 MOST_CHARACTERS = 2048
 _URI = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<authority>[^/?#]+)(?:/(?P<path>.*))?", re.DOTALL)
 _CLAIM = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
-_UNPRINTABLE = re.compile(r"[\x00-\x20\x7f\\]")
+UNPRINTABLE = re.compile(r"[\x00-\x20\x7f\\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Location:
         match = _URI.fullmatch(uri)
         if not match or match["scheme"] not in SCHEMES:
             raise ValueError(f"{shown(uri)} has no scheme that KServe loads from; expected one of {', '.join(SCHEMES)}")
-        if _UNPRINTABLE.search(uri):
+        if UNPRINTABLE.search(uri):
             raise ValueError(f"{shown(uri)} has a space, a control character or a backslash in it")
         parts = [part for part in (match["path"] or "").split("/") if part]
         if {".", ".."} & set(parts):

@@ -27,7 +27,7 @@ from events.artifact import ArtifactWritten, Completeness
 from events.artifacts.survey import MARKER
 from events.envelope import explain
 from events.errors import Impossible, Malformed, shown
-from events.location import Location
+from events.location import UNPRINTABLE, Location
 from events.wire import MAX_BODY_BYTES, open_event, parse_json
 
 S3_TYPE_PREFIX = "com.amazonaws."
@@ -35,7 +35,6 @@ _TYPE = re.compile(r"com\.amazonaws\.(?:s3[.:])?(?P<event>[A-Z]\w*(?::\w+)?)")
 _CREATED = re.compile(r"(s3:)?ObjectCreated:.+")
 _MD5_OF_NOTHING = "d41d8cd98f00b204e9800998ecf8427e"
 _MOST_RECORDS = 1000
-_NOT_IN_A_URI = re.compile(r"[\x00-\x20\x7f\\]")
 _SHOWN_CHARACTERS = 900
 _EXPECTED = 'an S3 notification: {"Records": [{"eventName": …, "s3": {"bucket": …, "object": …}}]}'
 _NEXT = "docs/artifacts.md shows how buckets are set up."
@@ -156,7 +155,7 @@ def _location(bucket: str, path: str) -> Location | None:
     except ValueError as error:
         raise Impossible(f"a bucket: {error}", _EXPECTED, _NEXT) from error
     with suppress(ValueError):
-        return Location.parse(f"{whole}/{_NOT_IN_A_URI.sub(lambda found: quote(found[0]), path)}")
+        return Location.parse(f"{whole}/{UNPRINTABLE.sub(lambda found: quote(found[0]), path)}")
     return None
 
 

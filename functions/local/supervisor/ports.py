@@ -38,7 +38,7 @@ def _reserve(port: int) -> bool:
         return False
     try:
         fcntl.lockf(_locks(), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
-    except BlockingIOError:
+    except (BlockingIOError, PermissionError):  # either, as POSIX has it
         return False
     _ours.add(port)
     return True
