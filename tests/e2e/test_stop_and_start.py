@@ -1,9 +1,11 @@
 """A stop and a start over REST: nothing is left while it is stopped, and everything is as it was when it is back."""
 
+import time
+
 import pytest
 from deadlines import eventually
 from kserve_models import IRIS, inference_service, knative, server
-from place import lasting
+from place import lasting, took
 
 EXTERNAL = {"serving.kserve.io/autoscalerClass": "external"}
 SHAPES = {
@@ -17,16 +19,20 @@ SHAPES = {
 HASHES = {"Standard": "pod-template-hash", "Knative": "serving.knative.dev/revision"}
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_model_comes_back_as_it_was(place, shape):
     before = place.running(SHAPES[shape]())
     ran = place.pods("model")
     recorder = place.record("model")
 
+    asked = time.monotonic()
     answer = place.stop("model", reason="night")
+    assert took(asked) < 1
     assert (answer["changed"], answer["recorded"], answer["status"]["desired"]) == (True, True, "stopped")
     eventually(lambda: recorder.all_gone, "no pod is left", 33)
     stopped = place.until("model", "stopped", seconds=10)
+    assert took(recorder.last_gone) < 2
     assert recorder.extra == []
     _receipt_is_exact(stopped, ran, recorder)
     assert (stopped["resource_allocation"], stopped["endpoints"]["available"]) == ({"gpus": 0, "memory": "0Gi"}, False)
