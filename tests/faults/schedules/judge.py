@@ -95,9 +95,9 @@ class Command:
 
     @property
     def unrecorded(self) -> int | None:
-        """When it was first done, or found done, without Redis: the model remembers it, so a repeat is nothing new."""
+        """When it was first done without Redis: the model itself then remembers it, so a repeat is nothing new."""
         acted = [patch.number for patch in self.patches if not self.had_its_turn(patch)]
-        return min([*acted, *self.noted], default=None)
+        return min(acted, default=None)
 
     @property
     def was_told_unrecorded(self) -> bool:
@@ -110,11 +110,12 @@ class Command:
     def place(self, number: int) -> int:
         """Where it came in the order of arrival, as of that entry: the one at which it got its sequence.
 
-        What was done without Redis has none, and came when it was done.
+        What was done, or found done, without Redis has none, and came then.
         """
         sequence = self.sequence(number)
-        if self.unrecorded is not None and self.unrecorded < number:
-            return self.unrecorded
+        remembered = min((when for when in (self.unrecorded, *self.noted) if when is not None), default=number)
+        if remembered < number:
+            return remembered
         if sequence is None:
             return min((entry.number for entry in (*self.patches, *self.answers)), default=self.sent.number)
         return next(claim.number for claim in self.claims if claim.more["sequence"] == sequence)
