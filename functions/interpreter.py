@@ -8,6 +8,7 @@ from typing import Any
 
 from functions.adapters.cluster import Changed, Cluster, Missing
 from functions.adapters.kserve.grace import Grace
+from functions.adapters.kserve.handover import Handovers
 from functions.adapters.kserve.lookout import Lookout
 from functions.adapters.kserve.resources import Resources, as_number, pods
 from functions.adapters.store import Store
@@ -20,6 +21,7 @@ from functions.lifecycle.effects import (
     EndPods,
     Load,
     Look,
+    MarkPod,
     PatchModel,
     PinOwners,
     Plan,
@@ -64,6 +66,7 @@ class Interpreter:
         self._resources = resources
         self._lookout = lookout
         self._grace = grace
+        self._handovers = Handovers(cluster)
         self._store = store
 
     async def run(self, step: Step, looked: Observation | None = None) -> StepAnswer:
@@ -153,6 +156,8 @@ class Interpreter:
                 return await self._patch(ask)
             case DeletePod():
                 return await self._delete_pod(ask)
+            case MarkPod():
+                return await self._handovers.mark(ask)
             case PinOwners():
                 return await self._grace.pin(ask)
             case EndPods():

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Takes modelswitch off the cluster that KUBECONFIG names. No model is started, stopped or changed.
-# Order matters: first everything that could pin a ReplicaSet, then the pins themselves, then the rest.
+# Order matters: first everything that could pin a ReplicaSet or mark a pod, then the pins and marks, then the rest.
 set -euo pipefail
 NS=modelswitch
 PIN=modelswitch.dev/grace
@@ -38,6 +38,15 @@ clear_pins() { # ReplicaSets and StatefulSets that a stop under way had pinned: 
         done
 }
 
+end_handovers() { # old pods of a rolling reload: one out of its Service has no owner, one that is kept may go as it would
+    kubectl delete pod -A -l modelswitch.dev/handover=leaving --ignore-not-found
+    kubectl delete validatingadmissionpolicybinding,validatingadmissionpolicy modelswitch-handover --ignore-not-found
+    local namespace name
+    kubectl get pod -A -l modelswitch.dev/handover \
+        -o go-template='{{range .items}}{{.metadata.namespace}} {{.metadata.name}}{{"\n"}}{{end}}' |
+        while read -r namespace name; do kubectl -n "$namespace" label pod "$name" modelswitch.dev/handover-; done
+}
+
 delete_rest() {
     ! known consolelinks.console.openshift.io || kubectl delete consolelink modelswitch --ignore-not-found
     kubectl delete clusterrole,clusterrolebinding -l app.kubernetes.io/part-of=modelswitch --ignore-not-found
@@ -50,6 +59,7 @@ delete_rest() {
 
 if kubectl get namespace $NS > /dev/null 2>&1; then end_functions; fi
 clear_pins
+end_handovers
 delete_rest
 cat << 'END'
 

@@ -13,6 +13,7 @@ from functions.lifecycle.decision import Decision
 from functions.lifecycle.derive import Limits, next_look
 from functions.lifecycle.effects import PinOwners
 from functions.lifecycle.errors import Superseded
+from functions.lifecycle.handover import hand_over, next_handover
 from functions.lifecycle.observation import Observation
 from functions.lifecycle.observe import observe
 from functions.lifecycle.record import Intent, Record
@@ -47,6 +48,7 @@ def decide(
     if request is None:
         noted = record.start if record and record.uid == seen.uid else None
         decision = follow_reload(keep_up(known, seen, planned, noted), seen, limits)
+        decision = hand_over(decision, seen, planned)
         if not (decision.effects or decision.again):
             decision = replace(decision, predict=to_ask(decision.record, seen))
     else:
@@ -58,7 +60,8 @@ def decide(
             case ReloadRequested() as command:
                 decision = take_reload(known, seen, request, command, planned)
     at_once = decision.again or bool(seen.pins) or any(isinstance(effect, PinOwners) for effect in decision.effects)
-    return replace(decision, due=next_look(decision.record, at_once, seen.observed_at))
+    due = next_look(decision.record, at_once, seen.observed_at), next_handover(decision.record, seen)
+    return replace(decision, due=min((moment for moment in due if moment), default=None))
 
 
 def _with_known_buckets(record: Record | None, seen: Observation) -> Observation:

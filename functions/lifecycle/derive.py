@@ -15,6 +15,8 @@ from functions.lifecycle.verification import Verification, Verified, verify
 DEFAULT_GRACE_SECONDS = 30
 KSERVE_TAKES_AT_MOST = timedelta(seconds=120)
 GRACE_MARGIN = timedelta(seconds=30)
+_TOO_FEW = "MinimumReplicasUnavailable"
+"""A Deployment's reason, for which KServe says Ready=False also while a model that serves is scaled up."""
 
 
 @dataclass(frozen=True)
@@ -70,13 +72,13 @@ class Scene:
 
     @property
     def serving(self) -> bool:
-        """KServe says Ready and a pod is; or it has a route, and answers, while what is newer does not come up."""
+        """KServe says Ready and a pod is; or it has a route, and answers, while what is newer, or more of it, comes up."""
         if not self.ready_pods:
             return False
         if self.seen.ready is Answer.TRUE:
             return True
-        kept = self.seen.routed and self.record.state is State.RUNNING
-        return kept and self.seen.ready is Answer.UNKNOWN and self.verified is Verified.YES
+        more = self.seen.ready is Answer.UNKNOWN or self.seen.ready_reason == _TOO_FEW
+        return more and self.seen.routed and self.record.state is State.RUNNING and self.verified is Verified.YES
 
     @cached_property
     def verification(self) -> Verification:

@@ -8,7 +8,7 @@ from typing import Any
 from events.commands import ReloadRequested
 from events.facts import ModelFact
 from events.model import ModelRef
-from functions.lifecycle.observation import Owner
+from functions.lifecycle.observation import Handover, Owner
 from functions.lifecycle.record import Intent, Record
 from functions.lifecycle.request import Request
 
@@ -59,7 +59,21 @@ class DeletePod:
     uid: str
 
 
-Effect = PatchModel | PinOwners | EndPods | UnpinOwners | DeletePod
+@dataclass(frozen=True)
+class MarkPod:
+    """Say on this very pod how far its handover is, None to take that back; LEAVING also takes it out of its Service.
+
+    Gone already is as good.
+    """
+
+    ref: ModelRef
+    name: str
+    uid: str
+    handover: Handover | None
+    at: datetime
+
+
+Effect = PatchModel | PinOwners | EndPods | UnpinOwners | DeletePod | MarkPod
 
 
 @dataclass(frozen=True)

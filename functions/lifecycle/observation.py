@@ -79,13 +79,24 @@ class Owner:
     uid: str
 
 
+class Handover(StrEnum):
+    """How far a pod has come that a rolling reload replaces.
+
+    KEPT: it serves until the new ones do. LEAVING: it is out of its Service, and ends when its last requests are answered.
+    """
+
+    KEPT = "kept"
+    LEAVING = "leaving"
+
+
 @dataclass(frozen=True)
 class Pod:
     """One pod of the model. `requests` as Kubernetes quantities by resource name, init containers considered.
 
     `serves`: it holds the model, unlike a transformer, a router or the worker of a group. `answer` is None where it was
     not asked. `digest` is the artifact that it was made for, as far as a reload said so. `prediction` is what the canary
-    brought, where this look sent it. `restarts`: of its containers, by the kubelet's count.
+    brought, where this look sent it. `restarts`: of its containers, by the kubelet's count. `deleting`: it is on its way out:
+    terminating, or LEAVING since `left_at`.
     """
 
     uid: str
@@ -110,6 +121,13 @@ class Pod:
     crashed: str | None = None
     restarts: int = 0
     prediction: Prediction | None = None
+    handover: Handover | None = None
+    left_at: datetime | None = None
+
+    @property
+    def terminating(self) -> bool:
+        """Kubernetes is ending it."""
+        return self.deletion_grace is not None
 
     @property
     def holds_resources(self) -> bool:
@@ -150,7 +168,9 @@ class Observation:
     """One look. `version` and `pods_version` are resourceVersions of the object and of the list of its pods.
 
     `routed`: KServe has a route to it, also while it is not all ready. `artifacts` are the storage URIs it loads from,
-    `bucketless` the paths that it loads from buckets which only a Secret names, where no pod shows which.
+    `bucketless` the paths that it loads from buckets which only a Secret names, where no pod shows which. `recreated` are
+    the components whose old pods must be gone before new ones are made. `wanted` says how many pods an owner is to have, by
+    uid, where one of them is KEPT and the look asked.
     """
 
     ref: ModelRef
@@ -184,6 +204,8 @@ class Observation:
     members: tuple[Member, ...] = ()
     artifacts: tuple[str, ...] = ()
     bucketless: tuple[str, ...] = ()
+    recreated: tuple[str, ...] = ()
+    wanted: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def stop_annotation(self) -> str | None:

@@ -1,6 +1,6 @@
 """What is remembered of a model between two looks. Frozen: every transition makes a new one."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from pydantic import ConfigDict, Field
@@ -97,6 +97,9 @@ class Saved(Frozen):
     since: datetime
 
 
+_A_STEP_ENDS = timedelta(seconds=15)
+
+
 class Intent(Frozen):
     """What a command is about to do, stored before it is done: a crash then loses neither actor nor reason."""
 
@@ -108,6 +111,10 @@ class Intent(Frozen):
     autoscaler: Autoscaler | None = None
     over: str | None = Field(default=None, description="Of a start: the stop that it is to remove.")
     wanted: Wanted | None = Field(default=None, description="Of a reload: what is to be loaded.")
+
+    def may_be_at_work(self, now: datetime) -> bool:
+        """Whether the step that stored it may not have ended yet: a step is given up after 10 s."""
+        return now - self.at < _A_STEP_ENDS
 
 
 class Record(Frozen):

@@ -12,11 +12,11 @@ from events.commands import ReloadRequested, StopRequested
 from events.facts import ModelFailed, ModelReloaded
 from events.model import Kind
 from events.status import Hold, HoldKind, LoadedArtifact, State
-from functions.lifecycle.canary import answers_canary
 from functions.lifecycle.companion import QueuedStart
 from functions.lifecycle.decision import Decision, asked, run_entry
 from functions.lifecycle.derive import Limits, count_pods
 from functions.lifecycle.effects import DeletePod, Effect
+from functions.lifecycle.handover import keep_old_pods, settled
 from functions.lifecycle.observation import DIGEST_ANNOTATION, Answer, Answered, Mode, Observation, Pod
 from functions.lifecycle.observe import publish
 from functions.lifecycle.patches import digest_patch
@@ -100,8 +100,16 @@ def follow_reload(known: Decision, seen: Observation, limits: Limits) -> Decisio
 
 
 def _has(seen: Observation, record: Record, digest: str) -> bool:
-    """Told to load it once is enough, unless the server was up before the artifact, and so is without it."""
-    return bool(seen.digest) and digest_of(seen.digest or "") == digest and record.reason != "ModelMissing"
+    """Told to load it once is enough, unless a server was up before the artifact, and so is without it."""
+    if seen.digest is None or digest_of(seen.digest) != digest or record.reason == "ModelMissing":
+        return False
+    new = [pod for pod in seen.pods if not pod.deleting and pod.digest == seen.digest]
+    return record.reload is not None or not any(_is_without_it(seen, pod) for pod in new)
+
+
+def _is_without_it(seen: Observation, pod: Pod) -> bool:
+    up_for = seen.observed_at - (pod.ready_since or seen.observed_at)
+    return pod.ready and pod.answer is not None and pod.answer.what is Answered.MISSING and up_for >= SETTLING
 
 
 def _alone(known: Decision, request: Request) -> Decision:
@@ -163,7 +171,7 @@ def _begin(known: Decision, seen: Observation, run: Run, wanted: Wanted) -> Deci
     if wanted.strategy is Strategy.REPLACE:
         stopped = begin_stop(known, seen, _replacing(known.record, seen, run, wanted))
         return replace(stopped, record=stopped.record.model_copy(update=begun), intent=intent)
-    effects: list[Effect] = [digest_patch(seen, wanted.value)]
+    effects: list[Effect] = [*keep_old_pods(seen), digest_patch(seen, wanted.value)]
     effects += [DeletePod(seen.ref, pod.name, pod.uid) for pod in seen.pods if pod.uid in wanted.before[:1]]
     update = {**begun, "reason": "Reloading", "message": f"The reload of {wanted.uri} is accepted."}
     if known.record.state is not State.RUNNING:
@@ -208,16 +216,12 @@ def _judged(known: Decision, seen: Observation, reload: Reload, limits: Limits) 
     old = [pod for pod in up if not reload.made(pod)]
     if failure := _failure(known.record, seen, new, reload, limits):
         return _failed(known, seen, reload, *failure)
-    settled = all(pod.ready and _answers(pod) and answers_canary(known.record, seen, pod) for pod in new)
-    if settled and (not old or _routed_to(new, seen)) and (new or _idle(seen)):
+    every = all(settled(known.record, seen, pod) for pod in new)
+    if every and (not old or _routed_to(new, seen)) and (new or _idle(seen)):
         return _done(known, seen, reload)
-    if settled and new and reload.wanted.before and not any(pod.deleting for pod in seen.pods):
+    if every and new and reload.wanted.before and not any(pod.deleting for pod in seen.pods):
         return replace(known, effects=(DeletePod(seen.ref, old[0].name, old[0].uid),))
     return known
-
-
-def _answers(pod: Pod) -> bool:
-    return pod.answer is not None and pod.answer.what in {Answered.LOADED, Answered.UNASKABLE}
 
 
 def _routed_to(new: list[Pod], seen: Observation) -> bool:
@@ -236,10 +240,9 @@ def _failure(
 ) -> tuple[str, str] | None:
     """(code, message) where the new pods will not serve as they are."""
     for pod in new:
-        up_for = seen.observed_at - (pod.ready_since or seen.observed_at)
         if pod.crashed:
             return pod.trouble.reason if pod.trouble else "ModelLoadFailed", f"{pod.name}: {pod.crashed}"
-        if pod.ready and pod.answer and pod.answer.what is Answered.MISSING and up_for >= SETTLING:
+        if pod.answer and _is_without_it(seen, pod):
             return "ModelMissing", f"{pod.name}: {pod.answer.detail}"
         if (tried := record.canaries.get(pod.uid)) and tried.failed:
             return "CanaryFailed", tried.said

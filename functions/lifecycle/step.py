@@ -41,6 +41,7 @@ from functions.lifecycle.errors import (
     Superseded,
     Temporary,
 )
+from functions.lifecycle.handover import end_left
 from functions.lifecycle.observation import Observation
 from functions.lifecycle.observe import publish
 from functions.lifecycle.prediction import Prediction
@@ -122,6 +123,7 @@ def take_hint(
         if not seen.exists:
             if seen.pins:
                 yield UnpinOwners(ref, tuple(pin.owner for pin in seen.pins))
+            yield from end_left(seen)
             yield Commit(ref, loaded.revision, None, audit=_gone(record, seen), forget=True)
             return StepAnswer(202)
         seen = with_brought(seen, unkept)

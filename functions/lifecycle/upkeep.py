@@ -1,7 +1,6 @@
 """What is due without anybody asking: a queued start, a grace to finish, a pin that nobody needs."""
 
 from dataclasses import replace
-from datetime import timedelta
 
 from events.status import State
 from functions.lifecycle.decision import Decision, run_entry
@@ -10,8 +9,6 @@ from functions.lifecycle.patches import note_patch
 from functions.lifecycle.record import Intent, Run
 from functions.lifecycle.starting import begin_start
 from functions.lifecycle.stopping import finish_grace
-
-_AT_WORK = timedelta(seconds=15)
 
 
 def keep_up(known: Decision, seen: Observation, planned: Intent | None, noted: Run | None) -> Decision:
@@ -41,11 +38,7 @@ def keep_up(known: Decision, seen: Observation, planned: Intent | None, noted: R
         started = begin_start(known, seen, noted, restore_autoscaling=queued.restore_autoscaling)
         entry = run_entry(started.record, seen, "start", run, changed=True)
         return replace(started, audit=(*known.audit, entry))
-    if (
-        not seen.stop_wanted
-        and planned
-        and planned.verb in {"stop", "reload"}
-        and seen.observed_at - planned.at < _AT_WORK
-    ):
+    beginning = planned and planned.verb in {"stop", "reload"} and planned.may_be_at_work(seen.observed_at)
+    if beginning and not seen.stop_wanted:
         return known
     return finish_grace(known, seen)

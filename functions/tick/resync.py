@@ -123,7 +123,7 @@ async def _adopt(parts: Parts, news: Sequence[Observation]) -> None:
 
 
 async def _forget_the_gone(parts: Parts, cursor: Cursor) -> None:
-    """Known models that the pass has not met: looked at once more, which forgets those that are gone."""
+    """Models that the pass has not met: looked at once more, which forgets those that are gone, and ends their last pods."""
     met = set(cursor.seen)
     after = ""
     while known := await parts.store.subjects(after, 1000):
@@ -131,3 +131,6 @@ async def _forget_the_gone(parts: Parts, cursor: Cursor) -> None:
             if subject not in met:
                 await parts.interpreter.run(take_hint(ModelRef.from_subject(subject), parts.limits))
         after = known[-1]
+    for ref in await parts.lookout.leaving():
+        if ref.subject not in met:
+            await parts.interpreter.run(take_hint(ref, parts.limits))

@@ -83,6 +83,34 @@ async def test_a_live_replica_set_replaces_a_deleted_pod_at_once(kubernetes, nam
     await eventually(replaced, "a replacement")
 
 
+async def test_by_its_status_a_pod_loses_labels_but_no_spec_and_its_replica_set_lets_it_go(kubernetes, namespace):
+    path = DEPLOYMENTS.format(namespace)
+    await kubernetes.post(path, json=deployment("d"))
+    await _available(kubernetes, f"{path}/d")
+    [old] = await items(kubernetes, PODS.format(namespace))
+    status = f"{PODS.format(namespace)}/{old['metadata']['name']}/status"
+    other = await merge_patch(kubernetes, status, {"metadata": {"uid": "another", "labels": {"app": None}}})
+    assert other.status_code in (409, 422)
+    marks = {"labels": {"app": None, "mark": "leaving"}, "annotations": {"at": "noon"}}
+    body = {"metadata": {"uid": old["metadata"]["uid"], **marks}, "spec": {"activeDeadlineSeconds": 1}}
+    changed = (await merge_patch(kubernetes, status, body)).json()
+    assert "app" not in changed["metadata"]["labels"] and changed["metadata"]["labels"]["mark"] == "leaving"
+    assert (changed["metadata"]["annotations"]["at"], changed["spec"]) == ("noon", old["spec"])
+
+    async def replaced():
+        pods = await items(kubernetes, PODS.format(namespace))
+        return len(pods) == 2 and {pod["metadata"]["uid"]: pod["metadata"].get("ownerReferences") for pod in pods}
+
+    owners = await eventually(replaced, "another pod is made")
+
+    async def let_go():
+        found = (await kubernetes.get(status.removesuffix("/status"))).json()
+        return not found["metadata"].get("ownerReferences")
+
+    assert old["metadata"]["uid"] in owners
+    await eventually(let_go, "the first one is nobody's")
+
+
 async def test_pinned_by_a_finalizer_the_pods_get_the_grace_of_their_delete_and_no_replacement(kubernetes, namespace):
     sets, pods = REPLICASETS.format(namespace), PODS.format(namespace)
     await kubernetes.post(DEPLOYMENTS.format(namespace), json=deployment("d"))

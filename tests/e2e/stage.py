@@ -7,6 +7,7 @@ import uuid
 from pathlib import Path
 
 from api_server import ApiServer
+from handover_policy import HandoverPolicy
 from kserve_controller import find_kserve
 from model_image import provide_model_image
 from product_process import Product
@@ -21,11 +22,13 @@ class Stage:
         run = uuid.uuid4().hex[:6]
         self.names = [f"e2e-{run}-{number:02d}" for number in range(NAMESPACES)]
         self._kubeconfig, self._folder = kubeconfig, Path(folder)
-        self._kserve = self._product = None
+        self._kserve = self._product = self._policy = None
 
     def set_up(self):
         provide_model_image()
-        self._kserve = find_kserve(ApiServer(self._kubeconfig), self._kubeconfig, self.names, self._folder / "kserve")
+        api = ApiServer(self._kubeconfig)
+        self._policy = HandoverPolicy(api).put()
+        self._kserve = find_kserve(api, self._kubeconfig, self.names, self._folder / "kserve")
         self._product = Product(self._kubeconfig, self._folder).start()
         return self
 
@@ -33,6 +36,8 @@ class Stage:
         for process in (self._product, self._kserve):
             if process is not None:
                 process.end()
+        if self._policy is not None:
+            self._policy.remove()
 
     def seat(self, worker=0, workers=1):
         """What a worker needs to know to ask them; plain JSON, the namespaces its own."""

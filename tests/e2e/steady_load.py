@@ -2,27 +2,29 @@
 
 import threading
 import time
+from datetime import UTC, datetime
 
 import httpx
+from deadlines import eventually
 from request_under_way import FLOWER
 
 
 class Load:
-    """Each request on a connection of its own, so that it goes wherever the Service leads at that moment.
+    """Each request on a connection of its own, so that it goes wherever the Service leads at that moment; none is tried again.
 
-    `patient`: a connection that is refused is tried again, as ingresses do (Envoy's connect-failure, HAProxy's redispatch).
-    A pod without a preStop hook closes its port a moment before every kube-proxy knows, in any rolling update.
+    It begins once the Service leads to the model at all: KServe says Ready a moment before every kube-proxy knows.
     """
 
-    def __init__(self, place, name, *, per_second, patient):
+    def __init__(self, place, name, *, per_second):
         service = place.api.get(f"/api/v1/namespaces/{place.namespace}/services/{name}-predictor")
         self._url = f"http://{service['spec']['clusterIP']}/v1/models/{name}:predict"
         self._pause = 1 / per_second
-        self._again = 3 if patient else 0
+        self._client = httpx.Client(timeout=10, trust_env=False, headers={"connection": "close"})
         self._ended = threading.Event()
         self.asked, self.failed = 0, []
 
     def __enter__(self):
+        eventually(lambda: self._failure() is None, "the Service leads to the model", 30)
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
         return self
@@ -33,13 +35,15 @@ class Load:
 
     def _run(self):
         begun = time.monotonic()
-        again = httpx.HTTPTransport(retries=self._again)  # of connections, never of a request that was sent
-        client = httpx.Client(transport=again, timeout=10, trust_env=False, headers={"connection": "close"})
         while not self._ended.wait(max(0.0, begun + self.asked * self._pause - time.monotonic())):
             self.asked += 1
-            try:
-                answer = client.post(self._url, json={"instances": FLOWER})
-                if answer.status_code != 200:
-                    self.failed.append(f"{answer.status_code} {answer.text[:200]}")
-            except httpx.HTTPError as error:
-                self.failed.append(f"{type(error).__name__} {error}")
+            at = datetime.now(UTC)
+            if failure := self._failure():
+                self.failed.append(f"{at:%H:%M:%S.%f} {failure}")
+
+    def _failure(self):
+        try:
+            answer = self._client.post(self._url, json={"instances": FLOWER})
+        except httpx.HTTPError as error:
+            return f"{type(error).__name__} {error}"
+        return None if answer.status_code == 200 else f"{answer.status_code} {answer.text[:200]}"

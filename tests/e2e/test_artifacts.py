@@ -72,14 +72,11 @@ def generation(place, name="scorer"):
     return place.get(name)["metadata"]["generation"]
 
 
-def trained(place, claim, train, lifecycle=None):
+def trained(place, claim, train, **spec):
     """A model that runs with its first artifact, told of once."""
     uri = claim.empty("scorer")
     train("train-first", "good", publish=False)
-    model = stored(uri, "scorer")
-    if lifecycle:
-        model["spec"]["predictor"]["model"]["lifecycle"] = lifecycle
-    place.running(model)
+    place.running(stored(uri, "scorer", **spec))
 
 
 def test_an_artifact_told_of_five_times_restarts_the_model_once(place, claim, train):
@@ -91,20 +88,27 @@ def test_an_artifact_told_of_five_times_restarts_the_model_once(place, claim, tr
     assert (len(pods.extra), generation(place)) == (1, before)
 
 
-HOOK = {"preStop": {"sleep": {"seconds": 5}}}
+def made_for_an_artifact(place, name="scorer"):
+    pods = place.pods(name)
+    return ["modelswitch.dev/artifact-digest" in (pod["metadata"].get("annotations") or {}) for pod in pods]
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("hook", [HOOK, None], ids=["hook", "patient-clients"])
-def test_under_load_no_request_fails_while_the_new_pod_loads(place, claim, train, hook):
-    """By a hook of the model's, as `modelswitch verify --probes` prints it; or because clients try a refused connection again."""
-    trained(place, claim, train, lifecycle=hook)
-    with Load(place, "scorer", per_second=10, patient=hook is None) as load:
+@pytest.mark.parametrize("replicas", [1, pytest.param(2, marks=pytest.mark.long)], ids=["one", "scaled-up-meanwhile"])
+def test_under_load_no_request_fails_while_the_new_pods_load(place, claim, train, replicas):
+    """A model as it is, without a hook; clients that try nothing again."""
+    trained(place, claim, train, minReplicas=1, maxReplicas=3)
+    deployment = f"/apis/apps/v1/namespaces/{place.namespace}/deployments/scorer-predictor"
+    before = len(place.history("scorer"))
+    with Load(place, "scorer", per_second=10) as load:
         train("train-second", "good", version=2)
+        place.api.merge(f"{deployment}/scale", {"spec": {"replicas": replicas}})
         eventually(lambda: place.shown("scorer")["artifact"], "the reload is done", 60)
-        eventually(lambda: len(place.pods("scorer")) == 1, "the old pod is gone", 60)
+        eventually(lambda: made_for_an_artifact(place) == [True] * replicas, "only new pods are left", 60)
+    print(f"{load.asked} requests, failed: {load.failed}")
     assert load.failed == [], f"of {load.asked} requests"
     assert load.asked > 30
+    since = place.history("scorer")[before:]
+    assert {entry["state"] for entry in since} == {"running"}, since
 
 
 def test_half_an_artifact_restarts_nothing(place, claim, train):
@@ -130,6 +134,24 @@ def test_an_artifact_that_ends_its_server_leaves_the_old_pod_serving(place, clai
     assert old <= serving
     train("train-good", "good", version=3)
     eventually(lambda: place.shown("scorer")["artifact"], "the way back works", 120)
+    place.answers("scorer")
+
+
+def test_an_artifact_that_holds_no_model_leaves_the_old_pod_serving(place, claim, train, doorway):
+    """Its writer vouches for it, and KServe's TCP probe calls the new pod Ready."""
+    trained(place, claim, train)
+    old = {pod["metadata"]["uid"] for pod in place.pods("scorer")}
+    vouched = f"--namespace {place.namespace} --digest sha256:{'3' * 64} --size 10"
+    told = f"python3 -m events.cli.main publish artifact pvc://{CLAIM}/scorer {vouched}"
+    claim.job("empty-it", "rm /claim/scorer/*", told, environment={"K_SINK": doorway.url}, root=True)
+    failed = eventually(
+        lambda: [e for e in place.history("scorer") if e["action"] == "reload-failed"], "it is told", 60
+    )
+    assert "does not exist" in failed[0]["message"] or "404" in failed[0]["message"]
+    shown = place.until("scorer", "running", reason="Degraded", seconds=30)
+    assert "1 of 2 pods without the model" in shown["message"]
+    serving = {pod["metadata"]["uid"] for pod in place.pods("scorer") if not pod["metadata"].get("deletionTimestamp")}
+    assert old < serving
     place.answers("scorer")
 
 

@@ -33,6 +33,7 @@ def test_the_lifecycle_account_changes_only_models_pins_and_pods():
         ("apps", "replicasets", "patch"),
         ("apps", "statefulsets", "patch"),
         ("", "pods", "delete"),
+        ("", "pods/status", "patch"),
         ("authentication.k8s.io", "tokenreviews", "create"),
         ("authorization.k8s.io", "subjectaccessreviews", "create"),
     }

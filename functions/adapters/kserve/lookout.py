@@ -12,6 +12,7 @@ from functions.adapters.cluster import PAGE, Cluster, Json, Missing
 from functions.adapters.kserve.artifacts import artifacts_of, bucketless
 from functions.adapters.kserve.canaries import Canaries
 from functions.adapters.kserve.grace import Grace
+from functions.adapters.kserve.handover import Handovers, leaving
 from functions.adapters.kserve.model import Model
 from functions.adapters.kserve.obstacles import find_obstacles
 from functions.adapters.kserve.pods import read_pod
@@ -59,6 +60,7 @@ class Lookout:
         self._grace = grace
         self._probe = probe
         self._canaries = Canaries(cluster, probe.line)
+        self._handovers = Handovers(cluster)
         self._clock = clock
 
     async def look(self, ask: Look) -> Observation:
@@ -70,7 +72,8 @@ class Lookout:
         )
         if item is None:
             pins = await self._grace.pins_of(ref) if ask.pinned else ()
-            return Observation(ref, self._clock(), exists=False, events_allowed=allowed, pins=pins)
+            left = leaving(listed.get("items") or [])
+            return Observation(ref, self._clock(), exists=False, events_allowed=allowed, pins=pins, pods=left)
         model = Model(ref.kind, item)
         seen = read_observation(ref, model, listed, self._clock())
         if seen.stop_wanted and not seen.pods:
@@ -88,7 +91,12 @@ class Lookout:
             pins=await self._pins(ask, seen),
             obstacles=await self._obstacles(model, Runtimes(self._cluster)) if ask.verb == "stop" else (),
             shortages=await self._shortages(model, seen) if ask.verb == "start" else (),
+            wanted=await self._handovers.wanted(seen) if ask.verb is None else {},
         )
+
+    async def leaving(self) -> list[ModelRef]:
+        """Models with a pod that is out of its Service: where the model is gone too, nobody else ends it."""
+        return await self._handovers.models_left()
 
     async def look_at_many(self, refs: Collection[ModelRef]) -> dict[ModelRef, Observation]:
         """Looks for a stop of many models of one kind and namespace: two lists, however many. What is not there, and
@@ -284,7 +292,7 @@ def _ref(kind: Kind, item: Json) -> ModelRef:
 def read_observation(ref: ModelRef, model: Model, listed: Json, now: datetime) -> Observation:
     """What one object and the list of its pods show."""
     metadata = model.metadata
-    ready, stopped = model.condition("Ready"), model.condition("Stopped")
+    ready, stopped = model.ready, model.condition("Stopped")
     items: Iterable[Json] = listed.get("items") or []
     return Observation(
         ref=ref,
@@ -310,6 +318,7 @@ def read_observation(ref: ModelRef, model: Model, listed: Json, now: datetime) -
         routed=model.routed,
         artifacts=artifacts_of(model, items),
         bucketless=bucketless(model, items),
+        recreated=model.recreated,
         autoscaler=(model.annotations or {}).get(AUTOSCALER_ANNOTATION),
         autoscaler_is_ours=model.autoscaler_is_ours,
         may_scale_to_zero=model.may_scale_to_zero,

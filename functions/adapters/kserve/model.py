@@ -1,11 +1,12 @@
 """Reading a model's object: what KServe says of it, and what its annotations ask for."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from events.model import Kind
 from functions.adapters.cluster import FIELD_MANAGER, Json
+from functions.adapters.kserve.resources import HANDOVER_POLICY
 from functions.lifecycle.companion import COMPANION_ANNOTATION, Companion
 from functions.lifecycle.observation import AUTOSCALER_ANNOTATION, STOP_ANNOTATION, Answer, Mode, Trouble
 
@@ -89,6 +90,16 @@ class Model:
         )
 
     @property
+    def ready(self) -> Condition | None:
+        """As KServe says, but for what our own admission policy brings about: a pod that is kept can't be deleted, which its
+        Deployment reports (ReplicaFailure) and KServe takes for a predictor that is not ready.
+        """
+        said = self.condition("Ready")
+        if said and said.reason == "FailedDelete" and HANDOVER_POLICY in (said.message or ""):
+            return replace(said, status=Answer.TRUE)
+        return said
+
+    @property
     def url(self) -> str | None:
         addresses = [self.status.get("address") or {}, *(self.status.get("addresses") or [])]
         urls = [self.status.get("url"), *(address.get("url") for address in addresses)]
@@ -122,6 +133,15 @@ class Model:
         predictor = self.spec.get("predictor") or {}
         autoscaler = (self.annotations or {}).get(AUTOSCALER_ANNOTATION)
         return self.mode is Mode.KNATIVE or predictor.get("minReplicas") == 0 or autoscaler in _SCALERS_TO_ZERO
+
+    @property
+    def recreated(self) -> tuple[str, ...]:
+        """The components whose old pods are gone before new ones are made."""
+        return tuple(
+            name
+            for name, component in self.spec.items()
+            if isinstance(component, dict) and (component.get("deploymentStrategy") or {}).get("type") == "Recreate"
+        )
 
     @property
     def stop_actor(self) -> str | None:

@@ -6,7 +6,8 @@ from decimal import Decimal
 from typing import Any
 
 from functions.adapters.cluster import Json
-from functions.lifecycle.observation import DIGEST_ANNOTATION, Owner, Pod, Trouble
+from functions.adapters.kserve.resources import HANDOVER_LABEL, LEFT_ANNOTATION
+from functions.lifecycle.observation import DIGEST_ANNOTATION, Handover, Owner, Pod, Trouble
 from functions.lifecycle.quantity import format_quantity, parse_quantity
 
 _WAITING_TROUBLE = frozenset(
@@ -33,7 +34,8 @@ def is_gpu(resource: str) -> bool:
 
 def read_pod(item: Json) -> Pod:
     metadata, spec, status = item["metadata"], item.get("spec") or {}, item.get("status") or {}
-    labels = metadata.get("labels") or {}
+    labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
+    handover = _handover(labels)
     requests = _effective_requests(spec)
     grace = spec.get("terminationGracePeriodSeconds")
     return Pod(
@@ -46,17 +48,35 @@ def read_pod(item: Json) -> Pod:
         memory=int(requests.get("requests.memory", requests.get("limits.memory", Decimal(0)))),
         requests={key: format_quantity(amount) for key, amount in requests.items()},
         grace=_DEFAULT_GRACE if grace is None else int(grace),
-        deleting="deletionTimestamp" in metadata,
+        deleting="deletionTimestamp" in metadata or handover is Handover.LEAVING,
         deletion_grace=metadata.get("deletionGracePeriodSeconds"),
         owner=_owner(metadata),
         trouble=_trouble(status),
         finished=status.get("phase") in {"Succeeded", "Failed"},
         created=_moment(metadata.get("creationTimestamp")),
         ready_since=_moment((_found(status, "Ready") or {}).get("lastTransitionTime")),
-        digest=(metadata.get("annotations") or {}).get(DIGEST_ANNOTATION),
+        digest=annotations.get(DIGEST_ANNOTATION),
         crashed=_crashed(status),
         restarts=sum(container.get("restartCount", 0) for container in status.get("containerStatuses") or []),
+        handover=handover,
+        left_at=_left_at(annotations.get(LEFT_ANNOTATION)),
     )
+
+
+def _handover(labels: Json) -> Handover | None:
+    """Anybody may write any label on a pod: what is no word of ours says nothing."""
+    try:
+        return Handover(labels.get(HANDOVER_LABEL, ""))
+    except ValueError:
+        return None
+
+
+def _left_at(text: str | None) -> datetime | None:
+    try:
+        left = _moment(text)
+    except ValueError:
+        return None
+    return left if left and left.tzinfo else None
 
 
 def _requests_gpu(key: str) -> bool:

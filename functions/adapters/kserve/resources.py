@@ -20,6 +20,11 @@ LLM_PART_OF = "app.kubernetes.io/part-of=llminferenceservice"
 PIN_FINALIZER = "modelswitch.dev/grace"
 PIN_LABEL = "modelswitch.dev/pinned"
 PIN_MODEL = "modelswitch.dev/model"
+HANDOVER_POLICY = "modelswitch-handover"
+HANDOVER_LABEL = "modelswitch.dev/handover"
+LEFT_ANNOTATION = "modelswitch.dev/left-service-at"
+SERVICE_LABEL = "app"
+"""By which KServe's Services find their pods in Standard mode (its GetRawServiceLabel)."""
 _LONGEST_LABEL = 63
 _NUMBER = re.compile(r"[0-9]{1,19}")
 WORKLOADS = {"ReplicaSet": "replicasets", "StatefulSet": "statefulsets"}

@@ -51,7 +51,7 @@ def _view(item: Json) -> PodView:
     pod = read_pod(item)
     return PodView(
         pod=pod,
-        phase="Terminating" if pod.deleting else status.get("phase") or "Unknown",
+        phase="Terminating" if pod.terminating else "Leaving" if pod.deleting else status.get("phase") or "Unknown",
         since=datetime.fromisoformat(created) if created else None,
         conditions=tuple(sorted((_condition(one) for one in status.get("conditions") or []), key=_place)),
         containers=tuple(

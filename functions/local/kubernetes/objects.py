@@ -15,7 +15,7 @@ from functions.local.kubernetes.errors import (
     precondition,
 )
 from functions.local.kubernetes.managed_fields import Actor, record
-from functions.local.kubernetes.resources import NAMESPACES, Resource
+from functions.local.kubernetes.resources import NAMESPACES, PODS, Resource
 from functions.local.kubernetes.store import Obj, Store, copy
 
 ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
@@ -91,7 +91,7 @@ class Objects:
         self._check_identity(resource, before, after, replace=replace)
         _keep_server_set(resource, before, after)
         if resource.status:
-            after = _confine(before, after, actor.subresource)
+            after = _confine(resource, before, after, actor.subresource)
         if not actor.subresource:
             validation.check(resource, after)
             validation.check_finalizers(resource, before["metadata"], after["metadata"])
@@ -161,11 +161,15 @@ def _keep_server_set(resource: Resource, before: Obj, after: Obj) -> None:
     after["apiVersion"], after["kind"] = resource.api_version(), resource.kind
 
 
-def _confine(before: Obj, after: Obj, subresource: str) -> Obj:
-    """The main resource can't write status, and /status writes nothing else."""
+def _confine(resource: Resource, before: Obj, after: Obj, subresource: str) -> Obj:
+    """The main resource can't write status; /status writes nothing else, but for a pod its labels and annotations."""
     kept, source = (before, after) if subresource == "status" else (after, before)
     result = {key: value for key, value in kept.items() if key != "status"}
     result["metadata"] = dict(kept["metadata"])
+    if resource is PODS and subresource == "status":
+        for name in ("labels", "annotations"):
+            result["metadata"].pop(name, None)
+            result["metadata"] |= {name: after["metadata"][name]} if name in after["metadata"] else {}
     return result | ({"status": source["status"]} if source.get("status") is not None else {})
 
 

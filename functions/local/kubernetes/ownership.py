@@ -57,6 +57,18 @@ def owned_by(objects: Objects, owner: Obj, resource: Resource) -> list[Obj]:
     return sorted(found, key=lambda obj: (obj["metadata"]["creationTimestamp"], obj["metadata"]["name"]))
 
 
+def release(objects: Objects, owner: Obj, obj: Obj) -> None:
+    """Take the owner's reference off a pod that its selector no longer finds."""
+    meta = obj["metadata"]
+
+    def change(found: Obj) -> Obj:
+        others = [one for one in found["metadata"].get("ownerReferences", ()) if one["uid"] != owner["metadata"]["uid"]]
+        found["metadata"]["ownerReferences"] = others
+        return found
+
+    objects.update(PODS, meta["namespace"], meta["name"], change, MANAGER)
+
+
 def is_active(pod: Obj) -> bool:
     """Counts as a replica: neither ended nor ending."""
     return not pod["metadata"].get("deletionTimestamp") and pod["status"].get("phase") not in ("Succeeded", "Failed")

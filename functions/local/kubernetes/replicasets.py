@@ -1,8 +1,11 @@
-"""ReplicaSet -> pods. A live one replaces a pod at once; one that is being deleted makes and removes nothing."""
+"""ReplicaSet -> pods. A live one replaces a pod at once, also one that lost its labels, which it lets go.
+
+One that is being deleted makes, removes and lets go nothing.
+"""
 
 from collections.abc import Iterable
 
-from functions.local.kubernetes import clock, ownership
+from functions.local.kubernetes import clock, ownership, selectors
 from functions.local.kubernetes.deletion import DeleteOptions, delete
 from functions.local.kubernetes.errors import ApiError
 from functions.local.kubernetes.objects import Objects, suffix
@@ -37,7 +40,12 @@ class ReplicaSets(Reconciler):
 
     def _scale(self, replica_set: Obj) -> ApiError | None:
         """Make or remove what differs; answers why a pod was refused."""
-        pods = [pod for pod in ownership.owned_by(self.objects, replica_set, PODS) if ownership.is_active(pod)]
+        owned = ownership.owned_by(self.objects, replica_set, PODS)
+        selected = selectors.match_labels(replica_set["spec"]["selector"])
+        for pod in owned:
+            if not selected(pod):
+                ownership.release(self.objects, replica_set, pod)
+        pods = [pod for pod in owned if ownership.is_active(pod) and selected(pod)]
         wanted = replica_set["spec"]["replicas"]
         for _ in range(wanted - len(pods)):
             name = f"{replica_set['metadata']['name']}-{suffix()}"

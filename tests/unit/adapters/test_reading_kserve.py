@@ -71,6 +71,23 @@ def test_a_write_that_kserve_repeats_is_no_trouble():
     assert a_model(condition).trouble is None
 
 
+@pytest.mark.parametrize(
+    ("reason", "policy", "expected"),
+    [
+        ("FailedDelete", "modelswitch-handover", Answer.TRUE),
+        ("FailedDelete", "somebody-elses", Answer.FALSE),
+        ("FailedCreate", "modelswitch-handover", Answer.FALSE),
+    ],
+)
+def test_a_pod_that_is_kept_makes_no_model_unready(reason, policy, expected):
+    """KServe's words on Kubernetes 1.35 where a ReplicaSet may not delete a pod."""
+    message = (
+        f"unable to delete pods: pods \"scorer-1\" is forbidden: ValidatingAdmissionPolicy '{policy}' denied request"
+    )
+    model = a_model({"type": "Ready", "status": "False", "reason": reason, "message": message})
+    assert read_observation(ModelRef(namespace="fraud", name="scorer"), model, {}, datetime.now(UTC)).ready is expected
+
+
 def test_who_set_the_stop_is_the_newest_writer_of_that_annotation():
     written = {"f:metadata": {"f:annotations": {"f:serving.kserve.io/stop": {}}}}
     other = {"f:metadata": {"f:annotations": {"f:team": {}}}}

@@ -230,7 +230,7 @@ def test_a_stop_in_the_middle_of_a_replacement_wins():
 
 
 @pytest.mark.parametrize("strategy", list(Strategy))
-@pytest.mark.parametrize("moment", range(2, 7))
+@pytest.mark.parametrize("moment", range(2, 8))
 def test_a_crash_before_any_step_neither_loses_nor_doubles_it(strategy, moment):
     world = running()
     command = reload(ONE, strategy=strategy)
@@ -272,7 +272,7 @@ def test_a_server_that_crashes_with_it_leaves_the_old_pod_and_says_why():
 
 def test_a_server_that_comes_up_without_it_is_an_error_with_the_way_back():
     world = running()
-    world.loads = Answered.MISSING
+    world.loads, world.policy = Answered.MISSING, False
     world.command(reload(ONE))
     world.settle()
     assert (world.record.state, world.record.reason) == (State.ERROR, "ModelMissing")
@@ -293,6 +293,7 @@ def test_a_model_in_error_for_its_artifact_is_starting_until_the_new_pod_answers
     world.version += 1
     world.hint()
     assert (world.record.state, world.told()) == (State.STARTING, [])
+    world.pods = [empty]
     world.settle()
     assert (world.record.state, world.told()) == (State.RUNNING, ["started", "reloaded"])
 

@@ -32,7 +32,7 @@ def test_the_fact_says_why_and_how_long_it_took_to_the_millisecond():
     world.command(because("retrained"))
     world.kserve()
     world.later(1.23456)
-    world.hint()
+    world.hand_over()
     (published,) = world.facts
     assert (published.fact.reason, published.fact.seconds, published.time) == ("retrained", 1.235, world.now)
     assert (world.record.loaded.seconds, world.record.loaded.at) == (1.235, world.now)
@@ -43,7 +43,7 @@ def test_it_is_no_longer_reloading_in_the_very_look_that_tells_so():
     world = running_world()
     world.command(reload(ONE))
     world.kserve()
-    world.hint()
+    world.hand_over()
     assert (world.told(), world.record.reason, world.record.message) == (["reloaded"], None, None)
 
 
@@ -53,7 +53,7 @@ def test_what_is_degraded_beside_it_stays_so():
     world.kserve()
     trouble = Trouble("ImagePullBackOff", "the image cannot be pulled")
     world.pods = [*world.pods, a_pod("transformer", serves=False, ready=False, answer=None, trouble=trouble)]
-    world.hint()
+    world.hand_over()
     assert (world.told(), world.record.reason) == (["reloaded"], "Degraded")
     assert "the image cannot be pulled" in world.record.message
 
@@ -154,7 +154,7 @@ def test_over_rest_it_answers_that_it_is_accepted():
 
 def test_of_a_model_in_error_it_answers_that_it_is_starting_from_now_on():
     world = running_world()
-    world.loads = Answered.MISSING
+    world.loads, world.policy = Answered.MISSING, False
     world.command(reload(ONE))
     world.settle()
     assert world.record.state is State.ERROR

@@ -85,7 +85,7 @@ def test_when_its_time_has_come_the_history_says_whose_it_is_and_its_seconds_cou
     assert (entry.source, entry.event_id, entry.correlation_id) == ("/test", "run 8 of 9", "corr-8")
     world.kserve()
     world.later(4)
-    world.hint()
+    world.hand_over()
     (published,) = world.facts
     assert (published.fact.seconds, published.correlation_id) == (4, "corr-8")
 
@@ -142,7 +142,7 @@ def test_one_that_died_after_its_patch_is_told_in_the_name_of_who_asked_for_it()
     world = with_one_loaded()
     world.command(reload(TWO, correlation_id="corr-8"))
     world.now = world.record.queued_reload.due
-    world.hint(crash_before=4)
+    world.hint(crash_before=5)
     assert (world.annotations[DIGEST_ANNOTATION], world.record.reload) == (TWO, None)
     world.settle()
     (published,) = world.facts
@@ -218,7 +218,7 @@ def test_one_that_comes_again_after_its_patch_says_nothing_of_a_start_and_drops_
     world = ReloadWorld()
     world.settle()
     world.command(reload(TWO, settle=15))
-    world.command(reload(ONE), crash_before=5)
+    world.command(reload(ONE), crash_before=6)
     assert world.annotations[DIGEST_ANNOTATION] == ONE
     world.command(reload(ONE))
     entry = world.audit[-1]
@@ -251,6 +251,6 @@ def test_a_stop_or_a_start_that_is_planned_keeps_its_place_before_older_ones_tho
     late = older(id="older", by_event=True)
     world.command(late, crash_before=2)
     world.command(newer(id="newer", by_event=True), crash_before=4)
-    world.command(reload(ONE), crash_before=5)
+    world.command(reload(ONE), crash_before=6)
     world.command(late)
     assert (world.audit[-1].event_id, world.audit[-1].code) == ("older", Code.SUPERSEDED)

@@ -119,6 +119,18 @@ def test_knatives_old_revision_answers_while_the_new_one_does_not_come_up():
     assert derive(seen, Record(ref=REF, state=State.STARTING), LIMITS).state is State.ERROR
 
 
+def test_it_answers_while_it_is_scaled_up_or_has_lost_one_of_its_pods():
+    """KServe says Ready=False until every replica is there."""
+    too_few = {"ready": Answer.FALSE, "ready_reason": "MinimumReplicasUnavailable", "routed": True}
+    seen = running(*pods(LOADED), a_pod("new", ready=False, answer=None), **too_few)
+    known = Record(ref=REF, state=State.RUNNING)
+    assert derive(seen, known, LIMITS).state is State.RUNNING
+    assert derive(replace(seen, ready_reason="Stopped"), known, LIMITS).state is State.STARTING
+    assert derive(seen, Record(ref=REF, state=State.STARTING), LIMITS).state is State.STARTING
+    assert derive(running(*pods(MISSING), **too_few), known, LIMITS).state is State.STARTING
+    assert derive(running(a_pod(ready=False, answer=None), **too_few), known, LIMITS).state is State.STARTING
+
+
 def test_a_knative_model_whose_pod_is_ready_but_empty_is_not_waking():
     assert judged(LOADING, mode=Mode.KNATIVE) == (State.STARTING, "Verifying")
 
