@@ -14,6 +14,7 @@ from functions.adapters.kserve.lookout import read_observation
 from functions.adapters.kserve.model import Model
 from functions.composition import Parts, now
 from functions.lifecycle.step import take_hint
+from functions.local.supervisor.ports import free_ports
 from functions.settings import Settings
 
 
@@ -45,7 +46,7 @@ class Place:
 
 @contextlib.contextmanager
 def redis_server() -> Iterator[str]:
-    with ValkeyServer() as server:
+    with ValkeyServer(port=free_ports(1)[0]) as server:
         yield f"redis://127.0.0.1:{server.port}/0"
 
 

@@ -12,8 +12,11 @@ import uuid
 from pathlib import Path
 
 import pytest
+from kserve_eyes import Eyes
 from kserve_objects import IMAGE, runtime
 
+from functions.adapters.cluster import Cluster as OurCluster
+from functions.adapters.store import Store
 from functions.local.kserve.cluster import ApiError, Cluster
 from functions.local.kserve.conditions import find
 from functions.local.kserve.resources import INFERENCE_SERVICE, POD, SERVING_RUNTIME, Resource
@@ -193,4 +196,13 @@ async def here(world):
     kubeconfig, namespace = world
     cluster = await Cluster.connect(kubeconfig)
     yield Here(cluster, namespace)
+    await cluster.close()
+
+
+@pytest.fixture
+async def eyes(world, redis_url, monkeypatch):
+    monkeypatch.setenv("KUBECONFIG", world[0])
+    cluster, store = await OurCluster.connect(), Store.connect(redis_url)
+    yield Eyes(cluster, store)
+    await store.close()
     await cluster.close()

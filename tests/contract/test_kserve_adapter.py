@@ -1,105 +1,31 @@
 """Looking at models and acting on them, on the simulated API and on a real one, with KServe at work on it."""
 
 import asyncio
-from dataclasses import replace
-from datetime import timedelta
 
 import pytest
+from kserve_eyes import LIMITS, POD_LABEL, ref, running, stopped
 from kserve_objects import graph, inference_service, llm
 
 from events.commands import StartRequested, StopRequested
-from events.model import Kind, ModelRef
+from events.model import Kind
 from events.status import State
-from functions.adapters.cluster import Cluster
-from functions.adapters.kserve.grace import Grace
-from functions.adapters.kserve.handover import Handovers
-from functions.adapters.kserve.lookout import Lookout
-from functions.adapters.kserve.resources import Resources
-from functions.adapters.probe import Probe, ProxyLine
-from functions.adapters.store import Store
-from functions.composition import Parts, now
-from functions.interpreter import Interpreter
+from functions.composition import now
 from functions.lifecycle.companion import Companion
-from functions.lifecycle.derive import Limits, derive
-from functions.lifecycle.effects import Look, MarkPod, PatchModel, PinOwners
+from functions.lifecycle.derive import derive
+from functions.lifecycle.effects import PinOwners
 from functions.lifecycle.errors import Code, PreconditionFailed, Refused
-from functions.lifecycle.handover import LEAVES_FOR
-from functions.lifecycle.observation import Answer, Handover, Mode
+from functions.lifecycle.observation import Answer, Mode
 from functions.lifecycle.patches import start_patch, stop_patch
 from functions.lifecycle.record import Record
-from functions.lifecycle.request import Request
-from functions.lifecycle.step import take_command, take_hint
+from functions.lifecycle.step import take_hint
 from functions.local.kserve.resources import (
     AUTOSCALER,
     INFERENCE_GRAPH,
-    INFERENCE_SERVICE,
     LLM_INFERENCE_SERVICE,
     REVISION,
 )
-from functions.settings import Settings
-from functions.tick.resync import resync
 
 pytest_plugins = ("kserve_here",)
-LIMITS = Limits()
-POD_LABEL = "serving.kserve.io/inferenceservice"
-
-
-class Eyes:
-    """Our adapters on the cluster under test."""
-
-    def __init__(self, cluster: Cluster, store: Store) -> None:
-        self.cluster = cluster
-        self.store = store
-        self.resources = Resources(cluster)
-        self.grace = Grace(cluster)
-        self.lookout = Lookout(cluster, self.resources, self.grace, Probe(ProxyLine(cluster)), now)
-        self.interpreter = Interpreter(cluster, self.resources, self.lookout, self.grace, store)
-        self.handovers = Handovers(cluster)
-        self.commands = 0
-
-    async def look(self, ref: ModelRef, verb: str | None = None):
-        return await self.lookout.look(Look(ref, verb=verb, pinned=True))
-
-    async def patch(self, patch: PatchModel) -> None:
-        await self.cluster.json_patch(await self.resources.model(patch.ref), list(patch.operations))
-
-    async def command(self, ref: ModelRef, command, **changes):
-        self.commands += 1
-        request = Request(ref, command, "/test", f"{ref} {self.commands}", "oncall", **changes)
-        return await self.interpreter.run(take_command(request, LIMITS))
-
-    async def state(self, ref: ModelRef) -> State:
-        await self.interpreter.run(take_hint(ref, LIMITS))
-        return (await self.store.load(ref)).record.state
-
-
-@pytest.fixture
-async def eyes(world, redis_url, monkeypatch):
-    monkeypatch.setenv("KUBECONFIG", world[0])
-    cluster, store = await Cluster.connect(), Store.connect(redis_url)
-    yield Eyes(cluster, store)
-    await store.close()
-    await cluster.close()
-
-
-def ref(here, name, kind=Kind.INFERENCE_SERVICE):
-    return ModelRef(namespace=here.namespace, name=name, kind=kind)
-
-
-async def stopped(here, eyes, model, label):
-    await here.no_pods(label)
-
-    async def shown():
-        return await eyes.state(model) is State.STOPPED
-
-    await here.seen(shown, f"{model} stopped")
-
-
-async def running(here, eyes, model):
-    async def shown():
-        return await eyes.state(model) is State.RUNNING
-
-    await here.seen(shown, f"{model} running")
 
 
 async def test_a_look_reads_what_the_model_and_its_pods_say(here, eyes):
@@ -165,89 +91,6 @@ async def test_a_pin_left_by_a_crash_is_found_and_taken_away(here, eyes):
     await eyes.interpreter.run(take_hint(model, LIMITS, pinned=True))
     assert model not in await eyes.grace.pinned_models()
     assert await eyes.state(model) is State.RUNNING
-
-
-async def marked(here, eyes, model, handover, at):
-    """Its one pod, which carries that mark."""
-    (pod,) = (await eyes.look(model)).pods
-    mark = MarkPod(model, pod.name, pod.uid, handover, at)
-    await eyes.handovers.mark(replace(mark, uid="of-one-before"))
-    assert (await eyes.look(model)).pods[0].handover is None
-    await eyes.handovers.mark(mark)
-    return pod
-
-
-async def uids(here, name):
-    return {pod["metadata"]["uid"] for pod in await here.pods(f"{POD_LABEL}={name}")}
-
-
-async def test_a_pod_that_is_kept_says_so_and_its_owner_says_how_many_it_wants(here, eyes):
-    await here.running(inference_service(here.namespace, "kept"))
-    model = ref(here, "kept")
-    pod = await marked(here, eyes, model, Handover.KEPT, now())
-    seen = await eyes.look(model)
-    assert (seen.pods[0].handover, seen.pods[0].deleting, seen.wanted) == (Handover.KEPT, False, {pod.owner.uid: 1})
-    await eyes.handovers.mark(MarkPod(model, pod.name, pod.uid, None, now()))
-    seen = await eyes.look(model)
-    assert (seen.pods[0].handover, seen.wanted) == (None, {})
-
-
-async def test_a_pod_that_left_its_service_is_on_its_way_out_and_ended_in_time(here, eyes):
-    await here.running(inference_service(here.namespace, "left"))
-    model = ref(here, "left")
-    at = now() - LEAVES_FOR
-    pod = await marked(here, eyes, model, Handover.LEAVING, at)
-    seen = next(found for found in (await eyes.look(model)).pods if found.uid == pod.uid)
-    assert (seen.handover, seen.deleting, seen.terminating, seen.left_at) == (Handover.LEAVING, True, False, at)
-    (item,) = [item for item in await here.pods(f"{POD_LABEL}=left") if item["metadata"]["uid"] == pod.uid]
-    assert "app" not in item["metadata"]["labels"]
-    await eyes.state(model)
-
-    async def ended():
-        return pod.uid not in await uids(here, "left")
-
-    await here.seen(ended, "the pod has ended")
-
-
-async def orphaned(here, eyes, name):
-    """The model of a pod that left its Service, and is nobody's now that the model is gone; and the pod."""
-    await here.running(inference_service(here.namespace, name))
-    model = ref(here, name)
-    pod = await marked(here, eyes, model, Handover.LEAVING, now())
-
-    async def nobodys():
-        found = [one for one in (await eyes.look(model)).pods if one.uid == pod.uid]
-        return found[0].owner is None
-
-    await here.seen(nobodys, "its ReplicaSet has let it go")
-    await eyes.cluster.delete(await eyes.resources.model(model), {})
-    await here.gone(name, INFERENCE_SERVICE)
-    return model, pod
-
-
-async def test_a_pod_that_left_its_service_does_not_outlive_its_model(here, eyes):
-    model, pod = await orphaned(here, eyes, "orphan")
-    assert model in await eyes.lookout.leaving()
-    await eyes.interpreter.run(take_hint(model, LIMITS))
-
-    async def ended():
-        return pod.uid not in await uids(here, "orphan")
-
-    await here.seen(ended, "the pod has ended")
-
-
-async def test_where_every_event_was_lost_the_resync_ends_it(here, eyes, redis_url, request):
-    if "real" in request.node.callspec.id:
-        pytest.skip("a resync acts on every model of its cluster, those of other tests too")
-    _, pod = await orphaned(here, eyes, "unheard")
-    parts = await Parts.connect(Settings(redis_url=redis_url))
-    await resync(parts, now() + timedelta(seconds=5))
-    await parts.close()
-
-    async def ended():
-        return pod.uid not in await uids(here, "unheard")
-
-    await here.seen(ended, "the pod has ended")
 
 
 async def test_a_patch_fails_when_somebody_was_faster(here, eyes):

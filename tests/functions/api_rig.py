@@ -135,7 +135,7 @@ def world(folder):
     words = ["--port", "0", "--start-seconds", "0.1", "--shutdown-seconds", "0.3"]
     paths = ["--tokens", str(tokens), "--kubeconfig-out", str(kubeconfig)]
     log = folder / "kubernetes.log"
-    with process("functions.local.kubernetes", *words, *paths, log=log), ValkeyServer() as redis:
+    with process("functions.local.kubernetes", *words, *paths, log=log), ValkeyServer(port=free_port()) as redis:
         url = wait_for(lambda: "listens on" in log.read_text() and log.read_text().split()[-1], "the cluster listens")
         kserve_log = folder / "kserve.log"
         with (

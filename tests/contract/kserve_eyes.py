@@ -1,0 +1,69 @@
+"""Our adapters on the cluster under test, and the words in which their tests speak of a model."""
+
+from events.model import Kind, ModelRef
+from events.status import State
+from functions.adapters.cluster import Cluster
+from functions.adapters.kserve.grace import Grace
+from functions.adapters.kserve.handover import Handovers
+from functions.adapters.kserve.lookout import Lookout
+from functions.adapters.kserve.resources import Resources
+from functions.adapters.probe import Probe, ProxyLine
+from functions.adapters.store import Store
+from functions.composition import now
+from functions.interpreter import Interpreter
+from functions.lifecycle.derive import Limits
+from functions.lifecycle.effects import Look, PatchModel
+from functions.lifecycle.request import Request
+from functions.lifecycle.step import take_command, take_hint
+
+LIMITS = Limits()
+POD_LABEL = "serving.kserve.io/inferenceservice"
+
+
+class Eyes:
+    """What our functions see and do, and the store in which they keep it."""
+
+    def __init__(self, cluster: Cluster, store: Store) -> None:
+        self.cluster = cluster
+        self.store = store
+        self.resources = Resources(cluster)
+        self.grace = Grace(cluster)
+        self.lookout = Lookout(cluster, self.resources, self.grace, Probe(ProxyLine(cluster)), now)
+        self.interpreter = Interpreter(cluster, self.resources, self.lookout, self.grace, store)
+        self.handovers = Handovers(cluster)
+        self.commands = 0
+
+    async def look(self, ref: ModelRef, verb: str | None = None):
+        return await self.lookout.look(Look(ref, verb=verb, pinned=True))
+
+    async def patch(self, patch: PatchModel) -> None:
+        await self.cluster.json_patch(await self.resources.model(patch.ref), list(patch.operations))
+
+    async def command(self, ref: ModelRef, command, **changes):
+        self.commands += 1
+        request = Request(ref, command, "/test", f"{ref} {self.commands}", "oncall", **changes)
+        return await self.interpreter.run(take_command(request, LIMITS))
+
+    async def state(self, ref: ModelRef) -> State:
+        await self.interpreter.run(take_hint(ref, LIMITS))
+        return (await self.store.load(ref)).record.state
+
+
+def ref(here, name, kind=Kind.INFERENCE_SERVICE):
+    return ModelRef(namespace=here.namespace, name=name, kind=kind)
+
+
+async def stopped(here, eyes, model, label):
+    await here.no_pods(label)
+
+    async def shown():
+        return await eyes.state(model) is State.STOPPED
+
+    await here.seen(shown, f"{model} stopped")
+
+
+async def running(here, eyes, model):
+    async def shown():
+        return await eyes.state(model) is State.RUNNING
+
+    await here.seen(shown, f"{model} running")
