@@ -29,7 +29,7 @@ check_cluster() {
     kubectl version --request-timeout=10s > /dev/null 2>&1 ||
         fail "no answer from the cluster of context '$(kubectl config current-context 2> /dev/null || echo none)'." \
             "Check KUBECONFIG, or kubectl config use-context …"
-    kubectl api-resources --api-group=admissionregistration.k8s.io -o name | grep -q '^validatingadmissionpolicies\.' ||
+    kubectl get --raw /apis/admissionregistration.k8s.io/v1 | grep '"validatingadmissionpolicies"' > /dev/null ||
         fail "this cluster does not know ValidatingAdmissionPolicy, which Kubernetes 1.30 brings." "Upgrade the cluster, then try again."
     local crd
     for crd in brokers.eventing.knative.dev sinkbindings.sources.knative.dev pingsources.sources.knative.dev; do

@@ -41,10 +41,8 @@ clear_pins() { # ReplicaSets and StatefulSets that a stop under way had pinned: 
 end_handovers() { # old pods of a rolling reload: one out of its Service has no owner, one that is kept may go as it would
     kubectl delete pod -A -l modelswitch.dev/handover=leaving --ignore-not-found
     kubectl delete validatingadmissionpolicybinding,validatingadmissionpolicy modelswitch-handover --ignore-not-found
-    local namespace name
-    kubectl get pod -A -l modelswitch.dev/handover \
-        -o go-template='{{range .items}}{{.metadata.namespace}} {{.metadata.name}}{{"\n"}}{{end}}' |
-        while read -r namespace name; do kubectl -n "$namespace" label pod "$name" modelswitch.dev/handover-; done
+    kubectl label pod -A -l modelswitch.dev/handover modelswitch.dev/handover- ||
+        echo "some pods ended meanwhile; going on"
 }
 
 delete_rest() {
