@@ -253,14 +253,14 @@ def test_a_model_that_is_gone_takes_none_with_it_that_did_not_leave():
 
 
 @pytest.mark.parametrize(
-    ("pods", "under_way", "seconds"),
+    ("pods", "seconds"),
     [
-        ((replace(old(), handover=LEAVING, left_at=NOW, deleting=True), new()), False, 1),
-        ((old(), new(what=Answered.MISSING)), False, 10),
-        ((new(),), False, None),
+        ((replace(old(), handover=LEAVING, left_at=NOW, deleting=True), new()), 1),
+        ((old(), new(what=Answered.MISSING)), 10),
+        ((new(),), None),
     ],
 )
-def test_it_is_looked_at_again_soon_where_one_leaves_and_now_and_then_where_one_is_kept(pods, under_way, seconds):
+def test_it_is_looked_at_again_soon_where_one_leaves_and_now_and_then_where_one_is_kept(pods, seconds):
     known = Record(ref=REF, uid="model-1", state=State.RUNNING, digest=ONE)
     seen = running(*pods, annotations={DIGEST_ANNOTATION: ONE}, observed_at=later(1))
     due = decide(known, seen, None, LIMITS).due
