@@ -48,6 +48,29 @@ def test_trouble_is_in_the_title_and_the_icon(opened, product, width):
 
 
 @at_a_desk
+def test_capacity_and_audit_count_the_models_in_trouble_too(opened):
+    for path, title in (("/capacity", "Capacity"), ("/audit", "Audit")):
+        expect(opened(path)).to_have_title(f"(2) {title} · modelswitch")
+
+
+@at_a_desk
+def test_a_models_page_tells_of_its_own_trouble_only(opened, product, width):
+    name = product.make("fraud", f"ailing-{width}", wait=False, runtime="sklearn-nightly")
+    product.reaches("error", "fraud", name)
+    page = opened(f"/models/fraud/InferenceService/{name}")
+    expect(page).to_have_title(f"(!) {name} · modelswitch")
+    product.command("stop", "fraud", name)
+    expect(page.locator(".headline .word")).to_have_text("stopped", timeout=15_000)
+    expect(page).to_have_title(f"{name} · modelswitch")
+    expect(page.locator("#favicon")).to_have_attribute("href", "/static/icon.svg")
+    page.evaluate("document.addEventListener('totals', () => { window.told = true; })")
+    with product.model("fraud", f"elsewhere-{width}"):
+        page.wait_for_function("window.told")
+        expect(page).to_have_title(f"{name} · modelswitch")
+    product.remove("fraud", name)
+
+
+@at_a_desk
 def test_a_lost_connection_is_shown_and_mends_itself_without_a_gap(opened, product):
     page = opened()
     product.kill("api")

@@ -46,7 +46,7 @@ def test_errors_stand_with_what_to_do_next(opened):
     expect(page.locator(".notice")).to_contain_text("ImagePullBackOff")
     expect(page.locator(".failures")).to_contain_text("Check the image's name")
     expect(page.locator(".pods .trouble")).to_contain_text("Back-off pulling image")
-    expect(page).to_have_title("(1) geo-velocity · modelswitch")
+    expect(page).to_have_title("(!) geo-velocity · modelswitch")
 
 
 @at_a_desk

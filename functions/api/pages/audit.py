@@ -13,7 +13,7 @@ from functions.adapters.identity import User
 from functions.adapters.store import Change
 from functions.api.context import Api, TheApi
 from functions.api.pages.again import Again, again_of
-from functions.api.pages.frame import page, shown
+from functions.api.pages.frame import page, shown, troubles
 from functions.api.pages.history import title_of
 from functions.api.pages.rows import not_yours
 from functions.api.sight import Sight, look_around
@@ -55,12 +55,12 @@ async def audit(api: TheApi, request: Request) -> HTMLResponse:
     query, before = given.get("q", "").strip()[:200], given.get("before", "")
 
     async def make(user: User) -> HTMLResponse:
-        sight = (await look_around(api, user)).sight
+        scene = await look_around(api, user)
         position = before if _ENTRY.fullmatch(before) else ""
-        entries, older = await _entries(api, sight, show, query.lower(), position)
+        entries, older = await _entries(api, scene.sight, show, query.lower(), position)
         entries = [replace(one, off=await _off(api, user, one)) for one in entries]
         content: dict[str, Any] = {"entries": entries, "older": older, "show": show, "q": query, "kinds": _KINDS}
-        return page(request, "audit.html", 200, user, **content)
+        return page(request, "audit.html", 200, user, sign=troubles(scene.tally), **content)
 
     return await shown(request, make)
 

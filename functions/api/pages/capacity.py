@@ -14,7 +14,7 @@ from functions.adapters.identity import User
 from functions.api.context import Api, TheApi
 from functions.api.overview import Line
 from functions.api.pages.chart import Bar, bar_of
-from functions.api.pages.frame import page, shown
+from functions.api.pages.frame import page, shown, troubles
 from functions.api.pages.quota import Allowed, Waiting, allowed_by_namespace, waiting_by_namespace
 from functions.api.saving import HOW, LIMITS, Saving, by_model, saving_of, together
 from functions.api.sight import Sight, look_around
@@ -75,6 +75,7 @@ async def _content(api: Api, user: User) -> dict[str, Any]:
     most_gpus = max((one.gpus.extent for one in holdings), default=0)
     most_memory = max((one.memory.extent for one in holdings), default=0)
     return {
+        "sign": troubles(scene.tally),
         "holdings": holdings,
         "bars": {one.namespace: (_bar(one.gpus, most_gpus), _bar(one.memory, most_memory)) for one in holdings},
         "total": _total(holdings),

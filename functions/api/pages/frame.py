@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from events.status import State
 from functions.adapters.identity import Unauthenticated, User
 from functions.api.context import TOKEN_COOKIE, authenticate, of_request
+from functions.api.overview import Tally
 from functions.api.pages import wording
 from functions.api.problems import ApiError
 from functions.lifecycle.errors import Code, StepError
@@ -68,15 +69,21 @@ def message(request: Request, status: int, title: str, text: str, refresh: int |
 
 
 def page(request: Request, template: str, status: int, user: User | None, **values: Any) -> HTMLResponse:
-    """`user` None: nobody is signed in, or that does not matter here."""
+    """`user` None: nobody is signed in, or that does not matter here. `sign`: the trouble that the tab's title tells of."""
     frame = {
         "user": user.name if user else "",
         "laptop": of_request(request).parts.settings.auth == "none",
         "may_sign_out": TOKEN_COOKIE in request.cookies,
         "path": request.url.path,
         "position": getattr(request.state, "position", ""),
+        "sign": "",
     }
-    return HTMLResponse(_templates.get_template(template).render(**frame, **values), status)
+    return HTMLResponse(_templates.get_template(template).render(**(frame | values)), status)
+
+
+def troubles(tally: Tally) -> str:
+    """The sign of a page that shows many models: how many of them are in error."""
+    return str(tally.state(State.ERROR) or "")
 
 
 def fragment(template: str, **values: Any) -> str:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from events.model import ModelRef
-from events.status import ModelStatus
+from events.status import ModelStatus, State
 from functions.adapters.cluster import Missing
 from functions.adapters.identity import User
 from functions.api.context import Api, TheApi
@@ -59,6 +59,7 @@ async def _content(api: Api, user: User, status: ModelStatus, words: Words) -> d
     settings = api.parts.settings
     return {
         "model": status,
+        "sign": "!" if status.state is State.ERROR else "",
         "saving": saving_of(line_of(record), datetime.now(UTC)) if record and record.state else Saving(),
         "row": row_of(status, may_patch=right),
         "pods": pods,

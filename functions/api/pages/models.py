@@ -12,7 +12,7 @@ from functions.adapters.identity import User
 from functions.api.context import Api, TheApi
 from functions.api.overview import Line
 from functions.api.pages.first_visit import what_to_try
-from functions.api.pages.frame import page, shown
+from functions.api.pages.frame import page, shown, troubles
 from functions.api.pages.rows import row_of
 from functions.api.pages.view import PAGE_ROWS, SORTS, View
 from functions.api.sight import allowed, look_around
@@ -45,6 +45,7 @@ async def _content(api: Api, user: User, view: View) -> dict[str, Any]:
         "pages": pages,
         "first": (number - 1) * PAGE_ROWS + 1 if chosen else 0,
         "tally": scene.tally,
+        "sign": troubles(scene.tally),
         "chips": Counter(line.state.value for line in scene.lines if view.fits_all_but_state(line)),
         "namespaces": sorted({line.ref.namespace for line in scene.lines}),
         "kinds": [kind.value for kind in Kind],

@@ -4,15 +4,21 @@ const WORDS = {
   lost: ["connection lost, trying again", "link lost", "What is shown may be old; it mends itself"],
   "signed-out": ["signed out", "link lost", "Your token has ended; reload to sign in again"],
 };
+const view = () => document.getElementById("view");
 const bare = document.title.replace(/^\([^)]*\) /, "");
-let errors = Number(/^\((\d+)\)/.exec(document.title)?.[1] ?? (document.title.startsWith("(!)") ? 1 : 0));
+let sign = view().dataset.sign;
 let link = "live";
 
 function show() {
-  const sign = link === "live" ? (errors ? `(${errors}) ` : "") : "(offline) ";
-  document.title = sign + bare;
-  const icon = link !== "live" ? "icon-lost" : errors ? "icon-trouble" : "icon";
+  const shown = link === "live" ? sign : "offline";
+  document.title = shown ? `(${shown}) ${bare}` : bare;
+  const icon = link !== "live" ? "icon-lost" : sign ? "icon-trouble" : "icon";
   document.getElementById("favicon").href = `/static/${icon}.svg`;
+}
+
+function tells(news) {
+  sign = news;
+  show();
 }
 
 export function showSigns() {
@@ -24,5 +30,9 @@ export function showSigns() {
     document.body.classList.toggle("stale", detail !== "live");
     show();
   });
-  document.addEventListener("totals", ({ detail }) => { errors = detail.error; show(); });
+  document.addEventListener("swapped", () => tells(view().dataset.sign));
+  document.addEventListener("totals", ({ detail }) => {
+    const oneModel = view().dataset.key; // its page tells of itself alone
+    if (!oneModel) tells(detail.error || "");
+  });
 }
