@@ -37,6 +37,15 @@ def test_models_come_and_go_by_themselves(opened, product, width):
     expect(row(page, name)).to_have_count(0)
 
 
+@at_a_desk
+def test_the_page_of_a_model_that_was_deleted_says_so(opened, product, width):
+    with product.model("fraud", f"gone-{width}") as name:
+        page = opened(f"/models/fraud/InferenceService/{name}")
+        expect(page.locator(".headline .word")).to_have_text("running")
+    expect(page.locator("h1")).to_have_text("Not found")
+    expect(page.locator(".message")).to_contain_text("kubectl get inferenceservices -n fraud")
+
+
 def test_trouble_is_in_the_title_and_the_icon(opened, product, width):
     page = opened()
     expect(page).to_have_title("(2) Models · modelswitch")

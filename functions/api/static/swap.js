@@ -14,6 +14,7 @@ export async function reload(address) {
   const mine = asking = new AbortController();
   try {
     const answer = await fetch(address, { headers: { Accept: "text/html" }, signal: mine.signal });
+    if (answer.status === 404) return location.reload(); // the model was deleted: its page says so
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const next = page.getElementById("view");
     if (!next || mine !== asking) return;
