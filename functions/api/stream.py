@@ -116,7 +116,8 @@ class Listener:
             yield news
         while True:
             try:
-                news = await asyncio.wait_for(queue.get(), self.patience())
+                async with asyncio.timeout(self.patience()):
+                    news = await queue.get()
             except TimeoutError:
                 yield None
                 continue

@@ -64,19 +64,18 @@ def test_capacity_and_audit_count_the_models_in_trouble_too(opened):
 
 @at_a_desk
 def test_a_models_page_tells_of_its_own_trouble_only(opened, product, width):
-    name = product.make("fraud", f"ailing-{width}", wait=False, runtime="sklearn-nightly")
-    product.reaches("error", "fraud", name)
-    page = opened(f"/models/fraud/InferenceService/{name}")
-    expect(page).to_have_title(f"(!) {name} · modelswitch")
-    product.command("stop", "fraud", name)
-    expect(page.locator(".headline .word")).to_have_text("stopped", timeout=15_000)
-    expect(page).to_have_title(f"{name} · modelswitch")
-    expect(page.locator("#favicon")).to_have_attribute("href", "/static/icon.svg")
-    page.evaluate("document.addEventListener('totals', () => { window.told = true; })")
-    with product.model("fraud", f"elsewhere-{width}"):
-        page.wait_for_function("window.told")
+    with product.model("fraud", f"ailing-{width}", wait=False, runtime="sklearn-nightly") as name:
+        product.reaches("error", "fraud", name)
+        page = opened(f"/models/fraud/InferenceService/{name}")
+        expect(page).to_have_title(f"(!) {name} · modelswitch")
+        product.command("stop", "fraud", name)
+        expect(page.locator(".headline .word")).to_have_text("stopped", timeout=15_000)
         expect(page).to_have_title(f"{name} · modelswitch")
-    product.remove("fraud", name)
+        expect(page.locator("#favicon")).to_have_attribute("href", "/static/icon.svg")
+        page.evaluate("document.addEventListener('totals', () => { window.told = true; })")
+        with product.model("fraud", f"elsewhere-{width}"):
+            page.wait_for_function("window.told")
+            expect(page).to_have_title(f"{name} · modelswitch")
 
 
 @at_a_desk

@@ -60,7 +60,8 @@ class Canaries:
 
     async def _in_turn(self, found: Canary, server: Server, answer: PodAnswer | None) -> Prediction | None:
         try:
-            await asyncio.wait_for(self._turns.acquire(), _TURN_SECONDS)
+            async with asyncio.timeout(_TURN_SECONDS):
+                await self._turns.acquire()
         except TimeoutError:
             return None
         try:

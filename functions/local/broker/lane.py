@@ -61,6 +61,7 @@ class Lane:
                 return heapq.heappop(self._heap)[2]
             self._changed.clear()
             try:
-                await asyncio.wait_for(self._changed.wait(), left)
+                async with asyncio.timeout(left):
+                    await self._changed.wait()
             except TimeoutError:
                 continue

@@ -1,11 +1,11 @@
 """`python -m functions.local.kserve [NAMESPACE ...]`: the simulated KServe on the cluster of $KUBECONFIG.
 
-Prints one line when it watches, and one for each object that it can't reconcile. Without namespaces: all of them.
+Prints one line when it watches, and one for each object that it can't reconcile. Without namespaces: all of them. SIGTERM ends
+it at once: like any controller it may be gone at any point.
 """
 
 import asyncio
 import contextlib
-import signal
 import sys
 
 from functions.local.kserve.cluster import Cluster
@@ -15,13 +15,9 @@ from functions.local.kserve.controllers import Controllers
 async def main(namespaces: list[str]) -> None:
     cluster = await Cluster.connect()
     watching = asyncio.Event()
-    running = asyncio.create_task(Controllers(cluster, namespaces).run(watching))
-    for signum in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(signum, running.cancel)
     announcing = asyncio.create_task(_announce(cluster, watching))
     try:
-        with contextlib.suppress(asyncio.CancelledError):
-            await running
+        await Controllers(cluster, namespaces).run(watching)
     finally:
         announcing.cancel()
         await cluster.close()
@@ -33,4 +29,5 @@ async def _announce(cluster: Cluster, watching: asyncio.Event) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1:]))
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(main(sys.argv[1:]))

@@ -97,7 +97,8 @@ class _Stream:
         while not self._ended and (left := deadline - loop.time()) > 0:
             pause = min(left, BOOKMARK_EVERY)
             try:
-                await asyncio.wait_for(self._wake.wait(), pause)
+                async with asyncio.timeout(pause):
+                    await self._wake.wait()
             except TimeoutError:
                 if self.query.bookmarks:
                     yield _bookmark(self.query, store.version)
