@@ -11,7 +11,7 @@ from functions.api.overview import Earlier, Freed, Line
 from functions.api.pages.again import again_of
 from functions.api.pages.chart import bar_of
 from functions.api.pages.graphs import members
-from functions.api.pages.history import failures_of, starts_of, timeline
+from functions.api.pages.history import failures_of, starts_of, timeline, title_of
 from functions.api.pages.kserve_word import differs, word_of
 from functions.api.pages.view import View
 from functions.api.pages.wording import duration, memory, plural
@@ -75,6 +75,11 @@ def test_a_timeline_says_how_long_each_state_took():
     assert [step.title for step in steps] == ["Now stopped", "Stop accepted", "Stop refused", "First seen: running"]
     assert steps[0].took == 2
     assert steps[2].bad
+
+
+def test_an_artifact_that_was_written_is_news_and_not_a_command_that_did_nothing():
+    assert title_of(entry("artifact-written", 0)) == "An artifact was written"
+    assert title_of(entry("artifact-written", 0, code="Expired")) == "News of an artifact refused"
 
 
 def test_a_timeline_times_the_steps_of_a_reload():

@@ -135,6 +135,8 @@ def title_of(entry: AuditEntry) -> str:
     """What happened, in a few words."""
     if entry.action == "dead-letter":
         return "An event could not be delivered"
+    if entry.action == "artifact-written":
+        return "News of an artifact refused" if entry.code else "An artifact was written"
     if entry.code:
         return f"{entry.action.capitalize()} refused"
     match entry.action:
