@@ -89,6 +89,25 @@ def test_a_stop_that_found_the_model_stopped_and_whose_answer_was_lost_is_not_lo
     assert verdict.good, verdict.findings
 
 
+def test_a_start_that_waited_is_not_stale_after_a_stop_that_was_noted_before_it():
+    """The stop comes again, and does nothing, while the start waits for the last pod."""
+    book = _history(stopped=False)
+    book.sent("stop-2", "stop").noted("stop-2")
+    book.sent("start-3", "start").claimed("start-3", 20).committed("start-3").answered("start-3")
+    book.claimed("stop-2", 30).committed("stop-2").answered("stop-2")
+    book.patched("start-3", before=True, after=False, turn=False)
+    verdict = judge(book.history)
+    assert verdict.good, verdict.findings
+
+
+def test_a_start_that_waited_is_stale_after_a_stop_that_came_later():
+    book = _history(stopped=False)
+    book.sent("start-3", "start").claimed("start-3", 20).committed("start-3").answered("start-3")
+    book.sent("stop-4", "stop").claimed("stop-4", 30).committed("stop-4").answered("stop-4")
+    book.patched("start-3", before=True, after=False, turn=False)
+    assert judge(book.history).stale == 1
+
+
 def test_a_stop_that_was_noted_on_a_running_model_is_lost():
     book = _history(stopped=False)
     book.sent("start-2", "start").claimed("start-2", 20).patched("start-2", before=True, after=False)

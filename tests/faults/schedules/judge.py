@@ -60,7 +60,7 @@ class Command:
     @property
     def done(self) -> list[Entry]:
         """Where it took effect, or was found to be in effect already; not where it came again after that."""
-        first = min((patch.number for patch in self.effective), default=None)
+        first = min((*(patch.number for patch in self.effective), *self.noted), default=None)
         found = [entry for entry in self.commits if entry.more["outcome"] == "done"]
         return [*self.effective, *(entry for entry in found if first is None or entry.number < first)]
 
