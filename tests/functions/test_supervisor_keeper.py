@@ -107,6 +107,18 @@ async def test_what_is_to_be_done_once_is_done_again_when_its_need_restarts():
         await until(lambda: house.lines.count(("once", "done")) == 2, "done again")
 
 
+async def test_a_part_whose_end_is_told_with_its_start_is_not_forgotten():
+    """On a busy machine both notices are read at once."""
+    notices = '{"name":"brief","pid":7}\\n{"name":"brief","pid":7,"exit":3}\\n'
+    process = await asyncio.create_subprocess_exec(
+        SH, "-c", f"read order; printf '{notices}'", stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+    )
+    children = Children(process, {"brief": 1}, lambda: None)
+    pid, ended = await asyncio.wait_for(children.start(shell("brief", "exit 3")), 15)
+    assert (pid, await ended) == (7, 3)
+    await children.close()
+
+
 async def test_a_module_is_forked_with_arguments_environment_and_a_group_of_its_own(tmp_path, monkeypatch):
     (tmp_path / "forked_module.py").write_text(
         "import os, sys\nprint('ready', sys.argv[1:], os.environ['MARK'], os.getpgid(0) == os.getpid())\nsys.exit(7)\n"

@@ -39,6 +39,9 @@ ALL = (
 BEFORE: Mapping[Imports, Sequence[str]] = {"none": (), "web": WEB, "all": ALL}
 """What is imported before the parts of each kind start, in this order."""
 
+Begun = tuple[int, asyncio.Future[int]]
+"""A process id, and the exit code to come."""
+
 
 class Children:
     """`lost` is called when the nursery itself has died; what was started is then over too."""
@@ -49,7 +52,7 @@ class Children:
         self._process = process
         self._outputs = outputs
         self._lost = lost
-        self._started: dict[str, asyncio.Future[int]] = {}
+        self._started: dict[str, asyncio.Future[Begun]] = {}
         self._ended: dict[int, asyncio.Future[int]] = {}
         self._reading = asyncio.create_task(self._read())
 
@@ -76,9 +79,10 @@ class Children:
     def preload(self, modules: Sequence[str]) -> None:
         self._order({"preload": list(modules)})
 
-    async def start(self, part: Part) -> tuple[int, asyncio.Future[int]]:
+    async def start(self, part: Part) -> Begun:
         """Its process id, and a future of its exit code (negative: the signal that ended it)."""
-        waiting = self._started[part.name] = asyncio.get_running_loop().create_future()
+        waiting: asyncio.Future[Begun] = asyncio.get_running_loop().create_future()
+        self._started[part.name] = waiting
         self._order(
             {
                 "start": part.name,
@@ -89,8 +93,7 @@ class Children:
                 "preloaded": part.imports != "none",
             }
         )
-        pid = await waiting
-        return pid, self._ended[pid]
+        return await waiting
 
     def signal(self, pid: int, number: signal.Signals, *, group: bool = False) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -121,6 +124,6 @@ class Children:
             if "exit" in notice:
                 self._ended.pop(pid).set_result(notice["exit"])
             else:
-                self._ended[pid] = asyncio.get_running_loop().create_future()
-                self._started[notice["name"]].set_result(pid)
+                ended = self._ended[pid] = asyncio.get_running_loop().create_future()
+                self._started[notice["name"]].set_result((pid, ended))
         self._lost()
