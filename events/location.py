@@ -10,7 +10,9 @@ from typing import Self
 
 from events.errors import shown
 
-SCHEMES = ("pvc", "s3", "gs", "hdfs", "webhdfs", "http", "https", "hf", "oci")
+SCHEMES = ("pvc", "s3", "gs", "hdfs", "webhdfs", "http", "https", "hf", "modelscope", "oci", "oci+native", "oci+fetch")
+_ONE_IMAGE = {"oci+native": "oci", "oci+fetch": "oci"}
+"""Ways to mount an image: it is the same one, however a model mounts it."""
 MOST_CHARACTERS = 2048
 _URI = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<authority>[^/?#]+)(?:/(?P<path>.*))?", re.DOTALL)
 _CLAIM = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
@@ -40,7 +42,8 @@ class Location:
             raise ValueError(f"{shown(uri)} leaves its {match['authority'][:80]}: the path must not have . or .. in it")
         if match["scheme"] == "pvc" and not _CLAIM.fullmatch(match["authority"]):
             raise ValueError(f"{shown(uri)} names no claim; expected pvc://CLAIM/PATH")
-        return cls(match["scheme"], match["authority"], "/".join(parts))
+        scheme = _ONE_IMAGE.get(match["scheme"], match["scheme"])
+        return cls(scheme, match["authority"], "/".join(parts))
 
     def __str__(self) -> str:
         return f"{self.scheme}://{self.authority}{f'/{self.path}' if self.path else ''}"

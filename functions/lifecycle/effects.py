@@ -92,7 +92,7 @@ class Load:
 
 @dataclass(frozen=True)
 class Look:
-    """Look at the cluster. `stop` and `start` also look at what stands in the way. Answers an Observation.
+    """Look at the cluster, for a command also at what stands in its way. Answers an Observation.
 
     `predict`: the pods, by uid, that are sent the model's canary.
     """

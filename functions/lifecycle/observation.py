@@ -145,11 +145,15 @@ class Pin:
 
 @dataclass(frozen=True)
 class Obstacle:
-    """Why a stop would silently do nothing, or do harm; and the way out."""
+    """Why a stop or a reload would silently do nothing, or do harm; and the way out.
+
+    `only_stops`: a reload that stops nothing can be done all the same.
+    """
 
     code: Code
     message: str
     next_action: str
+    only_stops: bool = False
 
 
 @dataclass(frozen=True)

@@ -90,8 +90,9 @@ def refuse_reload(seen: Observation, command: ReloadRequested) -> None:
     if seen.stop_wanted:
         return
     for obstacle in seen.obstacles:
-        if obstacle.code is not Code.CANARY_IN_PROGRESS or command.strategy is Strategy.REPLACE:
-            raise Refused(obstacle.code, obstacle.message, obstacle.next_action)
+        if not obstacle.only_stops or command.strategy is Strategy.REPLACE:
+            code = Code.RELOAD_UNSUPPORTED if obstacle.code is Code.STOP_UNSUPPORTED else obstacle.code
+            raise Refused(code, obstacle.message, obstacle.next_action)
     up = [pod for pod in seen.pods if pod.serves and not pod.deleting and not pod.finished]
     one_by_one = seen.ref.kind is Kind.LLM_INFERENCE_SERVICE and command.strategy is Strategy.ROLLING
     if one_by_one and len(up) < 2:

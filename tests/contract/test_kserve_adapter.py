@@ -6,7 +6,8 @@ import pytest
 from kserve_eyes import LIMITS, POD_LABEL, ref, running, stopped
 from kserve_objects import graph, inference_service, llm
 
-from events.commands import StartRequested, StopRequested
+from events.artifact import Artifact, Strategy
+from events.commands import ReloadRequested, StartRequested, StopRequested
 from events.model import Kind
 from events.status import State
 from functions.composition import now
@@ -193,6 +194,17 @@ async def test_a_missing_runtime_is_refused_with_the_way_out(here, eyes):
 async def test_model_mesh_is_refused(here, eyes):
     await here.make(inference_service(here.namespace, "mesh", mode="ModelMesh"))
     assert "ModelMesh" in (await refused(eyes, ref(here, "mesh"), StopRequested())).message
+
+
+@pytest.mark.parametrize("strategy", Strategy)
+async def test_a_reload_that_kserve_would_not_carry_out_is_refused_with_the_way_out(here, eyes, strategy):
+    name, uri = f"unreloadable-{strategy}", "pvc://models/scorer"
+    lost = {"runtime": "no-such-runtime", "storageUri": uri}
+    await here.make(inference_service(here.namespace, name, model=lost))
+    artifact = Artifact(uri=uri, namespace=here.namespace, digest=f"sha256:{'1' * 64}", size=1)
+    error = await refused(eyes, ref(here, name), ReloadRequested(artifact=artifact, strategy=strategy))
+    assert (error.code, "no-such-runtime" in error.next_action) == (Code.RELOAD_UNSUPPORTED, True)
+    assert "modelswitch.dev/artifact-digest" not in (await here.get(name))["metadata"]["annotations"]
 
 
 async def test_a_canary_is_refused_unless_its_promotion_is_accepted(here, eyes):

@@ -38,6 +38,7 @@ from functions.lifecycle.observation import (
 from functions.lifecycle.record import Record
 
 EVENTS_LABEL = "modelswitch.dev/events"
+_HINDERED = frozenset({"stop", "reload"})
 _MEMBERS_AT_ONCE = 16
 _PAGES_AT_ONCE = 3
 _PAGE_SECONDS = 5.0  # for the answers of its pods, hundreds of them
@@ -89,7 +90,7 @@ class Lookout:
             seen,
             events_allowed=allowed,
             pins=await self._pins(ask, seen),
-            obstacles=await self._obstacles(model, Runtimes(self._cluster)) if ask.verb == "stop" else (),
+            obstacles=await self._obstacles(model, Runtimes(self._cluster)) if ask.verb in _HINDERED else (),
             shortages=await self._shortages(model, seen) if ask.verb == "start" else (),
             wanted=await self._handovers.wanted(seen) if ask.verb is None else {},
         )

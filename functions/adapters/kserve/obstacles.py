@@ -1,4 +1,4 @@
-"""What would make a stop do nothing, or do harm, although the API server accepts it. facts: KServe, stop and start."""
+"""What would make a stop or a reload do nothing, or do harm, although the API server accepts it. facts: KServe, stop and start."""
 
 from events.model import Kind
 from functions.adapters.cluster import Json
@@ -13,14 +13,14 @@ _COMPONENTS = ("predictor", "transformer", "explainer")
 
 
 async def find_obstacles(model: Model, runtimes: Runtimes, resources: Resources) -> tuple[Obstacle, ...]:
-    found = [_model_mesh(model), _auto_update(model), await _too_old(model, resources), _canary(model)]
+    found = [_model_mesh(model), await _too_old(model, resources), _canary(model)]
     if model.kind is Kind.INFERENCE_SERVICE:
-        found.append(await _runtime(model, runtimes))
+        found += [_auto_update(model), await _runtime(model, runtimes)]
     return tuple(obstacle for obstacle in found if obstacle)
 
 
-def _unsupported(message: str, next_action: str) -> Obstacle:
-    return Obstacle(Code.STOP_UNSUPPORTED, message, next_action)
+def _unsupported(message: str, next_action: str, *, only_stops: bool = False) -> Obstacle:
+    return Obstacle(Code.STOP_UNSUPPORTED, message, next_action, only_stops)
 
 
 def _ready(model: Model) -> bool:
@@ -32,7 +32,7 @@ def _model_mesh(model: Model) -> Obstacle | None:
     if model.mode is not Mode.MODEL_MESH:
         return None
     return _unsupported(
-        "it is served by ModelMesh, where models share pods and KServe ignores a stop",
+        "it is served by ModelMesh, where models share pods, and KServe neither stops nor reloads one of them",
         "Move it to Standard or Knative mode (annotation serving.kserve.io/deploymentMode on a new InferenceService).",
     )
 
@@ -41,8 +41,8 @@ def _auto_update(model: Model) -> Obstacle | None:
     if (model.annotations or {}).get(DISABLE_AUTO_UPDATE) != "true" or not _ready(model):
         return None
     return _unsupported(
-        f"{DISABLE_AUTO_UPDATE} is set: KServe leaves a ready model alone, a stop included",
-        f"Remove that annotation first: kubectl annotate {model.kind.value.lower()} {model.metadata['name']} "
+        f"{DISABLE_AUTO_UPDATE} is set: KServe leaves a ready model alone, whatever is asked of it",
+        f"Remove that annotation first: kubectl annotate inferenceservice {model.metadata['name']} "
         f"-n {model.metadata['namespace']} {DISABLE_AUTO_UPDATE}-",
     )
 
@@ -58,6 +58,7 @@ async def _too_old(model: Model, resources: Resources) -> Obstacle | None:
     return _unsupported(
         "this KServe does not know the stop annotation for it (no Stopped condition in its status)",
         "Upgrade KServe: Knative mode needs 0.15.1, Standard mode and InferenceGraph 0.16, LLMInferenceService 0.17.",
+        only_stops=True,
     )
 
 
@@ -74,6 +75,7 @@ def _canary(model: Model) -> Obstacle | None:
             f"a canary of the {component} has {percent}% of the traffic; KServe forgets the previous revision in a stop, "
             "so the next start would send everything to the canary",
             'Promote or roll back the canary first, or accept it with {"promote_canary": true}.',
+            only_stops=True,
         )
     return None
 
@@ -94,13 +96,13 @@ async def _runtime(model: Model, runtimes: Runtimes) -> Obstacle | None:
     found = await runtimes.find(namespace, name)
     if found is Found.MISSING:
         return _unsupported(
-            f"its ServingRuntime {name} does not exist, and KServe does not act on a stop without it",
-            f"Create ServingRuntime {name} in namespace {namespace}, then stop.",
+            f"its ServingRuntime {name} does not exist, and KServe does nothing with a model without it",
+            f"Create ServingRuntime {name} in namespace {namespace}, then ask again.",
         )
     if found is Found.DISABLED:
         return _unsupported(
-            f"its ServingRuntime {name} is disabled, and KServe does not act on a stop without it",
-            f"Enable ServingRuntime {name} (spec.disabled: false), then stop.",
+            f"its ServingRuntime {name} is disabled, and KServe does nothing with a model without it",
+            f"Enable ServingRuntime {name} (spec.disabled: false), then ask again.",
         )
     return None
 
@@ -112,6 +114,6 @@ def _no_runtime(model: Model) -> Obstacle | None:
         return None
     failure = status.get("lastFailureInfo") or {}
     return _unsupported(
-        f"KServe can't build it ({failure.get('message') or 'InvalidSpec'}), and does not act on a stop before it can",
-        "Mend what KServe says, then stop; or delete the model.",
+        f"KServe can't build it ({failure.get('message') or 'InvalidSpec'}), and does nothing with it before it can",
+        "Mend what KServe says, then ask again; or delete the model.",
     )

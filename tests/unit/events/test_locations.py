@@ -18,6 +18,9 @@ PATHS = st.lists(st.from_regex(r"[A-Za-z0-9_-]{1,8}", fullmatch=True), max_size=
         ("pvc://models/a", "pvc://models/ab", False),
         ("pvc://models/a", "pvc://other/a", False),
         ("s3://models/a", "pvc://models/a", False),
+        ("oci+native://registry/a:1", "oci://registry/a:1", True),
+        ("oci+fetch://registry/a:1", "oci+native://registry/a:1", True),
+        ("oci://registry/a:1", "oci://registry/a:2", False),
     ],
 )
 def test_which_touch(one, other, touch):

@@ -10,7 +10,8 @@ from functions.lifecycle.decide import decide
 from functions.lifecycle.errors import Code, Refused
 from functions.lifecycle.observation import Mode, Obstacle
 
-CANARY = Obstacle(Code.CANARY_IN_PROGRESS, "20 % go to a canary", "Promote it or take it back.")
+CANARY = Obstacle(Code.CANARY_IN_PROGRESS, "20 % go to a canary", "Promote it or take it back.", only_stops=True)
+TOO_OLD = Obstacle(Code.STOP_UNSUPPORTED, "this KServe knows no stop", "Upgrade KServe.", only_stops=True)
 MESH = Obstacle(Code.STOP_UNSUPPORTED, "ModelMesh has no pod of its own for a model", "Delete the model to free it.")
 WAY_OUT = 'Reload it with {"strategy": "replace"}, which stops and starts it; or give it two replicas.'
 
@@ -39,17 +40,26 @@ def test_an_artifact_of_another_namespace_is_refused_with_what_to_name():
     assert error.value.next_action == "Name the namespace that the claim and the model are in."
 
 
-@pytest.mark.parametrize(("obstacle", "strategy"), [(CANARY, "replace"), (MESH, "rolling"), (MESH, "replace")])
-def test_what_stands_in_the_way_is_told_as_it_is(obstacle, strategy):
+@pytest.mark.parametrize(
+    ("obstacle", "strategy", "code"),
+    [
+        (CANARY, "replace", Code.CANARY_IN_PROGRESS),
+        (TOO_OLD, "replace", Code.RELOAD_UNSUPPORTED),
+        (MESH, "rolling", Code.RELOAD_UNSUPPORTED),
+        (MESH, "replace", Code.RELOAD_UNSUPPORTED),
+    ],
+)
+def test_what_stands_in_the_way_is_told_as_it_is(obstacle, strategy, code):
     seen = loading(obstacles=(obstacle,), mode=Mode.KNATIVE)
     with pytest.raises(Refused) as error:
         decide(None, seen, reload(strategy=strategy), LIMITS)
     told = error.value.code, error.value.message, error.value.next_action
-    assert told == (obstacle.code, obstacle.message, obstacle.next_action)
+    assert told == (code, obstacle.message, obstacle.next_action)
 
 
-def test_a_canarys_traffic_is_no_reason_against_one_that_stops_nothing():
-    assert decide(None, loading(obstacles=(CANARY,), mode=Mode.KNATIVE), reload(), LIMITS).effects
+@pytest.mark.parametrize("obstacle", [CANARY, TOO_OLD])
+def test_what_only_a_stop_would_harm_is_no_reason_against_a_rolling_reload(obstacle):
+    assert decide(None, loading(obstacles=(obstacle,), mode=Mode.KNATIVE), reload(), LIMITS).effects
 
 
 def test_nothing_stands_in_the_way_of_what_is_only_noted_for_the_next_start():
