@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
 PORT ?= 8080
-WORKERS ?= 3
+AT_ONCE ?= 4
 export PORT
 
 help: ## this list
@@ -24,7 +24,7 @@ run: setup ## the product on http://127.0.0.1:8080 (PORT=…); with KUBECONFIG=�
 	@exec $(PY) -m functions.local
 
 test: setup ## unit, contract, function and manifest tests, and a sample of the faults
-	@$(PY) -m pytest -n $(WORKERS) --dist loadfile tests/faults/test_schedules.py tests/faults/test_exhaustive.py tests/faults/test_fuzz.py \
+	@$(PY) -m pytest -n 3 --dist loadfile tests/faults/test_schedules.py tests/faults/test_exhaustive.py tests/faults/test_fuzz.py \
 	  tests/faults/test_rebuild.py tests/functions tests/contract tests/manifests tests/unit
 
 check: setup ## lint, types, import rules, generated files, README
@@ -36,14 +36,17 @@ check: setup ## lint, types, import rules, generated files, README
 	@$(PY) -m functions.lifecycle.document --check
 	@$(PY) -m pytest -q tests/docs
 
-e2e: setup ## end to end on the cluster that KUBECONFIG names (LONG=1: with what takes long; WORKERS=… at a time)
+e2e: setup ## end to end on the cluster that KUBECONFIG names (LONG=1: with what takes long; AT_ONCE=… tests at a time)
 	@test -n "$$KUBECONFIG" || { echo "make e2e needs KUBECONFIG: the cluster to test on (see CONTRIBUTING.md)"; exit 2; }
-	@test -z "$$IMAGE_BUILDER" || tests/e2e/modelserver/build
-	@test -z "$$IMAGE_BUILDER" || tests/e2e/commandline/build
-	@export KSERVE=$${KSERVE:-$$($(PY) tests/e2e/kserve_controller.py)} && echo "KServe's controller: $$KSERVE" && \
-	  MODELSWITCH_TEST_KUBECONFIG="$$KUBECONFIG" $(PY) -m pytest -n $(WORKERS) --dist loadfile -q tests/contract tests/manifests \
-	    -k "(real or server_accepts) and not simulated" && \
-	  $(PY) -m pytest -n $(WORKERS) --dist loadgroup --durations=15 -m "not alone$(if $(LONG),, and not long)" tests/e2e && \
+	@set -e; if [ -n "$$IMAGE_BUILDER" ]; then \
+	    [ -n "$$MODELSERVER_IMAGE" ] || MODELSERVER_IMAGE=$$(tests/e2e/modelserver/build); \
+	    [ -n "$$MODELSWITCH_IMAGE" ] || MODELSWITCH_IMAGE=$$(tests/e2e/commandline/build); \
+	    export MODELSERVER_IMAGE MODELSWITCH_IMAGE; \
+	  fi; \
+	  KSERVE=$$($(PY) tests/e2e/kserve_controller.py); export KSERVE; echo "KServe's controller: $$KSERVE"; \
+	  MODELSWITCH_TEST_KUBECONFIG="$$KUBECONFIG" $(PY) -m pytest -n $(AT_ONCE) -q tests/contract tests/manifests \
+	    -k "(real or server_accepts) and not simulated"; \
+	  $(PY) -m pytest -n $(AT_ONCE) --dist loadgroup --durations=15 -m "not alone$(if $(LONG),, and not long)" tests/e2e; \
 	  $(PY) -m pytest --durations=5 -m "alone$(if $(LONG),, and not long)" tests/e2e
 
 generate: setup ## write what is generated: schemas, EventTypes, docs/events.md, the state table
