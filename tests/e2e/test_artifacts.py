@@ -120,12 +120,19 @@ def test_half_an_artifact_restarts_nothing(place, claim, train):
     place.answers("scorer")
 
 
+def exit_codes(place, name="scorer"):
+    statuses = [one for pod in place.pods(name) for one in pod["status"].get("containerStatuses", [])]
+    ended = [one.get(state, {}).get("terminated") for one in statuses for state in ("state", "lastState")]
+    return {one["exitCode"] for one in ended if one}
+
+
 def test_an_artifact_that_ends_its_server_leaves_the_old_pod_serving(place, claim, train):
     trained(place, claim, train)
     old = {pod["metadata"]["uid"] for pod in place.pods("scorer")}
     train("train-poison", "poison")
+    eventually(lambda: 3 in exit_codes(place), "its server ends", 60)
     failed = eventually(
-        lambda: [e for e in place.history("scorer") if e["action"] == "reload-failed"], "it is told", 60
+        lambda: [e for e in place.history("scorer") if e["action"] == "reload-failed"], "it is told", 10
     )
     assert "exit code 3" in failed[0]["message"]
     place.until("scorer", "running", reason="Degraded", seconds=30)

@@ -57,10 +57,19 @@ def _without_bucket(model: Model) -> Iterator[str]:
 
 def _named(model: Model) -> Iterator[str]:
     if model.kind is Kind.LLM_INFERENCE_SERVICE:
-        yield str((model.spec.get("model") or {}).get("uri") or "")
+        served = model.spec.get("model") or {}
+        yield str(served.get("uri") or "")
+        yield from _of_adapters((served.get("lora") or {}).get("adapters"))
         return
     for component in COMPONENTS:
         yield from _of_component(model.spec.get(component) or {})
+
+
+def _of_adapters(adapters: object) -> Iterator[str]:
+    """LoRA adapters; the CRD has no schema for them, so anything may stand there."""
+    for adapter in adapters if isinstance(adapters, list) else []:
+        if isinstance(adapter, dict):
+            yield str(adapter.get("uri") or "")
 
 
 def _of_component(component: Json) -> Iterator[str]:

@@ -74,6 +74,23 @@ def test_a_model_that_names_its_bucket_is_taken_at_its_word():
     assert bucketless(model(named)) == ()
 
 
+@pytest.mark.parametrize(
+    ("adapters", "found"),
+    [
+        (
+            [{"name": "de", "uri": "pvc://adapters/de"}, {"name": "fr", "uri": "hf://org/fr"}],
+            ("pvc://adapters/de", "hf://org/fr"),
+        ),
+        ([{"name": "de"}, "fr", None], ()),
+        ("none", ()),
+        (None, ()),
+    ],
+)
+def test_an_llms_adapters(adapters, found):
+    base = {"uri": "hf://Qwen/Qwen3", "lora": {"adapters": adapters}}
+    assert artifacts_of(model(kind=Kind.LLM_INFERENCE_SERVICE, model=base)) == ("hf://Qwen/Qwen3", *found)
+
+
 def test_an_llms_and_a_graphs():
     assert artifacts_of(model(kind=Kind.LLM_INFERENCE_SERVICE, model={"uri": "hf://Qwen/Qwen3"})) == (
         "hf://Qwen/Qwen3",
