@@ -63,7 +63,7 @@ async def test_a_start_brings_back_the_same_pod_template(here):
     await here.annotate("again", stop=None)
     starting = await here.condition("again", "Stopped", "False")
     assert find(starting["status"], "Ready")["status"] == "False"
-    assert find(starting["status"], "IngressReady")["reason"] == "Stopped"
+    assert find(starting["status"], "IngressReady")["reason"] == "Predictor ingress not created"
     await here.condition("again", "Ready", "True")
     assert [pod["metadata"]["labels"]["pod-template-hash"] for pod in await here.pods(label)] == [first]
 

@@ -50,7 +50,8 @@ def _state(obj):
         return "loaded" if loaded else "ready"
     if ready.get("reason") == "Stopped":
         return "stopped"
-    return "failing" if ready.get("reason") == "MinimumReplicasUnavailable" else "other"
+    down = find(status, "PredictorReady") or {}
+    return "failing" if down.get("reason") == "MinimumReplicasUnavailable" else "other"
 
 
 async def test_each_sample_gets_into_the_state_that_it_shows_and_making_them_again_changes_nothing(kubeconfig, cluster):

@@ -30,6 +30,8 @@ _TROUBLED_REASONS = frozenset(
 )
 _RETRIED_AT_ONCE = "the object has been modified"  # KServe lost a race on a write, and writes again
 _TROUBLED_TRANSITIONS = frozenset({"InvalidSpec", "BlockedByFailedLoad"})
+_COMPONENTS = ("PredictorReady", "TransformerReady", "ExplainerReady")
+_WAITS_FOR_A_COMPONENT = "ingress not created"
 _SCALERS_TO_ZERO = frozenset({"external", "keda"})
 
 
@@ -91,13 +93,21 @@ class Model:
 
     @property
     def ready(self) -> Condition | None:
-        """As KServe says, but for what our own admission policy brings about: a pod that is kept can't be deleted, which its
-        Deployment reports (ReplicaFailure) and KServe takes for a predictor that is not ready.
+        """As KServe says, for the reason of the component that is not ready: its route, which waits for that one, has another.
+
+        But for what our own admission policy brings about: a pod that is kept can't be deleted, which its Deployment reports
+        (ReplicaFailure) and KServe takes for a component that is not ready.
         """
         said = self.condition("Ready")
-        if said and said.reason == "FailedDelete" and HANDOVER_POLICY in (said.message or ""):
-            return replace(said, status=Answer.TRUE)
-        return said
+        if said is None or said.status is Answer.TRUE:
+            return said
+        found = [condition for name in _COMPONENTS if (condition := self.condition(name))]
+        down = [condition for condition in found if condition.status is not Answer.TRUE]
+        others = [condition for condition in down if not _keeps_pods(condition)]
+        if down and not others and self.routed:
+            return replace(said, status=Answer.TRUE, reason=None, message=None)
+        cause = next((condition for condition in others if condition.reason), said)
+        return replace(said, reason=cause.reason, message=cause.message)
 
     @property
     def url(self) -> str | None:
@@ -107,9 +117,14 @@ class Model:
 
     @property
     def routed(self) -> bool:
-        """Whether requests find their way to it, also while something newer does not come up."""
-        found = self.condition("IngressReady")
-        return found is not None and found.status is Answer.TRUE
+        """Whether requests find their way to it, also while something newer, or more of it, does not come up.
+
+        A route that KServe has made stays, and its URL with it; but while a component is not ready KServe says that it is
+        not created (createRawIngress, createIngress, createHTTPRoute). What has no such condition is routed by its Service.
+        """
+        found = self.condition("IngressReady") or self.condition("RouterReady")
+        waits = found is not None and (found.reason or "").endswith(_WAITS_FOR_A_COMPONENT)
+        return found.status is Answer.TRUE if found and not waits else self.url is not None
 
     @property
     def trouble(self) -> Trouble | None:
@@ -160,6 +175,10 @@ class Model:
         ]
         newest: Json = max(writers, key=lambda entry: entry.get("time") or "", default={})
         return newest.get("manager")
+
+
+def _keeps_pods(condition: Condition) -> bool:
+    return condition.reason == "FailedDelete" and HANDOVER_POLICY in (condition.message or "")
 
 
 def _field(entry: Json, *path: str) -> dict[str, Any]:

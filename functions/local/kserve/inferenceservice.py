@@ -138,12 +138,18 @@ def _forget(status: Json, conditions: ConditionSet, component: Component) -> Non
 
 
 def _ingress(isvc: Json, status: Json, conditions: ConditionSet, mode: str) -> None:
-    """After a start IngressReady says Stopped until there is something to route to; no Ingress object is made."""
+    """No Ingress object is made. After a start IngressReady says Stopped until there is something to route to; in Standard mode
+    it says of whatever is not ready that its ingress is not created, although one that was made before stays.
+    """
     if is_stopped(isvc):
         conditions.mark("IngressReady", "False", STOPPED)
         return
     name, namespace = isvc["metadata"]["name"], isvc["metadata"]["namespace"]
     entry = "transformer" if isvc["spec"].get("transformer") else "predictor"
+    for component in ("Predictor", entry.capitalize()) if mode == STANDARD else ():
+        if not is_true(status, f"{component}Ready"):
+            conditions.mark("IngressReady", "False", f"{component} ingress not created")
+            return
     if not status.get("components", {}).get(entry, {}).get("url"):
         return
     between = "." if mode == KNATIVE else "-"

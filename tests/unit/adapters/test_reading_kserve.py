@@ -71,21 +71,72 @@ def test_a_write_that_kserve_repeats_is_no_trouble():
     assert a_model(condition).trouble is None
 
 
+def said(kind, reason=None, message="", status="False"):
+    return {"type": kind, "status": status, "reason": reason, "message": message}
+
+
+def kept_by(policy):
+    """KServe's words on Kubernetes 1.35 where a ReplicaSet may not delete a pod."""
+    words = f"pods \"scorer-1\" is forbidden: ValidatingAdmissionPolicy '{policy}' denied request"
+    return f"unable to delete pods: {words}"
+
+
+KEPT = said("PredictorReady", "FailedDelete", kept_by("modelswitch-handover"))
+TOO_FEW = said("PredictorReady", "MinimumReplicasUnavailable")
+ROUTED, WAITS = said("IngressReady", status="True"), said("IngressReady", "Predictor ingress not created")
+URL = "http://scorer-fraud.example.com"
+
+
+def look_at(*conditions, url=URL, kind=Kind.INFERENCE_SERVICE):
+    not_ready = said("Ready", conditions[-1]["reason"], conditions[-1]["message"])
+    model = a_model(not_ready, *conditions, kind=kind, url=url)
+    return read_observation(ModelRef(namespace="fraud", name="scorer", kind=kind), model, {}, datetime.now(UTC))
+
+
 @pytest.mark.parametrize(
-    ("reason", "policy", "expected"),
+    ("conditions", "expected"),
     [
-        ("FailedDelete", "modelswitch-handover", Answer.TRUE),
-        ("FailedDelete", "somebody-elses", Answer.FALSE),
-        ("FailedCreate", "modelswitch-handover", Answer.FALSE),
+        ((ROUTED, KEPT), Answer.TRUE),
+        ((KEPT, WAITS), Answer.TRUE),
+        ((said("IngressReady", "NoGateway"), KEPT), Answer.FALSE),
+        ((ROUTED, said("PredictorReady", "FailedDelete", kept_by("somebody-elses"))), Answer.FALSE),
+        ((ROUTED, said("PredictorReady", "FailedCreate", kept_by("modelswitch-handover"))), Answer.FALSE),
+        ((KEPT, said("TransformerReady", "ProgressDeadlineExceeded"), WAITS), Answer.FALSE),
     ],
 )
-def test_a_pod_that_is_kept_makes_no_model_unready(reason, policy, expected):
-    """KServe's words on Kubernetes 1.35 where a ReplicaSet may not delete a pod."""
-    message = (
-        f"unable to delete pods: pods \"scorer-1\" is forbidden: ValidatingAdmissionPolicy '{policy}' denied request"
-    )
-    model = a_model({"type": "Ready", "status": "False", "reason": reason, "message": message})
-    assert read_observation(ModelRef(namespace="fraud", name="scorer"), model, {}, datetime.now(UTC)).ready is expected
+def test_a_pod_that_is_kept_makes_no_model_unready(conditions, expected):
+    assert look_at(*conditions).ready is expected
+
+
+@pytest.mark.parametrize(
+    ("conditions", "reason"),
+    [
+        ((TOO_FEW, WAITS), "MinimumReplicasUnavailable"),
+        ((KEPT, said("TransformerReady", "ProgressDeadlineExceeded"), WAITS), "ProgressDeadlineExceeded"),
+        ((said("PredictorReady"), WAITS), "Predictor ingress not created"),
+        ((said("PredictorReady", status="True"), said("IngressReady", "NoGateway")), "NoGateway"),
+    ],
+)
+def test_why_it_is_not_ready_is_what_its_component_says_not_the_route_that_waits_for_it(conditions, reason):
+    assert look_at(*conditions).ready_reason == reason
+
+
+@pytest.mark.parametrize(
+    ("condition", "url", "routed"),
+    [
+        (ROUTED, URL, True),
+        (WAITS, URL, True),
+        (WAITS, None, False),
+        (said("IngressReady", "Transformer ingress not created", status="Unknown"), URL, True),
+        (said("IngressReady", "NoGateway"), URL, False),
+        (said("RouterReady", "HTTPRoutesNotReady"), URL, False),
+        (said("RouterReady", status="True"), None, True),
+        (TOO_FEW, URL, True),
+        (TOO_FEW, None, False),
+    ],
+)
+def test_a_route_that_kserve_made_once_stays(condition, url, routed):
+    assert look_at(condition, url=url).routed is routed
 
 
 def test_who_set_the_stop_is_the_newest_writer_of_that_annotation():
