@@ -13,6 +13,9 @@ from functions.lifecycle.observation import Mode, Observation
 from functions.lifecycle.record import Record
 from functions.lifecycle.request import Request
 
+_BESIDE_A_CANARY = (
+    'Promote or roll back the canary first, or reload it with {"strategy": "rolling"}, which stops nothing.'
+)
 _AUTOSCALER_CLASSES_OF_HPA = {None, "", "hpa"}
 
 
@@ -90,9 +93,11 @@ def refuse_reload(seen: Observation, command: ReloadRequested) -> None:
     if seen.stop_wanted:
         return
     for obstacle in seen.obstacles:
-        if not obstacle.only_stops or command.strategy is Strategy.REPLACE:
-            code = Code.RELOAD_UNSUPPORTED if obstacle.code is Code.STOP_UNSUPPORTED else obstacle.code
-            raise Refused(code, obstacle.message, obstacle.next_action)
+        if obstacle.only_stops and command.strategy is Strategy.ROLLING:
+            continue
+        if obstacle.code is Code.CANARY_IN_PROGRESS:
+            raise Refused(obstacle.code, obstacle.message, _BESIDE_A_CANARY)
+        raise Refused(Code.RELOAD_UNSUPPORTED, obstacle.message, obstacle.next_action)
     up = [pod for pod in seen.pods if pod.serves and not pod.deleting and not pod.finished]
     one_by_one = seen.ref.kind is Kind.LLM_INFERENCE_SERVICE and command.strategy is Strategy.ROLLING
     if one_by_one and len(up) < 2:

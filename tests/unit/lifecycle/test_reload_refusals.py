@@ -40,21 +40,21 @@ def test_an_artifact_of_another_namespace_is_refused_with_what_to_name():
     assert error.value.next_action == "Name the namespace that the claim and the model are in."
 
 
-@pytest.mark.parametrize(
-    ("obstacle", "strategy", "code"),
-    [
-        (CANARY, "replace", Code.CANARY_IN_PROGRESS),
-        (TOO_OLD, "replace", Code.RELOAD_UNSUPPORTED),
-        (MESH, "rolling", Code.RELOAD_UNSUPPORTED),
-        (MESH, "replace", Code.RELOAD_UNSUPPORTED),
-    ],
-)
-def test_what_stands_in_the_way_is_told_as_it_is(obstacle, strategy, code):
+@pytest.mark.parametrize(("obstacle", "strategy"), [(TOO_OLD, "replace"), (MESH, "rolling"), (MESH, "replace")])
+def test_what_stands_in_the_way_is_told_as_it_is(obstacle, strategy):
     seen = loading(obstacles=(obstacle,), mode=Mode.KNATIVE)
     with pytest.raises(Refused) as error:
         decide(None, seen, reload(strategy=strategy), LIMITS)
     told = error.value.code, error.value.message, error.value.next_action
-    assert told == (code, obstacle.message, obstacle.next_action)
+    assert told == (Code.RELOAD_UNSUPPORTED, obstacle.message, obstacle.next_action)
+
+
+def test_a_canary_is_not_promoted_by_a_reload_that_stops():
+    with pytest.raises(Refused) as error:
+        decide(None, loading(obstacles=(CANARY,), mode=Mode.KNATIVE), reload(strategy="replace"), LIMITS)
+    assert (error.value.code, error.value.message) == (CANARY.code, CANARY.message)
+    assert "promote_canary" not in error.value.next_action
+    assert '{"strategy": "rolling"}' in error.value.next_action
 
 
 @pytest.mark.parametrize("obstacle", [CANARY, TOO_OLD])
