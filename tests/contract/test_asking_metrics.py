@@ -11,7 +11,6 @@ from functions.adapters.kserve.served import Server
 from functions.adapters.under_way import UnderWay, ask_under_way
 
 pytestmark = pytest.mark.timeout(60)
-NOT_HELD_UP = 5  # seconds: far from the 30 that a server hangs, and from one after the other, on a busy machine too
 
 
 @asynccontextmanager
@@ -51,14 +50,14 @@ async def test_who_does_not_tell_in_a_second_is_left_out_and_holds_nobody_up(lin
         begun = time.monotonic()
         found = await ask_under_way(line, pods)
     assert found == {"tells": UnderWay(3)}
-    assert 0.9 < time.monotonic() - begun < NOT_HELD_UP
+    assert 0.9 < time.monotonic() - begun < 1.8
 
 
 async def test_a_hundred_pods_that_hang_take_one_second_together(line):
     async with serving(silent=True) as port:
         begun = time.monotonic()
         assert await ask_under_way(line, [a_pod(str(number), port) for number in range(100)]) == {}
-    assert time.monotonic() - begun < NOT_HELD_UP
+    assert time.monotonic() - begun < 1.9
 
 
 async def test_nobody_is_asked_where_asking_is_off_or_nothing_could_tell(line):
