@@ -6,9 +6,8 @@ from contextlib import suppress
 from events.location import Location
 from events.model import Kind
 from functions.adapters.cluster import Json
-from functions.adapters.kserve.model import Model
+from functions.adapters.kserve.model import COMPONENTS, Model
 
-COMPONENTS = ("predictor", "transformer", "explainer")
 INITIALIZER = "storage-initializer"
 _BUCKETS = frozenset({"s3", "gs"})
 

@@ -10,6 +10,7 @@ from functions.adapters.kserve.resources import HANDOVER_POLICY
 from functions.lifecycle.companion import COMPANION_ANNOTATION, Companion
 from functions.lifecycle.observation import AUTOSCALER_ANNOTATION, STOP_ANNOTATION, Answer, Mode, Trouble
 
+COMPONENTS = ("predictor", "transformer", "explainer")
 DEPLOYMENT_MODE = "serving.kserve.io/deploymentMode"
 _MODES = {
     "Standard": Mode.STANDARD,
@@ -30,7 +31,6 @@ _TROUBLED_REASONS = frozenset(
 )
 _RETRIED_AT_ONCE = "the object has been modified"  # KServe lost a race on a write, and writes again
 _TROUBLED_TRANSITIONS = frozenset({"InvalidSpec", "BlockedByFailedLoad"})
-_COMPONENTS = ("PredictorReady", "TransformerReady", "ExplainerReady")
 _WAITS_FOR_A_COMPONENT = "ingress not created"
 _SCALERS_TO_ZERO = frozenset({"external", "keda"})
 
@@ -101,7 +101,7 @@ class Model:
         said = self.condition("Ready")
         if said is None or said.status is Answer.TRUE:
             return said
-        found = [condition for name in _COMPONENTS if (condition := self.condition(name))]
+        found = [condition for name in COMPONENTS if (condition := self.condition(f"{name.capitalize()}Ready"))]
         down = [condition for condition in found if condition.status is not Answer.TRUE]
         others = [condition for condition in down if not _keeps_pods(condition)]
         if down and not others and self.routed:

@@ -2,14 +2,13 @@
 
 from events.model import Kind
 from functions.adapters.cluster import Json
-from functions.adapters.kserve.model import Model
+from functions.adapters.kserve.model import COMPONENTS, Model
 from functions.adapters.kserve.resources import Resources
 from functions.adapters.kserve.runtimes import Found, Runtimes
 from functions.lifecycle.errors import Code
 from functions.lifecycle.observation import Answer, Mode, Obstacle
 
 DISABLE_AUTO_UPDATE = "serving.kserve.io/disable-auto-update"
-_COMPONENTS = ("predictor", "transformer", "explainer")
 
 
 async def find_obstacles(model: Model, runtimes: Runtimes, resources: Resources) -> tuple[Obstacle, ...]:
@@ -65,7 +64,7 @@ async def _too_old(model: Model, resources: Resources) -> Obstacle | None:
 def _canary(model: Model) -> Obstacle | None:
     if model.mode is not Mode.KNATIVE:
         return None
-    for component in _COMPONENTS:
+    for component in COMPONENTS:
         percent = (model.spec.get(component) or {}).get("canaryTrafficPercent")
         status = (model.status.get("components") or {}).get(component) or {}
         if percent is None or percent >= 100 or not _splits_traffic(status):
