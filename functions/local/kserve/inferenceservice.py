@@ -138,17 +138,19 @@ def _forget(status: Json, conditions: ConditionSet, component: Component) -> Non
 
 
 def _ingress(isvc: Json, status: Json, conditions: ConditionSet, mode: str) -> None:
-    """No Ingress object is made. After a start IngressReady says Stopped until there is something to route to; in Standard mode
-    it says of whatever is not ready that its ingress is not created, although one that was made before stays.
+    """No Ingress object is made. In Standard mode IngressReady says of a component that is not ready that its ingress is not
+    created, although one that was made before stays: so says KServe where it makes ingresses, as it is shipped. In Knative mode
+    it says Stopped after a start, until there is something to route to.
     """
     if is_stopped(isvc):
         conditions.mark("IngressReady", "False", STOPPED)
         return
     name, namespace = isvc["metadata"]["name"], isvc["metadata"]["namespace"]
     entry = "transformer" if isvc["spec"].get("transformer") else "predictor"
-    for component in ("Predictor", entry.capitalize()) if mode == STANDARD else ():
-        if not is_true(status, f"{component}Ready"):
-            conditions.mark("IngressReady", "False", f"{component} ingress not created")
+    beside = next((kind for kind in ("transformer", "explainer") if isvc["spec"].get(kind)), "predictor")
+    for component in ("predictor", beside) if mode == STANDARD else ():
+        if not is_true(status, f"{component.capitalize()}Ready"):
+            conditions.mark("IngressReady", "False", f"{component.capitalize()} ingress not created")
             return
     if not status.get("components", {}).get(entry, {}).get("url"):
         return
