@@ -10,9 +10,9 @@ from functions.lifecycle.request import Request
 from functions.lifecycle.step import take_command
 
 
-async def take(parts: Parts, http: HttpRequest, body: bytes, accepts: type[Command]) -> str:
+async def take(parts: Parts, http: HttpRequest, body: bytes, *accepts: type[Command]) -> str:
     """Returns `changed` or `unchanged`. Who sent it nobody can tell behind a broker: the namespace must have opted in."""
-    received = read(http.headers, body, accepts=[accepts.type])
+    received = read(http.headers, body, accepts=[command.type for command in accepts])
     answer = await parts.interpreter.run(take_command(_request(received), parts.limits))
     return "changed" if answer.changed else "unchanged"
 

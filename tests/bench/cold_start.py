@@ -17,7 +17,7 @@ async def cold_start(place: Place) -> list[Row]:
     with redis_server() as redis_url:
         environment = {**place.environment(redis_url), "KUBECONFIG": place.stand_in}
         for _ in range(place.rounds + 1):
-            ours.append(await _first_answer(place, "functions/stop/main.py", "stop", environment))
+            ours.append(await _first_answer(place, "functions/command/main.py", "command", environment))
             hello.append(await _first_answer(place, "tests/bench/hello/main.py", "hello", {}))
     how = "the first round of both is thrown away (cold disk); bytecode is there, as in the image"
     name, against = "cold start of a function", "functions-framework hello world"

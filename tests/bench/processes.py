@@ -90,7 +90,7 @@ def function_words(source: str, target: str, port: int) -> list[str]:
 @contextlib.contextmanager
 def stop_function(folder: Path, environment: Mapping[str, str]) -> Iterator[Served]:
     port = free_port()
-    words = function_words("functions/stop/main.py", "stop", port)
+    words = function_words("functions/command/main.py", "command", port)
     with serving(words, "/healthz", folder / f"stop-{port}.log", port, environment) as served:
         yield served
 

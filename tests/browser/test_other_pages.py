@@ -109,12 +109,12 @@ def test_what_is_poison_is_in_the_audit_and_says_why_it_cannot_be_sent_again(ope
 
 
 def test_an_event_that_died_is_sent_again_with_all_that_it_carried(opened, product, width):
-    """A stop that a wrong trigger brought to the function for starts, and that was given up there."""
+    """A stop that a wrong Trigger delivered to the function for artifacts, which refused it."""
     event_id, name = f"lost-{uuid.uuid4()}", f"lost-{width}"
     with product.model("fraud", name, shutdown_seconds=1):
         product.publish(
             *("stop", "fraud", name, event_id),
-            to=product.function_url("start"),
+            to=product.function_url("artifact_written"),
             correlation=f"run-{width}",
             reason="drift",
             timeout="7m",
@@ -141,10 +141,10 @@ def test_an_event_that_died_is_sent_again_with_all_that_it_carried(opened, produ
 
 @at_a_desk
 def test_an_event_that_is_no_stop_and_no_start_is_shown_before_it_is_sent_again(opened, product, width):
-    """A reload that was given up by the function for stops; the model has no such artifact, and that is then said."""
+    """A reload that the function for artifacts refused; the model has no such artifact, and that is then said."""
     event_id = f"lost-{uuid.uuid4()}"
     artifact = {"uri": "gs://models/other", "digest": f"sha256:{'0' * 64}", "size": 1}
-    url = product.function_url("stop")
+    url = product.function_url("artifact_written")
     product.publish("reload", "fraud", "card-fraud", event_id, to=url, correlation="run-r", artifact=artifact)
     page = opened(f"/audit?q={event_id}")
     page.get_by_role("button", name="Send again").click()

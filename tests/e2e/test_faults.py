@@ -18,7 +18,7 @@ SEED = int(os.environ.get("E2E_SEED", "20260801"))
 MODELS = 50
 KILLS = 12
 ATTEMPTS = 5
-VICTIMS = ("stop", "stop", "stop", "pod_status", "tick", "api", "redis", "broker", "source")
+VICTIMS = ("command", "command", "command", "pod_status", "tick", "api", "redis", "broker", "source")
 pytestmark = pytest.mark.alone
 
 
@@ -78,10 +78,10 @@ def test_a_stop_killed_between_its_patch_and_its_commit_is_finished_by_the_next_
         place.running(inference_service(name))
         sent = place.send("stop", name, graceful=False, reason="night")
         eventually(lambda one=name: place.stop_is_set(one), "the PATCH was accepted", 30, 0.005)
-        former = product.pid("stop")
-        product.signal("stop", signal.SIGKILL)
+        former = product.pid("command")
+        product.signal("command", signal.SIGKILL)
         hit = all(entry["event_id"] != sent for entry in place.history(name))
-        product.restarted("stop", former)
+        product.restarted("command", former)
         stopped = place.until(name, "stopped")
         assert _is_complete(stopped["receipt"])
         assert stopped["holds"][0]["reason"] == "night"

@@ -163,3 +163,37 @@ async def test_a_dead_letter_survives_a_kill_too(tmp_path, one):
             (letter,) = await until(lambda: dead.arrived, "the dead letter")
             assert letter.headers["ce-knativeerrorcode"] == "400"
     assert len(one.arrived) == 1
+
+
+async def test_an_ordered_trigger_delivers_the_events_of_a_model_one_by_one(tmp_path, one, dead):
+    """A retry of the first delays what comes later for the same model, and nothing of another model."""
+    ordered = trigger("one", delivery=FAST | {"retry": 20, "deadLetterSink": sink("dead")})
+    ordered["metadata"]["annotations"] = {"kafka.eventing.knative.dev/delivery.order": "ordered"}
+    one.answers = [(503, {}, b""), (503, {}, b"")]
+    async with brokering(tmp_path, [broker(), ordered], {"one": one.url, "dead": dead.url}) as process:
+        for number in range(5):
+            await post(process.url, headers(id=f"a{number}", partitionkey="a"))
+        await post(process.url, headers(id="b0", partitionkey="b"))
+        await until(lambda: one.ids() == {"a0", "a1", "a2", "a3", "a4", "b0"}, "all events")
+    of_a = [item.headers["ce-id"] for item in one.arrived if item.headers["ce-partitionkey"] == "a"]
+    assert list(dict.fromkeys(of_a)) == ["a0", "a1", "a2", "a3", "a4"]
+    assert of_a == sorted(of_a), "a later event was delivered before an earlier one was"
+    assert [item.headers["ce-id"] for item in one.arrived].index("b0") < len(of_a)
+
+
+async def test_an_ordered_trigger_goes_on_after_a_dead_letter_and_after_a_restart(tmp_path, one, dead):
+    ordered = trigger("one", delivery=FAST | {"retry": 0, "deadLetterSink": sink("dead")})
+    ordered["metadata"]["annotations"] = {"kafka.eventing.knative.dev/delivery.order": "ordered"}
+    one.delay = 60
+    async with brokering(tmp_path, [broker(), ordered], {"one": one.url, "dead": dead.url}) as process:
+        for number in range(3):
+            await post(process.url, headers(id=f"a{number}", partitionkey="a"))
+        await until(lambda: one.ids() == {"a0"}, "the first delivery")
+    one.delay, one.answers = 0, [(400, {}, b"")]
+    one.arrived.clear()
+    async with brokering(tmp_path, [broker(), ordered], {"one": one.url, "dead": dead.url}):
+        await until(
+            lambda: dead.ids() == {"a0"} and one.ids() == {"a0", "a1", "a2"},
+            "all three, the first to the dead-letter sink",
+        )
+    assert [item.headers["ce-id"] for item in one.arrived] == ["a0", "a1", "a2"]

@@ -11,8 +11,7 @@ from functions.local.broker.manifests import ManifestError, load
 from functions.local.broker.policy import Policy, read_period, read_policy
 
 FUNCTIONS = {
-    name: f"http://127.0.0.1/{name}"
-    for name in ("stop", "start", "reload", "artifact-written", "pod-status", "tick", "dead-letter")
+    name: f"http://127.0.0.1/{name}" for name in ("command", "artifact-written", "pod-status", "tick", "dead-letter")
 }
 EVENT = {"type": "a.b.c", "source": "/s", "subject": "x", "id": "1"}
 
@@ -22,8 +21,10 @@ def test_the_repositorys_own_manifests_are_read():
     assert found.path == "/modelswitch/modelswitch"
     triggers = {trigger.name: trigger for trigger in found.triggers}
     assert triggers.keys() == FUNCTIONS.keys() - {"dead-letter"}
-    assert triggers["stop"].matches({"type": "dev.modelswitch.model.stop-requested.v1"})
-    assert not triggers["stop"].matches({"type": "dev.modelswitch.model.start-requested.v1"})
+    for verb in ("stop", "start", "reload"):
+        assert triggers["command"].matches({"type": f"dev.modelswitch.model.{verb}-requested.v1"})
+    assert not triggers["command"].matches({"type": "dev.modelswitch.model.stopped.v1"})
+    assert [name for name, trigger in triggers.items() if trigger.ordered] == ["command"]
     assert all(trigger.dead_letter == FUNCTIONS["dead-letter"] for trigger in found.triggers)
 
 

@@ -97,7 +97,7 @@ def functions(cluster, redis_server, tmp_path_factory):
     folder = tmp_path_factory.mktemp("functions")
     nobody_listens = "http://127.0.0.1:1"  # so that facts wait in the outbox, where tests read them
     env = {"KUBECONFIG": str(cluster.kubeconfig), "REDIS_URL": redis_server, "K_SINK": nobody_listens}
-    names = ("stop", "start", "reload", "artifact_written", "pod_status", "tick", "dead_letter")
+    names = ("command", "stop", "start", "reload", "artifact_written", "pod_status", "tick", "dead_letter")
     with contextlib.ExitStack() as stack:
         yield {name: stack.enter_context(function(name, folder / f"{name}.log", env)) for name in names}
 
@@ -122,6 +122,18 @@ def ping(functions) -> None:
 def record(redis_url: str, subject: str) -> dict:
     with redis.from_url(redis_url, decode_responses=True) as client:
         return json.loads(client.hget("{modelswitch}:model:" + subject, "doc") or "{}")
+
+
+def test_one_function_takes_every_command(cluster, functions, redis_url):
+    """All commands of a model come by one ordered Trigger, and so to one function."""
+    cluster.model("commanded")
+    subject = "namespaces/fraud/inferenceservices/commanded"
+    assert functions["command"].send(STOP, subject, id="one-stop").status_code == 202
+    assert cluster.stop_annotation("commanded") == "true"
+    until(lambda: ping(functions) or record(redis_url, subject).get("state") == "stopped", "stopped is shown")
+    assert functions["command"].send(START, subject, id="one-start").status_code == 202
+    assert cluster.stop_annotation("commanded") is None
+    assert functions["command"].send("dev.modelswitch.model.stopped.v1", subject, id="no-command").status_code == 422
 
 
 def test_an_event_stops_the_model_and_the_next_ticks_show_it_stopped(cluster, functions, redis_url, audit):

@@ -15,9 +15,7 @@ from supervised import MakeRun, is_gone, parent_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 EVERYBODY = {"redis", "kubernetes", "kserve", "broker", "source", "api"} | {
-    "stop",
-    "start",
-    "reload",
+    "command",
     "artifact_written",
     "pod_status",
     "tick",
@@ -63,7 +61,7 @@ async def test_a_second_run_in_the_same_folder_is_refused(product):
     assert second.said(str(product.process.pid))
 
 
-@pytest.mark.parametrize("name", ["stop", "broker", "source", "redis", "api"])
+@pytest.mark.parametrize("name", ["command", "broker", "source", "redis", "api"])
 async def test_a_killed_part_comes_back_and_it_is_said(product, name):
     before = product.pids()[name]
     os.kill(before, signal.SIGKILL)
@@ -84,7 +82,7 @@ async def test_the_samples_are_made_again_when_the_simulated_cluster_was_killed(
 
 async def test_everything_comes_back_when_the_process_that_forks_it_was_killed(product):
     before = product.pids()
-    os.kill(parent_of(before["stop"]), signal.SIGKILL)
+    os.kill(parent_of(before["command"]), signal.SIGKILL)
     await until(lambda: not set(before.values()) & set(product.pids().values()), "everybody has a new process", 30)
     assert all(is_gone(pid) for pid in before.values())
     end = time.monotonic() + 30

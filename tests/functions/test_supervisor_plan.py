@@ -36,7 +36,7 @@ def test_with_a_cluster_nothing_is_simulated_and_its_data_are_kept_apart(tmp_pat
 def test_a_given_redis_is_used_and_none_is_started(tmp_path):
     parts = by_name(planned(tmp_path, REDIS_URL="redis://elsewhere:6379/3"))
     assert "redis" not in parts
-    assert parts["stop"].environment["REDIS_URL"] == "redis://elsewhere:6379/3"
+    assert parts["command"].environment["REDIS_URL"] == "redis://elsewhere:6379/3"
 
 
 def test_only_port_is_fixed_and_the_broker_takes_the_next_one(tmp_path):

@@ -66,11 +66,10 @@ def test_production_mounts_the_authority_of_redis_where_there_is_one():
 def test_production_survives_a_drained_node():
     production = overlay("production")
     budgets = of_kind(production, "PodDisruptionBudget")
-    assert budgets.keys() == {"api", "stop", "start"}
+    assert budgets.keys() == {"api", "command"}
     assert of_kind(production, "Deployment")["api"]["spec"]["replicas"] == 2
-    for name in ("stop", "start"):
-        annotations = functions(production)[name]["spec"]["template"]["metadata"]["annotations"]
-        assert int(annotations["autoscaling.knative.dev/min-scale"]) == 2
+    annotations = functions(production)["command"]["spec"]["template"]["metadata"]["annotations"]
+    assert int(annotations["autoscaling.knative.dev/min-scale"]) == 2
     for name, budget in budgets.items():
         workload = of_kind(production, "Deployment").get(name) or functions(production)[name]
         labels = workload["spec"]["template"]["metadata"]["labels"]

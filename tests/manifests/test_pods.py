@@ -3,7 +3,7 @@
 import pytest
 from rendered import OVERLAYS, ROOT, environment, functions, of_kind, overlay, pod_specs
 
-FUNCTIONS = {"stop", "start", "reload", "artifact-written", "pod-status", "tick", "dead-letter"}
+FUNCTIONS = {"command", "artifact-written", "pod-status", "tick", "dead-letter"}
 
 
 @pytest.mark.parametrize("name", OVERLAYS)
@@ -61,13 +61,11 @@ def test_every_function_source_exists_and_carries_its_target(name):
 
 
 @pytest.mark.parametrize("name", OVERLAYS)
-def test_stop_start_and_api_always_run(name):
+def test_commands_and_api_always_run(name):
     manifests = overlay(name)
-    for function in ("stop", "start"):
-        manifest = functions(manifests)[function]
-        annotations = manifest["spec"]["template"]["metadata"].get("annotations", {})
-        replicas = manifest["spec"].get("replicas", annotations.get("autoscaling.knative.dev/min-scale", 0))
-        assert int(replicas) >= 1, function
+    manifest = functions(manifests)["command"]
+    annotations = manifest["spec"]["template"]["metadata"].get("annotations", {})
+    assert int(manifest["spec"].get("replicas", annotations.get("autoscaling.knative.dev/min-scale", 0))) >= 1
     assert of_kind(manifests, "Deployment")["api"]["spec"]["replicas"] >= 1
 
 

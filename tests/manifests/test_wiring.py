@@ -9,11 +9,9 @@ from events.artifact import ArtifactWritten
 from events.commands import ReloadRequested, StartRequested, StopRequested
 
 OBJECTS = {"com.amazonaws.ObjectCreated…", "com.amazonaws.s3.ObjectCreated…"}
-STEERING = {"stop", "start", "reload", "artifact-written"}
+STEERING = {"command", "artifact-written"}
 WANTED = {
-    "stop": {StopRequested.type},
-    "start": {StartRequested.type},
-    "reload": {ReloadRequested.type},
+    "command": {StopRequested.type, StartRequested.type, ReloadRequested.type},
     "artifact-written": {ArtifactWritten.type, *OBJECTS},
     "pod-status": HINTS,
     "tick": {PING},

@@ -30,7 +30,7 @@ class Dispatcher:
             (broker.path, trigger.name): trigger for broker in brokers for trigger in broker.triggers
         }
         self._queue = queue
-        self._lanes = {key: Lane(self._deliver) for key in self._triggers}
+        self._lanes = {key: Lane(self._deliver, ordered=trigger.ordered) for key, trigger in self._triggers.items()}
         self._session: aiohttp.ClientSession | None = None
 
     def accept(self, broker: str, event: Event, answers: int = 0) -> int:

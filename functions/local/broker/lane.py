@@ -1,4 +1,4 @@
-"""The deliveries of one Trigger, each at its time, several at once: one slow subscriber holds up nobody else's."""
+"""The deliveries of one Trigger, each at its time, several at once: one slow subscriber delays no other Trigger."""
 
 import asyncio
 import heapq
@@ -17,16 +17,30 @@ AT_ONCE = 50
 
 
 class Lane:
-    """Sleeps until something is due; `deliver` is called once per delivery handed in."""
+    """Sleeps until something is due; `deliver` is called once per delivery handed in.
 
-    def __init__(self, deliver: Callable[[Delivery], Awaitable[None]]) -> None:
+    `ordered`: deliveries with the same key go one by one, retries and dead letter included, as Knative's Kafka broker does for
+    a Trigger with `delivery.order: ordered`.
+    """
+
+    def __init__(self, deliver: Callable[[Delivery], Awaitable[None]], *, ordered: bool = False) -> None:
         self._deliver = deliver
+        self._ordered = ordered
+        self._by_key: dict[str, dict[int, Delivery]] = {}
         self._heap: list[tuple[float, int, Delivery]] = []
         self._changed = asyncio.Event()
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._under_way: set[asyncio.Task[None]] = set()
 
     def add(self, delivery: Delivery) -> None:
+        if self._ordered and delivery.key:
+            same = self._by_key.setdefault(delivery.key, {})
+            same[delivery.id] = delivery
+            if next(iter(same)) != delivery.id:
+                return
+        self._push(delivery)
+
+    def _push(self, delivery: Delivery) -> None:
         heapq.heappush(self._heap, (delivery.due, delivery.id, delivery))
         self._changed.set()
 
@@ -52,7 +66,19 @@ class Lane:
             log.exception("a delivery failed here, tried again later", action="deliver", trigger=delivery.trigger)
             self.add(replace(delivery, due=time.time() + TROUBLE_SECONDS))
         finally:
+            self._let_next(delivery)
             self._slots.release()
+
+    def _let_next(self, delivered: Delivery) -> None:
+        """The next delivery of the same key, unless this one was added again: for a retry, or for the dead-letter sink."""
+        same = self._by_key.get(delivered.key or "", {})
+        if same.get(delivered.id) is not delivered:
+            return
+        del same[delivered.id]
+        if same:
+            self._push(next(iter(same.values())))
+        else:
+            del self._by_key[delivered.key or ""]
 
     async def _next_due(self) -> Delivery:
         while True:

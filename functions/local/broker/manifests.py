@@ -12,6 +12,7 @@ from functions.local.broker.filters import Matches, compile_filters
 from functions.local.broker.policy import Policy, read_policy
 
 API_GROUP = "eventing.knative.dev/"
+ORDER = "kafka.eventing.knative.dev/delivery.order"
 
 
 class ManifestError(ValueError):
@@ -20,13 +21,17 @@ class ManifestError(ValueError):
 
 @dataclass(frozen=True)
 class Trigger:
-    """Where matching events go, and where they end up when that fails for good (None: dropped)."""
+    """Where matching events go, and where they end up when that fails for good (None: dropped).
+
+    `ordered`: events with the same partitionkey are delivered one by one.
+    """
 
     name: str
     matches: Matches
     subscriber: str
     dead_letter: str | None
     policy: Policy
+    ordered: bool = False
 
 
 @dataclass(frozen=True)
@@ -94,6 +99,7 @@ def _trigger(doc: dict[str, Any], of_broker: dict[str, Any], subscribers: Mappin
             subscriber=_url(spec.get("subscriber") or {}, subscribers),
             dead_letter=_url(sink, subscribers) if sink else None,
             policy=read_policy(delivery),
+            ordered=(doc["metadata"].get("annotations") or {}).get(ORDER) == "ordered",
         )
     except (ValueError, TypeError) as error:
         raise ManifestError(f"Trigger {name}: {error}") from error

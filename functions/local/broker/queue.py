@@ -28,7 +28,10 @@ CREATE INDEX IF NOT EXISTS deliveries_by_event ON deliveries (event);
 
 @dataclass(frozen=True)
 class Delivery:
-    """One event on its way to one Trigger. `failed`: attempts so far in this stage; `due`: seconds since the epoch."""
+    """One event on its way to one Trigger. `failed`: attempts so far in this stage; `due`: seconds since the epoch.
+
+    `key` is the event's partitionkey: what an ordered Trigger delivers one by one.
+    """
 
     id: int
     event: int
@@ -37,6 +40,7 @@ class Delivery:
     stage: Stage
     failed: int
     due: float
+    key: str | None
 
 
 class Queue:
@@ -67,12 +71,14 @@ class Queue:
                 "INSERT INTO events (broker, attributes, content_type, data) VALUES (?, ?, ?, ?)", row
             ).lastrowid
             assert inserted is not None
-            return [self._add(inserted, broker, trigger, now) for trigger in triggers]
+            key = event.attributes.get("partitionkey")
+            return [self._add(inserted, broker, trigger, now, key) for trigger in triggers]
 
     def waiting(self) -> list[Delivery]:
         """Everything undelivered, oldest first."""
         rows = self._db.execute(
-            "SELECT d.id, d.event, e.broker, d.trigger_name, d.stage, d.failed, d.due"
+            "SELECT d.id, d.event, e.broker, d.trigger_name, d.stage, d.failed, d.due,"
+            " json_extract(e.attributes, '$.partitionkey')"
             " FROM deliveries d JOIN events e ON e.id = d.event ORDER BY d.id"
         )
         return [Delivery(*row) for row in rows]
@@ -104,11 +110,11 @@ class Queue:
         )
         return moved
 
-    def _add(self, event: int, broker: str, trigger: str, due: float) -> Delivery:
+    def _add(self, event: int, broker: str, trigger: str, due: float, key: str | None) -> Delivery:
         row = (event, trigger, due)
         inserted = self._db.execute("INSERT INTO deliveries (event, trigger_name, due) VALUES (?, ?, ?)", row).lastrowid
         assert inserted is not None
-        return Delivery(inserted, event, broker, trigger, "subscriber", 0, due)
+        return Delivery(inserted, event, broker, trigger, "subscriber", 0, due, key)
 
     def _finish(self, delivery: int) -> None:
         row = self._db.execute("DELETE FROM deliveries WHERE id = ? RETURNING event", (delivery,)).fetchone()

@@ -8,7 +8,7 @@ from functions.local.supervisor.part import Answers, Ends, Part, Pongs, Says
 from functions.local.supervisor.ports import HOST
 from functions.local.supervisor.settings import Settings
 
-FUNCTIONS = ("stop", "start", "reload", "artifact_written", "pod_status", "tick", "dead_letter")
+FUNCTIONS = ("command", "artifact_written", "pod_status", "tick", "dead_letter")
 QUIET = ("pod_status", "tick")
 """Called all the time; their ordinary lines would hide everybody else's."""
 SENT_TO = ("broker", "pod_status", "tick")

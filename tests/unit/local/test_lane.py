@@ -10,7 +10,7 @@ from functions.local.broker.queue import Delivery
 
 
 def delivery(number, due):
-    return Delivery(number, number, "broker", "trigger", "subscriber", 0, due)
+    return Delivery(number, number, "broker", "trigger", "subscriber", 0, due, None)
 
 
 @pytest.mark.parametrize("turns", range(8))
