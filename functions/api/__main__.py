@@ -7,8 +7,8 @@ import uvicorn
 from pydantic import ValidationError
 
 from functions.api.app import create_app
-from functions.api.guard import is_loopback
 from functions.logs import configure, logger
+from functions.same_origin import is_loopback
 from functions.settings import Settings
 
 SHUTDOWN_SECONDS = 5

@@ -6,7 +6,6 @@ something must say that it comes from this very site: by Sec-Fetch-Site, or by O
 """
 
 import time
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -16,9 +15,9 @@ from functions.api.meters import Meters
 from functions.api.problems import response
 from functions.lifecycle.errors import Code
 from functions.logs import logger
+from functions.same_origin import READING, refusal
 
-_READING = {"GET", "HEAD", "OPTIONS"}
-_METHODS = _READING | {"POST", "PUT", "PATCH", "DELETE"}
+_METHODS = READING | {"POST", "PUT", "PATCH", "DELETE"}
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
     "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
@@ -26,16 +25,6 @@ _HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-
-
-def is_loopback(host: str) -> bool:
-    """A name or address of this machine: 127.0.0.0/8, ::1, localhost."""
-    return host in {"localhost", "::1"} or host.endswith(".localhost") or _is_127(host)
-
-
-def _is_127(host: str) -> bool:
-    parts = host.split(".")
-    return len(parts) == 4 and parts[0] == "127" and all(part.isdigit() and int(part) < 256 for part in parts)
 
 
 class Guard:
@@ -64,7 +53,7 @@ class Guard:
             await send(message)
 
         try:
-            refused = refusal(scope["method"], Headers(scope=scope), local_only=self._local_only)
+            refused = self._refusal(scope["method"], Headers(scope=scope))
             if refused:
                 await response(403, Code.FORBIDDEN, *refused)(scope, receive, answer)
             else:
@@ -77,6 +66,10 @@ class Guard:
             await response(500, "InternalError", detail, "Ask again; report it if it goes on.")(scope, receive, answer)
         finally:
             self._note(scope, status, time.perf_counter() - began)
+
+    def _refusal(self, method: str, headers: Headers) -> tuple[str, str] | None:
+        by_cookie = TOKEN_COOKIE in headers.get("cookie", "") and "authorization" not in headers
+        return refusal(method, headers, local_only=self._local_only, by_browser=by_cookie)
 
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", None) or "none"
@@ -91,35 +84,3 @@ class Guard:
                 status=status,
                 milliseconds=round(seconds * 1000, 1),
             )
-
-
-def refusal(method: str, headers: Headers, *, local_only: bool) -> tuple[str, str] | None:
-    """Why a browser's request is refused, and what to do; None where it is not."""
-    host = _host(headers.get("host", ""))
-    if local_only and host and not is_loopback(host):
-        return (
-            f"without authentication only this machine is served, and the Host was {host[:200]!r}",
-            "Use http://127.0.0.1 or http://localhost, or set AUTH=token.",
-        )
-    if method in _READING:
-        return None
-    site = headers.get("sec-fetch-site")
-    origin = headers.get("origin")
-    own = origin is not None and urlsplit(_plain(origin)).netloc == headers.get("host", "")
-    foreign = origin is not None and not own and site != "same-origin"
-    by_cookie = TOKEN_COOKIE in headers.get("cookie", "") and "authorization" not in headers
-    unproven = by_cookie and site != "same-origin" and not own
-    if site not in {"same-origin", "none", None} or (foreign and local_only) or unproven:
-        return ("a page of another site asked for this", "Use this dashboard, the command line, or curl.")
-    return None
-
-
-def _host(header: str) -> str:
-    if header.startswith("["):
-        return header[1:].partition("]")[0]
-    return header.rpartition(":")[0].lower() if ":" in header else header.lower()
-
-
-def _plain(origin: str) -> str:
-    """Empty where the brackets don't match: urlsplit would raise."""
-    return origin if "[" not in origin or "]" in origin else ""

@@ -1,6 +1,7 @@
 """`python -m functions.local` as a real process: its lines, its parts' process ids, and whether anything is left of it."""
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -46,6 +47,19 @@ class MakeRun:
     def pids(self) -> dict[str, int]:
         return json.loads((self.folder / "processes.json").read_text())
 
+    def ports(self) -> dict[int, str]:
+        """Every TCP port that is listened on by this run, and by which part: the supervisor's own is named so."""
+        groups = {pid: name for name, pid in self.pids().items()} | {self.process.pid: "supervisor"}
+        listening = _listening()
+        found = {}
+        for status in Path("/proc").glob("[0-9]*/stat"):
+            with contextlib.suppress(OSError):
+                group = int(status.read_text().rsplit(")", 1)[1].split()[2])
+                for file in (status.parent / "fd").iterdir() if group in groups else ():
+                    if (port := listening.get(str(file.readlink()))) is not None:
+                        found[port] = groups[group]
+        return found
+
     def said(self, text: str) -> bool:
         return any(text in line for line in self.lines)
 
@@ -69,6 +83,13 @@ class MakeRun:
         code = await asyncio.wait_for(self.process.wait(), 20)
         await self.reading
         return code
+
+
+def _listening() -> dict[str, int]:
+    """Ports by their sockets, as /proc/PID/fd names these."""
+    tables = [Path("/proc/net/tcp"), Path("/proc/net/tcp6")]
+    rows = [row.split() for table in tables if table.exists() for row in table.read_text().splitlines()[1:]]
+    return {f"socket:[{row[9]}]": int(row[1].rpartition(":")[2], 16) for row in rows if row[3] == "0A"}
 
 
 def is_gone(group: int) -> bool:

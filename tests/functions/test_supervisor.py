@@ -22,6 +22,8 @@ EVERYBODY = {"redis", "kubernetes", "kserve", "broker", "source", "api"} | {
     "dead_letter",
 }
 
+OTHERS = EVERYBODY - {"redis", "kubernetes", "api"}
+
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def product(tmp_path_factory):
@@ -47,6 +49,32 @@ async def test_the_sample_models_are_listed_at_once(product):
             answer = await client.get(f"{product.url}/api/v1/models")
     assert answer.status_code == 200
     assert "anomaly-detector" in answer.text
+
+
+async def test_every_port_refuses_what_another_sites_page_asks_for(product):
+    ports = product.ports()
+    assert set(ports.values()) == EVERYBODY - {"kserve", "source"} | {"supervisor"}
+    async with httpx.AsyncClient(trust_env=False) as client:
+        for port, part in ports.items():
+            if part == "redis":
+                assert not await redis_obeys_a_browser(port)
+                continue
+            if part in OTHERS:
+                continue
+            foreign = [{"host": f"evil.example:{port}"}, {"origin": f"http://evil.example:{port}"}, {"origin": "null"}]
+            for headers in foreign:
+                for method in ("GET", "POST"):
+                    answer = await client.request(method, f"http://127.0.0.1:{port}/", headers=headers)
+                    assert answer.status_code == 403, (part, method, headers)
+
+
+async def redis_obeys_a_browser(port):
+    """Whether a command in the body of a form post is carried out: a Redis server ends the connection at `POST` or `Host:`."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"POST / HTTP/1.1\r\nHost: evil.example\r\n\r\nSET stolen yes\r\n")
+    answer = await reader.read()
+    writer.close()
+    return b"OK" in answer
 
 
 async def test_every_line_carries_its_writers_name(product):

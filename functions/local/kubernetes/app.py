@@ -5,6 +5,7 @@ import json
 
 from pydantic import ValidationError
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
@@ -17,6 +18,7 @@ from functions.local.kubernetes.objects import Objects
 from functions.local.kubernetes.store import dump
 from functions.local.kubernetes.verbs import Answer, Call, perform
 from functions.local.kubernetes.watches import Watches
+from functions.same_origin import SameOrigin
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 LARGEST = 3 * 1024 * 1024
@@ -42,7 +44,8 @@ class Api:
                 Route("/_sim/faults", self._faults, methods=["POST", "DELETE"]),
                 Route("/_sim/audit", self._audit, methods=["GET", "DELETE"]),
                 Route("/{path:path}", self._serve, methods=METHODS),
-            ]
+            ],
+            middleware=[Middleware(SameOrigin)],
         )
 
     async def _serve(self, request: Request) -> Response:

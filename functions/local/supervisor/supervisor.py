@@ -17,6 +17,7 @@ from functions.local.supervisor.plan import Plan
 from functions.local.supervisor.ports import HOST
 from functions.local.supervisor.readiness import why_not
 from functions.local.supervisor.settings import Settings
+from functions.same_origin import refusal
 
 END_SECONDS = 3.0
 """How long a part may take to end by itself."""
@@ -137,14 +138,21 @@ class Supervisor:
     async def _answer_watched(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """200 while every part but the api is ready, else 503 and their names: what the api's /healthz asks."""
         with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-            await reader.readuntil(b"\r\n\r\n")
-            waited_for = self._waited_for()
-            status = "503 Service Unavailable" if waited_for else "200 OK"
-            body = ("not ready: " + ", ".join(waited_for) if waited_for else "ok").encode()
+            head = await reader.readuntil(b"\r\n\r\n")
+            status, text = self._watched_answer(*_parse(head))
+            body = text.encode()
             head = f"HTTP/1.1 {status}\r\nContent-Type: text/plain\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
             writer.write(head.encode() + body)
             await writer.drain()
         writer.close()
+
+    def _watched_answer(self, method: str, headers: Mapping[str, str]) -> tuple[str, str]:
+        if refused := refusal(method, headers):
+            return "403 Forbidden", ". ".join(refused)
+        waited_for = self._waited_for()
+        if waited_for:
+            return "503 Service Unavailable", f"not ready: {', '.join(waited_for)}"
+        return "200 OK", "ok"
 
     async def _tell(self, begun: float) -> None:
         """The banner once everything is up; until then, now and then, what is missing."""
@@ -168,3 +176,14 @@ class Supervisor:
         unfinished = self._settings.folder / "processes.new"
         unfinished.write_text(json.dumps(pids, indent=1))
         unfinished.replace(self._settings.folder / "processes.json")
+
+
+def _parse(head: bytes) -> tuple[str, dict[str, str]]:
+    """Method and headers of a request; of a header that is there twice neither, so that it is not this machine's."""
+    method, *lines = head.decode("latin-1").split("\r\n")
+    pairs = [
+        (name.strip().lower(), value.strip()) for name, found, value in (line.partition(":") for line in lines) if found
+    ]
+    headers = dict(pairs)
+    twice = {name for name in headers if [name for name, _ in pairs].count(name) > 1}
+    return method.partition(" ")[0], headers | dict.fromkeys(twice, "sent twice")
