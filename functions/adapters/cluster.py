@@ -1,4 +1,4 @@
-"""The Kubernetes API as raw JSON over the official client's connection. The only module that imports kubernetes.
+"""The Kubernetes API as raw JSON over the official client's connection. Beside credentials.py the only module that imports it.
 
 Raw, because every object that matters here is a custom resource or is read for three of its fields; the client's
 models cost a second to import and more to fill.
@@ -6,25 +6,28 @@ models cost a second to import and more to fill.
 
 import asyncio
 import json
-import os
+import re
 from collections.abc import AsyncIterator, Mapping
-from contextlib import suppress
 from typing import Any, Self
-from urllib.parse import urlencode, urlsplit
-from urllib.request import getproxies, proxy_bypass
+from urllib.parse import urlencode
 
 import aiohttp
-from kubernetes.aio import config
 from kubernetes.aio.client.api_client import ApiClient
 from kubernetes.aio.client.configuration import Configuration
-from kubernetes.aio.config.config_exception import ConfigException
 
+from functions.adapters.credentials import Credentials
 from functions.lifecycle.errors import ClusterRefused, ClusterUnavailable, PreconditionFailed
 
 Json = dict[str, Any]
 FIELD_MANAGER = "modelswitch"
 REQUEST_SECONDS = 5.0
 PAGE = 500
+LARGEST = 16 * 1024 * 1024
+"""Bytes of an answer, decompressed. A page of a list that is larger is asked for again in smaller ones."""
+DEEPEST = 100
+"""Levels of an answer that are read; no field that matters here is half as deep."""
+LONGEST_MESSAGE = 1000
+_TOKENS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[{\]}]')
 
 
 class Missing(Exception):
@@ -35,6 +38,10 @@ class Forbidden(ClusterRefused):
     """The API server answers 401 or 403."""
 
 
+class TooLarge(ClusterUnavailable):
+    """The answer is larger than is read."""
+
+
 class Changed(Exception):
     """The API server answers 409: the object is not the one, or not in the version, that was named."""
 
@@ -42,27 +49,19 @@ class Changed(Exception):
 class Cluster:
     """One API server. Raises ClusterUnavailable, ClusterRefused, Missing, Changed or PreconditionFailed, nothing else."""
 
-    def __init__(self, configuration: Configuration) -> None:
+    def __init__(self, configuration: Configuration, credentials: Credentials | None = None) -> None:
+        """Without `credentials`, what `configuration` holds is used as it is."""
         self._client = ApiClient(configuration)
         self._host: str = configuration.host
+        self._credentials = credentials
+        self._certificate = configuration.cert_file
 
     @classmethod
     async def connect(cls) -> Self:
         """From KUBECONFIG or ~/.kube/config, or the pod's own ServiceAccount."""
-        configuration = Configuration()
-        try:
-            if "KUBERNETES_SERVICE_HOST" in os.environ and "KUBECONFIG" not in os.environ:
-                config.load_incluster_config(client_configuration=configuration)
-            else:
-                named = os.environ.get("KUBECONFIG")
-                await config.load_kube_config(config_file=named, client_configuration=configuration)
-        except (ConfigException, OSError) as error:
-            raise ClusterUnavailable(f"no cluster is configured ({error}); set KUBECONFIG") from error
-        configuration.connection_pool_maxsize = 16
-        configuration.proxy = configuration.proxy or _proxy(configuration.host)
-        # Otherwise aiohttp asks a thread for ~/.netrc, and another for the proxy, before every request.
-        configuration.client_session_kwargs = {"trust_env": False}
-        return cls(configuration)
+        credentials = await Credentials.connect()
+        credentials.configuration.connection_pool_maxsize = 16
+        return cls(credentials.configuration, credentials)
 
     async def close(self) -> None:
         await self._client.close()
@@ -83,7 +82,7 @@ class Cluster:
         if body is not None:
             headers["Content-Type"] = "application/json"
         try:
-            await self._client.update_params_for_auth(headers, [], ["BearerToken"], path, method, body)
+            await self._authorize(headers, path, method)
             async with asyncio.timeout(seconds):
                 response = await self._client.call_api(method, f"{self._host}{path}", headers, body)
                 return response.status, await response.read() or b""
@@ -107,12 +106,22 @@ class Cluster:
     async def delete(self, path: str, body: Json) -> Json:
         return await self._request("DELETE", path, {}, body)
 
+    async def page(self, path: str, token: str, **query: str) -> Json:
+        """A page of a list; `token` is the `continue` of the page before, "" the first. Smaller pages where it is too large."""
+        limit, more = PAGE, {"continue": token} if token else {}
+        while True:
+            try:
+                return await self.get(path, **query, **more, limit=str(limit))
+            except TooLarge:
+                if limit == 1:
+                    raise
+                limit = max(1, limit // 8)
+
     async def pages(self, path: str, start: str = "", **query: str) -> AsyncIterator[Json]:
-        """Every page of a list, 500 objects each; `start` is the `continue` token of an earlier page."""
+        """Every page of a list, 500 objects each at most; `start` is the `continue` token of an earlier page."""
         token = start
         while True:
-            more = {"limit": str(PAGE), **({"continue": token} if token else {})}
-            page = await self.get(path, **query, **more)
+            page = await self.page(path, token, **query)
             yield page
             token = (page.get("metadata") or {}).get("continue") or ""
             if not token:
@@ -131,34 +140,100 @@ class Cluster:
     ) -> Json:
         url = f"{self._host}{path}" + (f"?{urlencode(query)}" if query else "")
         headers = {"Accept": "application/json", "Content-Type": content_type, "User-Agent": FIELD_MANAGER}
+        what = f"{method} {path}"
         try:
-            await self._client.update_params_for_auth(headers, [], ["BearerToken"], path, method, body)
-            response = await self._client.call_api(method, url, headers, body, _request_timeout=REQUEST_SECONDS)
-            text = await response.read()
+            response = await self._send(method, path, url, headers, body)
+            if response.status == 401 and await self._renewed(headers):
+                response.response.release()
+                response = await self._send(method, path, url, headers, body)
+            text = await _read(response, what)
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
-            raise ClusterUnavailable(f"{method} {path}: {type(error).__name__} {error}".strip()) from error
+            raise ClusterUnavailable(f"{what}: {type(error).__name__} {error}".strip()) from error
         if response.status < 400:
-            return json.loads(text) if text else {}
-        raise _translate(response.status, text or b"", dict(response.getheaders() or {}), f"{method} {path}")
+            return _decode(text, what) if text else {}
+        raise _translate(response.status, text, dict(response.getheaders() or {}), what)
+
+    async def _send(self, method: str, path: str, url: str, headers: dict[str, str], body: Any) -> Any:
+        await self._authorize(headers, path, method)
+        return await self._client.call_api(method, url, headers, body, _request_timeout=REQUEST_SECONDS)
+
+    async def _authorize(self, headers: dict[str, str], path: str, method: str) -> None:
+        if self._credentials:
+            await self._credentials.renew_if_due()
+            self._use_certificate()
+        await self._client.update_params_for_auth(headers, [], ["BearerToken"], path, method, None)
+
+    async def _renewed(self, headers: Mapping[str, str]) -> bool:
+        """Whether there are other credentials now than those that were refused."""
+        refused = headers.get("authorization", "")
+        return self._credentials is not None and await self._credentials.renew_refused(refused)
+
+    def _use_certificate(self) -> None:
+        """A client certificate that a program gave counts from the next connection on."""
+        settings = self._client.configuration
+        if settings.cert_file and settings.cert_file != self._certificate:
+            self._certificate = settings.cert_file
+            self._client.rest_client.ssl_context.load_cert_chain(settings.cert_file, settings.key_file)
 
 
-def _proxy(url: str) -> str | None:
-    """What HTTPS_PROXY and NO_PROXY say, asked once."""
-    parts = urlsplit(url)
-    return None if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme)
+async def _read(response: Any, what: str) -> bytes:
+    """Raises TooLarge."""
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in response.response.content.iter_any():
+        size += len(chunk)
+        if size > LARGEST:
+            response.response.close()
+            raise TooLarge(f"{what}: the answer is larger than {LARGEST} bytes")
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _decode(text: bytes, what: str) -> Json:
+    try:
+        content = _loads(text)
+    except (ValueError, RecursionError) as error:
+        content = error
+    if not isinstance(content, dict):
+        shown = text[:100].decode(errors="replace")
+        raise ClusterUnavailable(f"{what}: the answer is no JSON object but {shown!r}; a proxy may have answered")
+    return content
+
+
+def _loads(text: bytes) -> Any:
+    """What is nested too deep to be read counts as null: one object must not keep the others of its page from being read."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        return json.loads(_cut(text))
+
+
+def _cut(text: bytes) -> bytes:
+    kept: list[bytes] = []
+    level = start = 0
+    for token in _TOKENS.finditer(text):
+        sign = token[0][:1]
+        if sign in b"[{":
+            level += 1
+            if level == DEEPEST + 1:
+                kept += text[start : token.start()], b"null"
+        elif sign in b"]}":
+            if level == DEEPEST + 1:
+                start = token.end()
+            level -= 1
+    return b"".join([*kept, text[start:]])
 
 
 def _translate(status: int, text: bytes, headers: Mapping[str, str], what: str) -> Exception:
-    message = text.decode(errors="replace")[:500]
-    with suppress(ValueError, AttributeError):
-        message = json.loads(text).get("message") or message
-    detail = f"{what}: {status} {message}"
+    said = _status(text)
+    message = said.get("message") or text.decode(errors="replace")
+    detail = f"{what}: {status} {str(message)[:LONGEST_MESSAGE]}"
     match status:
         case 404:
             return Missing(detail)
         case 409:
             return Changed(detail)
-        case 422 if what.startswith("PATCH"):
+        case 422 if what.startswith("PATCH") and _is_overtaken(said):
             return PreconditionFailed(detail)
         case 401 | 403:
             return Forbidden(detail)
@@ -166,6 +241,32 @@ def _translate(status: int, text: bytes, headers: Mapping[str, str], what: str) 
             return ClusterUnavailable(detail, _retry_after(headers))
         case _:
             return ClusterRefused(detail)
+
+
+def _status(text: bytes) -> Json:
+    """The Status object; empty where the answer is none."""
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _is_overtaken(said: Json) -> bool:
+    """Whether a 422 means that the object is not as it was when the patch was made.
+
+    A JSON patch that does not apply, as when a `test` fails, gets details without a name, a kind and causes. Whatever else
+    is refused with 422 names the object or its causes: an invalid value, an admission policy. An admission webhook may
+    leave them out, but not its name. A uid that is another object's is refused as a change of an immutable field.
+    """
+    details = said.get("details")
+    details = details if isinstance(details, dict) else {}
+    causes = details.get("causes")
+    causes = causes if isinstance(causes, list) else []
+    if any(isinstance(cause, dict) and cause.get("field") == "metadata.uid" for cause in causes):
+        return True
+    named = causes or details.get("name") or details.get("kind")
+    return said.get("reason") == "Invalid" and not named and "admission webhook" not in str(said.get("message"))
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:

@@ -91,3 +91,31 @@ def test_a_connection_that_idles_is_not_closed_under_the_next_request(world):
         with pytest.raises(TimeoutError):  # all that could be read before is the connection's end
             idle.sock.recv(1)
         idle.close()
+
+
+@pytest.mark.parametrize("verb", ["stop", "start"])
+def test_a_change_freeze_reaches_the_caller_in_the_clusters_words(world, open_api, verb):
+    """A ValidatingAdmissionPolicy without a reason denies with 422, which a failed `test` of a patch answers too."""
+    name = world.make()
+    if verb == "start":
+        open_api.post(f"/api/v1/namespaces/blue/models/{name}/stop", json={"graceful": False}).raise_for_status()
+        wait_for(lambda: state_of(open_api, name) == "stopped", "it is stopped")
+    before = world.annotations("blue", name)
+    fault = {
+        "answer": "denied",
+        "verb": "patch",
+        "resource": "inferenceservices",
+        "message": "change freeze until Monday",
+    }
+    world.cluster.post("/_sim/faults", json=fault).raise_for_status()
+    try:
+        answer = open_api.post(f"/api/v1/namespaces/blue/models/{name}/{verb}")
+    finally:
+        world.cluster.delete("/_sim/faults")
+    assert (answer.status_code, answer.json()["code"]) == (502, "ClusterRefused")
+    assert "change freeze until Monday" in answer.json()["detail"]
+    assert world.annotations("blue", name) == before
+
+
+def state_of(api, name):
+    return api.get(f"/api/v1/namespaces/blue/models/{name}/status").json()["state"]

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from events.model import Kind, ModelRef, is_name
 from events.status import State
-from functions.adapters.cluster import PAGE, Cluster, Json, Missing
+from functions.adapters.cluster import Cluster, Json, Missing
 from functions.adapters.kserve.artifacts import artifacts_of, bucketless
 from functions.adapters.kserve.canaries import Canaries
 from functions.adapters.kserve.grace import Grace
@@ -167,9 +167,8 @@ class Lookout:
 
     async def _objects(self, kind: Kind, token: str) -> tuple[list[Json], str]:
         """A page of them, and the token that continues the list, "" at its end."""
-        query = {"limit": str(PAGE), **({"continue": token} if token else {})}
         try:
-            listed = await self._cluster.get(await self._resources.collection(kind), **query)
+            listed = await self._cluster.page(await self._resources.collection(kind), token)
         except Missing:
             return [], ""
         return listed.get("items") or [], (listed.get("metadata") or {}).get("continue") or ""

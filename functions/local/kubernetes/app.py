@@ -72,7 +72,7 @@ class Api:
         verb = routing.verb(request.method, target, request.query_params)
         identities.check(identity, verb, target)
         fault = self.faults.take(verb, target.resource.key)
-        refuse(fault)
+        refuse(fault, target.resource, target.name)
         call = Call(
             verb=verb,
             target=target,

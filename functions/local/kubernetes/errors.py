@@ -83,6 +83,13 @@ def patch_failed() -> ApiError:
     return ApiError(422, "Invalid", "the server rejected our request due to an error in our request", {})
 
 
+def denied(resource: Resource, name: str, why: str) -> ApiError:
+    """A ValidatingAdmissionPolicy without a `reason` denies with 422 Invalid, not 403."""
+    details = {"name": name, "group": resource.group, "kind": resource.plural, "causes": [{"message": why}]}
+    details = {key: value for key, value in details.items() if value}
+    return ApiError(422, "Invalid", f'{resource.key} "{name}" is forbidden: {why}', details)
+
+
 def bad_request(message: str) -> ApiError:
     return ApiError(400, "BadRequest", message)
 

@@ -6,10 +6,10 @@ from typing import Any, Self
 from urllib.parse import urlencode
 
 import aiohttp
-from kubernetes.aio import config
 from kubernetes.aio.client.api_client import ApiClient
-from kubernetes.aio.client.configuration import Configuration
 
+from functions.adapters.credentials import Credentials
+from functions.lifecycle.errors import ClusterUnavailable
 from functions.local.source.manifests import Watched
 
 Json = dict[str, Any]
@@ -32,16 +32,15 @@ class Expired(Exception):
 class KubernetesApi:
     """Raises Unavailable, NoSuchResource or Expired, nothing else."""
 
-    def __init__(self, client: ApiClient) -> None:
-        self._client = client
-        self.host = str(client.configuration.host)
+    def __init__(self, credentials: Credentials) -> None:
+        self._credentials = credentials
+        self._client = ApiClient(credentials.configuration)
+        self.host = str(credentials.configuration.host)
 
     @classmethod
     async def connect(cls) -> Self:
         """From KUBECONFIG, or the kubeconfig at its usual place."""
-        settings = Configuration()
-        await config.load_kube_config(client_configuration=settings)
-        return cls(ApiClient(settings))
+        return cls(await Credentials.connect())
 
     async def close(self) -> None:
         await self._client.close()
@@ -72,10 +71,17 @@ class KubernetesApi:
         url = f"{self.host}{watched.path}?{urlencode({**query, **selector})}"
         headers = {"Accept": "application/json", "User-Agent": "modelswitch-source"}
         try:
+            await self._credentials.renew_if_due()
             await self._client.update_params_for_auth(headers, [], ["BearerToken"], watched.path, "GET", None)
             answer = await self._client.rest_client.request("GET", url, headers=headers, _request_timeout=seconds)
+            if answer.status == 401:
+                await self._credentials.renew_refused(
+                    headers.get("authorization", "")
+                )  # for the next try, a moment later
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise Unavailable(f"{self.host} does not answer ({error or type(error).__name__})") from error
+        except ClusterUnavailable as error:
+            raise Unavailable(error.message) from error
         response: aiohttp.ClientResponse = answer.response
         return response
 

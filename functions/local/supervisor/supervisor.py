@@ -138,8 +138,8 @@ class Supervisor:
     async def _answer_watched(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """200 while every part but the api is ready, else 503 and their names: what the api's /healthz asks."""
         with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-            head = await reader.readuntil(b"\r\n\r\n")
-            status, text = self._watched_answer(*_parse(head))
+            request = await reader.readuntil(b"\r\n\r\n")
+            status, text = self._watched_answer(*_parse(request))
             body = text.encode()
             head = f"HTTP/1.1 {status}\r\nContent-Type: text/plain\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
             writer.write(head.encode() + body)
