@@ -15,7 +15,7 @@ from functions.handler import handle
 
 async def _work(parts: Parts, request: Request, body: bytes) -> str:
     asked = [await ask_for_reloads(parts, writing) for writing in read_writings(request.headers, body)]
-    return f"{sum(asked)} reloads asked for" if sum(asked) else "nobody's artifact"
+    return "reloads asked for" if sum(asked) else "nobody's artifact"
 
 
 @functions_framework.aio.http

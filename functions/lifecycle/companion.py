@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field, ValidationError
 
 from events.model import Frozen
 from events.status import Hold
+from functions.lifecycle.command_key import join_key
 
 COMPANION_ANNOTATION = "modelswitch.dev/stop"
 
@@ -61,7 +62,7 @@ class Companion(Frozen):
     @property
     def key(self) -> str:
         """The command that the stop is of."""
-        return f"{self.source} {self.command}"
+        return join_key(self.source, self.command)
 
     @classmethod
     def parse(cls, text: str | None) -> "Companion | None":

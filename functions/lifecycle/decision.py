@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from functions.lifecycle.command_key import split_key
 from functions.lifecycle.effects import AuditEntry, Effect, Published
 from functions.lifecycle.observation import Observation
 from functions.lifecycle.record import Intent, Record, Run
@@ -88,13 +89,12 @@ def run_entry(
     record: Record, seen: Observation, action: str, run: Run, *, message: str | None = None, changed: bool = False
 ) -> AuditEntry:
     """What a look did or saw of a command that was accepted before, under that command's name and ids."""
-    source, _, event_id = run.key.partition(" ")
     return audit_entry(
         record,
         seen,
         action,
         run.actor,
-        event=(source, event_id),
+        event=split_key(run.key),
         changed=changed,
         message=message,
         correlation=run.correlation_id,

@@ -11,6 +11,7 @@ from events.facts import ModelFact, ModelFailed, ModelStarted, ModelStarting, Mo
 from events.model import ModelRef
 from events.status import Hold, HoldKind, State
 from functions.lifecycle.canary import tried
+from functions.lifecycle.command_key import split_key
 from functions.lifecycle.derive import Limits, Verdict, derive
 from functions.lifecycle.effects import AuditEntry, Published
 from functions.lifecycle.observation import Observation
@@ -265,7 +266,7 @@ def _handed_over(entry: AuditEntry, run: Run | None) -> AuditEntry:
     """A command of ours whose own commit is still to come, or never will: its id and its reason are known all the same."""
     if run is None or not run.ours:
         return entry
-    source, _, event_id = run.key.partition(" ")
+    source, event_id = split_key(run.key)
     return replace(entry, source=source, event_id=event_id, reason=run.reason, correlation_id=run.correlation_id)
 
 

@@ -12,6 +12,7 @@ from events.commands import ReloadRequested, StopRequested
 from events.facts import ModelFailed, ModelReloaded
 from events.model import Kind
 from events.status import Hold, HoldKind, LoadedArtifact, State
+from functions.lifecycle.command_key import split_key
 from functions.lifecycle.companion import QueuedStart
 from functions.lifecycle.decision import Decision, asked, run_entry
 from functions.lifecycle.derive import Limits, count_pods
@@ -181,7 +182,7 @@ def _begin(known: Decision, seen: Observation, run: Run, wanted: Wanted) -> Deci
 
 
 def _replacing(record: Record, seen: Observation, run: Run, wanted: Wanted) -> Stopping:
-    source, _, command_id = run.key.partition(" ")
+    source, command_id = split_key(run.key)
     reason = run.reason or f"to load {wanted.digest}"
     return Stopping(
         command=StopRequested(),

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from events.commands import ModelCommand, ReloadRequested, StartRequested, StopRequested, Verb
 from events.model import ModelRef
+from functions.lifecycle.command_key import join_key
 from functions.lifecycle.record import Run
 
 
@@ -41,7 +42,7 @@ class Request:
 
     @property
     def key(self) -> str:
-        return f"{self.source} {self.id}"
+        return join_key(self.source, self.id)
 
     def run(self, since: datetime) -> Run:
         """What a record remembers of it once it is under way."""

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from events.status import State
+from functions.lifecycle.command_key import join_key
 from functions.lifecycle.decision import Decision, run_entry
 from functions.lifecycle.observation import Observation
 from functions.lifecycle.patches import note_patch
@@ -25,7 +26,7 @@ def keep_up(known: Decision, seen: Observation, planned: Intent | None, noted: R
             since=seen.observed_at,
             actor=queued.actor,
             reason=queued.reason,
-            key=f"{queued.source} {queued.id}",
+            key=join_key(queued.source, queued.id),
             correlation_id=queued.correlation_id,
         )
         if queued.expires_at and queued.expires_at < seen.observed_at:

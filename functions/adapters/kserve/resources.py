@@ -1,12 +1,14 @@
 """Where KServe's resources are in the API, and which pods belong to them (labels: KServe's pkg/constants)."""
 
 import re
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 
 from pydantic import ValidationError
 
 from events.model import Kind, ModelRef
 from functions.adapters.cluster import Cluster, Json, Missing
+from functions.lifecycle.errors import ClusterUnavailable
 
 GROUP = "/apis/serving.kserve.io"
 LLM_VERSION_THAT_STOPS = "v1alpha2"
@@ -25,17 +27,21 @@ HANDOVER_LABEL = "modelswitch.dev/handover"
 LEFT_ANNOTATION = "modelswitch.dev/left-service-at"
 SERVICE_LABEL = "app"
 """By which KServe's Services find their pods in Standard mode (its GetRawServiceLabel)."""
+VERSIONS_KEPT_SECONDS = 60.0
+"""How long it may take until an upgrade of KServe's resources is noticed."""
 _LONGEST_LABEL = 63
 _NUMBER = re.compile(r"[0-9]{1,19}")
 WORKLOADS = {"ReplicaSet": "replicasets", "StatefulSet": "statefulsets"}
 
 
 class Resources:
-    """Paths; which version of LLMInferenceService is served is asked once."""
+    """Paths; which version of LLMInferenceService is served is asked again every minute, since KServe may be upgraded."""
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: Cluster, clock: Callable[[], float] = time.monotonic) -> None:
         self._cluster = cluster
+        self._clock = clock
         self._served: frozenset[str] | None = None
+        self._until = 0.0
 
     async def collection(self, kind: Kind, namespace: str | None = None) -> str:
         place = f"/namespaces/{namespace}" if namespace else ""
@@ -54,13 +60,22 @@ class Resources:
         return LLM_VERSION_THAT_STOPS if await self.llm_can_stop() else "v1alpha1"
 
     async def _versions(self) -> frozenset[str]:
-        if self._served is None:
+        """Where the API server does not answer, what it said before counts."""
+        if self._served is None or self._clock() >= self._until:
             try:
-                group: Json = await self._cluster.get(GROUP)
-            except Missing:
-                return frozenset()
-            self._served = frozenset(version["version"] for version in group.get("versions") or [])
+                self._served = await self._ask()
+            except ClusterUnavailable:
+                if self._served is None:
+                    raise
+            self._until = self._clock() + VERSIONS_KEPT_SECONDS
         return self._served
+
+    async def _ask(self) -> frozenset[str]:
+        try:
+            group: Json = await self._cluster.get(GROUP)
+        except Missing:
+            return frozenset()
+        return frozenset(version["version"] for version in group.get("versions") or [])
 
 
 def pods(namespace: str | None) -> str:

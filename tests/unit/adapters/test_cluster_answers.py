@@ -4,43 +4,9 @@ import json
 
 import pytest
 from aiohttp import web
-from kubernetes.aio.client.configuration import Configuration
 
-from functions.adapters.cluster import DEEPEST, LARGEST, PAGE, Cluster, Forbidden, Missing
+from functions.adapters.cluster import DEEPEST, LARGEST, PAGE, Forbidden, Missing
 from functions.lifecycle.errors import ClusterRefused, ClusterUnavailable
-
-
-class Server:
-    def __init__(self):
-        self.answers = lambda _: web.json_response({})
-        self.asked = []
-
-    async def handle(self, request):
-        self.asked.append(dict(request.query))
-        return self.answers(request)
-
-
-@pytest.fixture
-async def server():
-    made = Server()
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", made.handle)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    made.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield made
-    await runner.cleanup()
-
-
-@pytest.fixture
-async def cluster(server):
-    configuration = Configuration()
-    configuration.host = server.url
-    configuration.client_session_kwargs = {"trust_env": False}
-    made = Cluster(configuration)
-    yield made
-    await made.close()
 
 
 def nested(levels):
@@ -62,14 +28,14 @@ def nested(levels):
     ],
     ids=["html", "list", "string", "null", "number", "cut", "no-utf8", "cut-and-deep", "deep-list"],
 )
-async def test_what_is_no_object_is_no_answer_of_an_api_server(cluster, server, body):
-    server.answers = lambda _: web.Response(body=body, content_type="application/json")
+async def test_what_is_no_object_is_no_answer_of_an_api_server(cluster, api_server, body):
+    api_server.answers = lambda _: web.Response(body=body, content_type="application/json")
     with pytest.raises(ClusterUnavailable, match="no JSON object"):
         await cluster.get("/version")
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 422, 500, 502])
-async def test_an_error_without_a_status_object_keeps_its_meaning(cluster, server, status):
+async def test_an_error_without_a_status_object_keeps_its_meaning(cluster, api_server, status):
     meant = {403: Forbidden, 404: Missing, 500: ClusterUnavailable, 502: ClusterUnavailable}.get(status, ClusterRefused)
     for body in (
         b"<html>no</html>",
@@ -79,23 +45,23 @@ async def test_an_error_without_a_status_object_keeps_its_meaning(cluster, serve
         b'{"details": [], "reason": 3}',
         b"",
     ):
-        server.answers = lambda _, body=body: web.Response(status=status, body=body)
+        api_server.answers = lambda _, body=body: web.Response(status=status, body=body)
         with pytest.raises(meant):
             await cluster.json_patch("/api/v1/things/x", [])
 
 
-async def test_one_object_nested_too_deep_leaves_the_others_of_its_page_readable(cluster, server):
+async def test_one_object_nested_too_deep_leaves_the_others_of_its_page_readable(cluster, api_server):
     item = '{"metadata": {"name": "%s"}, "spec": {"text": "[[{\\"\\\\", "deep": %s, "after": %d}}'
     items = [item % ("odd", nested(5000).decode(), 1), item % ("fine", "[1]", 2)]
     text = f'{{"items": [{", ".join(items)}], "metadata": {{"continue": ""}}}}'
-    server.answers = lambda _: web.Response(text=text, content_type="application/json")
+    api_server.answers = lambda _: web.Response(text=text, content_type="application/json")
     odd, fine = await cluster.list_all("/api/v1/things")
     assert fine["spec"] == {"text": '[[{"\\', "deep": [1], "after": 2}
     assert (odd["metadata"]["name"], odd["spec"]["after"]) == ("odd", 1)
     assert json.dumps(odd).count("[") < DEEPEST + 3
 
 
-async def test_a_page_that_is_too_large_is_read_in_smaller_ones(cluster, server):
+async def test_a_page_that_is_too_large_is_read_in_smaller_ones(cluster, api_server):
     """A hundred objects, five of them as large as an object can be, and one page of them all is more than is read."""
     names = [f"model-{number}" for number in range(100)]
     large = "x" * (LARGEST // 4)
@@ -109,16 +75,16 @@ async def test_a_page_that_is_too_large_is_read_in_smaller_ones(cluster, server)
         metadata = {"continue": str(end)} if end < len(names) else {}
         return web.json_response({"items": items, "metadata": metadata})
 
-    server.answers = answer
+    api_server.answers = answer
     assert [item["name"] for item in await cluster.list_all("/api/v1/things")] == names
-    assert int(server.asked[0]["limit"]) == PAGE
+    assert int(api_server.asked[0]["limit"]) == PAGE
 
 
-async def test_an_answer_without_end_is_not_read_to_its_end(cluster, server):
-    server.answers = lambda _: web.Response(body=b'{"a": "' + b"x" * (LARGEST + 1) + b'"}')
+async def test_an_answer_without_end_is_not_read_to_its_end(cluster, api_server):
+    api_server.answers = lambda _: web.Response(body=b'{"a": "' + b"x" * (LARGEST + 1) + b'"}')
     with pytest.raises(ClusterUnavailable, match="larger than"):
         await cluster.get("/version")
     with pytest.raises(ClusterUnavailable, match="larger than"):
         await cluster.list_all("/api/v1/things")
-    server.answers = lambda _: web.json_response({"kind": "Version"})
+    api_server.answers = lambda _: web.json_response({"kind": "Version"})
     assert await cluster.get("/version") == {"kind": "Version"}
