@@ -34,6 +34,9 @@ from functions.lifecycle.observation import Observation
 from functions.lifecycle.step import Step
 
 STEP_SECONDS = 10.0
+GIVING_UP_SECONDS = 2.0
+"""What a step that is given up may still take: it gives the model's turn back, so that the next command need not wait for
+the lease's end."""
 TURN_SECONDS = 3.0
 _TURN_POLL_SECONDS = 0.03
 _AT_ONCE = 16
@@ -51,6 +54,10 @@ class _Begun:
             self.ask = self.step.send(result)
         except StopIteration:
             self.ask = None
+
+
+def _cut_off() -> Temporary:
+    return Temporary(Code.BUSY, "the step was cut off", "Ask again; what was done so far is kept.", retry_after=1)
 
 
 def _took_too_long() -> Temporary:
@@ -74,11 +81,7 @@ class Interpreter:
 
         `looked` serves as the first look, where many models were listed at once.
         """
-        try:
-            async with asyncio.timeout(STEP_SECONDS):
-                return await self._drive(step, looked)
-        except TimeoutError as error:
-            raise _took_too_long() from error
+        return await self._drive(step, looked)
 
     async def run_together(self, looks: Sequence[tuple[Step, Observation]]) -> list[StepError | None]:
         """Hints' steps whose looks are at hand: what all of them load, and then commit, goes to Redis in one go.
@@ -113,15 +116,37 @@ class Interpreter:
         if begun.ask is None:
             return None
         try:
-            async with gate, asyncio.timeout(STEP_SECONDS):
+            async with gate:
                 await self._drive(begun.step, None, begun.ask)
         except StepError as error:
             return error
-        except TimeoutError:
-            return _took_too_long()
         return None
 
     async def _drive(self, step: Step, looked: Observation | None, begun: Ask | None = None) -> StepAnswer:
+        """The step to its end. One that is given up, for its time or from outside, is told so, and may end what it holds."""
+        try:
+            async with asyncio.timeout(STEP_SECONDS):
+                return await self._answer(step, looked, begun)
+        except TimeoutError as error:
+            return await self._give_up(step, _took_too_long(), error)
+        except asyncio.CancelledError as error:
+            giving_up = asyncio.create_task(self._give_up(step, _cut_off(), error))
+            with suppress(StepError):
+                await asyncio.shield(giving_up)
+            raise
+
+    async def _give_up(self, step: Step, why: StepError, cause: BaseException) -> StepAnswer:
+        why.__cause__ = cause
+        try:
+            async with asyncio.timeout(GIVING_UP_SECONDS):
+                return await self._answer(step, None, step.throw(why))
+        except TimeoutError:
+            raise why from cause
+        except StopIteration as stop:
+            answer: StepAnswer = stop.value
+            return answer
+
+    async def _answer(self, step: Step, looked: Observation | None, begun: Ask | None = None) -> StepAnswer:
         try:
             ask = begun or next(step)
             while True:

@@ -4,9 +4,10 @@ All keys share one hash tag, so that a Redis Cluster takes them as they are. Fou
 everything before it writes anything. Redis' own clock decides about leases.
 """
 
+import asyncio
 import uuid
 from collections.abc import AsyncIterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -127,11 +128,17 @@ class Store:
         """Raises Temporary while another delivery, or another command on this model, is at work."""
         token = uuid.uuid4().hex
         request = ask.request
-        with _translated():
-            reply = await self._claim(
-                keys=[seen_key(request), model_key(request.ref)],
-                args=[token, LEASE_SECONDS * 1000, REMEMBERED_SECONDS, fingerprint(request)],
-            )
+        try:
+            with _translated():
+                reply = await self._claim(
+                    keys=[seen_key(request), model_key(request.ref)],
+                    args=[token, LEASE_SECONDS * 1000, REMEMBERED_SECONDS, fingerprint(request)],
+                )
+        except asyncio.CancelledError:
+            # It may be given although nobody hears of it.
+            with suppress(StoreUnavailable):
+                await asyncio.shield(asyncio.create_task(self.release(Release(token, request))))
+            raise
         status, now, *rest = cast("list[Any]", reply)
         match status:
             case "done":

@@ -36,7 +36,6 @@ from functions.lifecycle.errors import (
     Conflict,
     PreconditionFailed,
     Refused,
-    StepError,
     StoreUnavailable,
     Superseded,
     Temporary,
@@ -87,7 +86,8 @@ def take_command(request: Request, limits: Limits) -> Step:
         return (yield from _drop(request, claimed, Code.SUPERSEDED, "a later command was already done"))
     except Refused as refusal:
         return (yield from _refuse(request, claimed, refusal))
-    except StepError:
+    except Exception:
+        # Also what nobody foresaw: the turn goes back at once, and the next command need not wait for the lease's end.
         yield from _release(request, claimed.token)
         raise
 

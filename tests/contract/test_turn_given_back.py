@@ -1,0 +1,90 @@
+"""However a step ends, the model's turn goes back: the next command does not wait for the end of a lease."""
+
+import asyncio
+import contextlib
+
+import pytest
+
+from events.commands import StartRequested, StopRequested
+from events.model import ModelRef
+from functions import interpreter as module
+from functions.adapters.cluster import Cluster
+from functions.adapters.kserve.grace import Grace
+from functions.adapters.kserve.lookout import Lookout
+from functions.adapters.kserve.resources import Resources
+from functions.adapters.probe import Probe, ProxyLine
+from functions.composition import now
+from functions.interpreter import Interpreter
+from functions.lifecycle.derive import Limits
+from functions.lifecycle.effects import Claim
+from functions.lifecycle.errors import Code, Temporary
+from functions.lifecycle.request import Request
+from functions.lifecycle.step import take_command
+from functions.local.kubernetes.server import write_kubeconfig
+
+REF = ModelRef(namespace="fraud", name="scorer")
+
+
+def asked(identity, command=None):
+    return Request(REF, command or StopRequested(), "/test", identity, "oncall", by_event=True)
+
+
+@contextlib.asynccontextmanager
+async def api_server(answer, monkeypatch, folder):
+    """An API server that takes each request and answers with these bytes, or never."""
+
+    async def serve(reader, writer):
+        with contextlib.suppress(asyncio.IncompleteReadError):
+            await reader.readuntil(b"\r\n\r\n")
+            if answer is not None:
+                head = f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(answer)}\r\n\r\n"
+                writer.write(head.encode() + answer)
+            await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    kubeconfig = folder / "kubeconfig"
+    write_kubeconfig(kubeconfig, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+    monkeypatch.setenv("KUBECONFIG", str(kubeconfig))
+    cluster = await Cluster.connect()
+    try:
+        yield cluster
+    finally:
+        await cluster.close()
+        server.close()
+
+
+def interpreter_of(cluster, store):
+    resources, grace = Resources(cluster), Grace(cluster)
+    return Interpreter(
+        cluster, resources, Lookout(cluster, resources, grace, Probe(ProxyLine(cluster)), now), grace, store
+    )
+
+
+async def test_a_step_that_takes_too_long_gives_the_turn_back(store, monkeypatch, tmp_path):
+    monkeypatch.setattr(module, "STEP_SECONDS", 0.3)
+    async with api_server(None, monkeypatch, tmp_path) as cluster:
+        with pytest.raises(Temporary) as told:
+            await interpreter_of(cluster, store).run(take_command(asked("1"), Limits()))
+    assert told.value.code is Code.BUSY
+    assert "longer than" in told.value.message
+    assert (await store.claim(Claim(asked("2", StartRequested())))).token
+
+
+@pytest.mark.parametrize("answer", [b"[]", b'{"resources": [7]}', b'{"metadata": "x", "spec": 3, "items": 1}'])
+async def test_a_step_that_meets_what_nobody_foresaw_gives_the_turn_back(answer, store, monkeypatch, tmp_path):
+    async with api_server(answer, monkeypatch, tmp_path) as cluster:
+        with pytest.raises(Exception):  # noqa: B017 - whatever it is
+            await interpreter_of(cluster, store).run(take_command(asked("1"), Limits()))
+    assert (await store.claim(Claim(asked("2", StartRequested())))).token
+
+
+async def test_a_step_that_is_cut_off_gives_the_turn_back(store, raw, monkeypatch, tmp_path):
+    async with api_server(None, monkeypatch, tmp_path) as cluster:
+        step = asyncio.create_task(interpreter_of(cluster, store).run(take_command(asked("1"), Limits())))
+        while not [key for key in await raw.keys("*:model:*") if await raw.hexists(key, "busy")]:
+            await asyncio.sleep(0.01)
+        step.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await step
+    assert (await store.claim(Claim(asked("2", StartRequested())))).token
