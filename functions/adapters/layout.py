@@ -1,6 +1,7 @@
 """Where things lie in Redis, and how what a step asks becomes the keys and arguments of a script."""
 
 import hashlib
+import json
 import re
 import uuid
 from datetime import UTC, datetime
@@ -20,8 +21,13 @@ _COUNTING = re.compile(r"\b\d+s\b")
 
 
 def seen_key(request: Request) -> str:
-    digest = hashlib.sha256(f"{request.source}\0{request.id}".encode()).hexdigest()[:40]
-    return f"{TAG}:seen:{digest}"
+    """Of the channel and of who sent it too: what one sender calls itself, or its event, never stands for another's command."""
+    return seen_name(request.channel, request.actor, request.ref.subject, request.source, request.id)
+
+
+def seen_name(channel: str, actor: str, subject: str, source: str, identity: str) -> str:
+    parts = json.dumps([channel, actor, subject, source, identity])
+    return f"{TAG}:seen:{hashlib.sha256(parts.encode()).hexdigest()[:40]}"
 
 
 def model_key(ref: ModelRef) -> str:

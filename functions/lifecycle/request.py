@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Literal
 
 from events.commands import ModelCommand, ReloadRequested, StartRequested, StopRequested, Verb
 from events.model import ModelRef
@@ -11,7 +12,7 @@ from functions.lifecycle.record import Run
 
 @dataclass(frozen=True)
 class Request:
-    """`source` and `id` together name the command: the same pair again is the same command, and gets the same answer."""
+    """Channel, actor, model, source and id together name the command: the same again gets the same answer."""
 
     ref: ModelRef
     command: ModelCommand
@@ -29,6 +30,10 @@ class Request:
     def claimed(self, sequence: int, *, redelivered: bool) -> "Request":
         """The same command with its place in the order."""
         return replace(self, sequence=sequence, redelivered=redelivered)
+
+    @property
+    def channel(self) -> Literal["rest", "event"]:
+        return "event" if self.by_event else "rest"
 
     @property
     def verb(self) -> Verb:

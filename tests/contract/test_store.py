@@ -50,6 +50,23 @@ async def test_the_same_id_of_another_source_is_another_command(store):
     assert other.answer is None
 
 
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"by_event": True, "source": "rest:local", "actor": "event:rest:local"},
+        {"by_event": True, "source": "rest:local", "actor": "oncall"},
+        {"source": "rest:local", "actor": "somebody else"},
+        {"source": "rest:local", "actor": "oncall", "ref": ModelRef(namespace="other-tenant", name="scorer")},
+    ],
+)
+async def test_the_same_source_and_id_by_another_channel_sender_or_of_another_model_is_another_command(store, other):
+    """An event that calls itself `rest:local` uses up no Idempotency-Key, nor one tenant the ids of another."""
+    taken = asked(command=StopRequested(graceful=False), **other)
+    claimed = await store.claim(Claim(taken))
+    await store.commit(Commit(taken.ref, 0, None, token=claimed.token, request=taken, answer=StepAnswer(202)))
+    assert (await store.claim(Claim(asked(source="rest:local")))).answer is None
+
+
 async def test_another_delivery_waits_while_one_is_at_work(store):
     await store.claim(Claim(asked()))
     with pytest.raises(Temporary) as busy:

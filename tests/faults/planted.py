@@ -54,8 +54,8 @@ PLANTED = (
     Planted(
         "a seen id is keyed without its source",
         "functions/adapters/layout.py",
-        'f"{request.source}\\0{request.id}"',
-        'f"{request.id}"',
+        "[channel, actor, subject, source, identity]",
+        "[channel, actor, subject, identity]",
         STORE,
         "same_id_of_another_source",
     ),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from functions.adapters.layout import ENTRIES_AT, TAG
+from functions.adapters.layout import ENTRIES_AT, seen_name
 from schedules.history import Entry, History
 
 LUA = Path(__file__).parents[3] / "functions/adapters/lua"
@@ -48,11 +48,11 @@ class Claims:
     names: dict[str, str] = field(default_factory=dict)
     verbs: dict[str, str] = field(default_factory=dict)
 
-    def expect(self, key: str, verb: str) -> None:
+    def expect(self, key: str, verb: str, subject: str, *, by_event: bool) -> None:
         """A command that will come; its place in Redis is a digest, from which its name can't be told."""
         source, _, identity = key.partition(" ")
-        digest = hashlib.sha256(f"{source}\0{identity}".encode()).hexdigest()[:40]
-        self.names[f"{TAG}:seen:{digest}"] = key
+        channel, actor = ("event", f"event:{source}") if by_event else ("rest", source.removeprefix("rest:"))
+        self.names[seen_name(channel, actor, subject, source, identity)] = key
         self.verbs[key] = verb
 
     def label(self, command: list[str]) -> str:

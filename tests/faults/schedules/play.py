@@ -94,6 +94,6 @@ async def _event(world: World, schedule: Schedule, name: str, number: int, event
 def _command(world: World, schedule: Schedule, name: str, number: int, event: Event) -> None:
     by = event.more["by"]
     key = f"{REST_SOURCE if by == 'rest' else SOURCE} {world.cluster.namespace}-{schedule.seed}-{number}"
-    world.claims.expect(key, event.what)
+    world.claims.expect(key, event.what, world.cluster.ref(name).subject, by_event=by != "rest")
     world.history.add("sent", model=name, key=key, verb=event.what, by=by, copies=len(event.more["delays"]))
     world.courier.command(world.cluster.ref(name), event.what, key, event.more)
