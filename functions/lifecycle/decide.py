@@ -9,7 +9,7 @@ from dataclasses import replace
 from events.commands import ReloadRequested, StartRequested, StopRequested
 from events.location import Location
 from functions.lifecycle.canary import to_ask
-from functions.lifecycle.decision import Decision
+from functions.lifecycle.decision import Decision, audited_once
 from functions.lifecycle.derive import Limits, next_look
 from functions.lifecycle.effects import PinOwners
 from functions.lifecycle.errors import Superseded
@@ -61,7 +61,7 @@ def decide(
                 decision = take_reload(known, seen, request, command, planned)
     at_once = decision.again or bool(seen.pins) or any(isinstance(effect, PinOwners) for effect in decision.effects)
     due = next_look(decision.record, at_once, seen.observed_at), next_handover(decision.record, seen)
-    return replace(decision, due=min((moment for moment in due if moment), default=None))
+    return audited_once(replace(decision, due=min((moment for moment in due if moment), default=None)))
 
 
 def _with_known_buckets(record: Record | None, seen: Observation) -> Observation:

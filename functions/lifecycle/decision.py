@@ -77,6 +77,36 @@ def audit_entry(
     )
 
 
+AUDITED_KEPT = 16
+_COMMANDS = {"stop", "start", "reload"}
+
+
+def audit_name(verb: str, key: str) -> str:
+    """How a record remembers that the history has a command's entry. `key`: the command's source and id."""
+    return f"{verb} {key}"
+
+
+def audited_once(decision: Decision) -> Decision:
+    """Without a command's entry that the history has already: a step died, or came second, and a look has told of it."""
+    known = list(decision.record.audited)
+    entries = []
+    for entry in decision.audit:
+        if entry.event_id and entry.action in _COMMANDS and not entry.code:
+            name = audit_name(entry.action, f"{entry.source} {entry.event_id}")
+            if name in known:
+                continue
+            known.append(name)
+        entries.append(entry)
+    audited = tuple(known[-AUDITED_KEPT:])
+    return replace(decision, audit=tuple(entries), record=decision.record.model_copy(update={"audited": audited}))
+
+
+def to_be_audited(record: Record, verb: str, key: str) -> Record:
+    """Once more, under the same name: a command that waited, and was audited for that, is now carried out."""
+    name = audit_name(verb, key)
+    return record.model_copy(update={"audited": tuple(known for known in record.audited if known != name)})
+
+
 def was_done(record: Record, request: Request) -> bool:
     """A delivery died after its PATCH was seen, or was done without Redis, and somebody else has changed the model since.
 

@@ -151,6 +151,10 @@ class Record(Frozen):
     unrecorded: tuple[str, ...] = Field(
         default=(), description="Stops that were done while Redis was away, the latest last: no claim knows their ids."
     )
+    audited: tuple[str, ...] = Field(
+        default=(),
+        description="Of which commands the history has the entry already, the latest last: a retry adds none.",
+    )
     left_behind: str | None = Field(
         default=None, description="The companion that somebody else's start did not remove."
     )

@@ -14,7 +14,7 @@ from events.model import Kind
 from events.status import Hold, HoldKind, LoadedArtifact, State
 from functions.lifecycle.command_key import split_key
 from functions.lifecycle.companion import QueuedStart
-from functions.lifecycle.decision import Decision, asked, run_entry
+from functions.lifecycle.decision import Decision, asked, run_entry, to_be_audited
 from functions.lifecycle.derive import Limits, count_pods
 from functions.lifecycle.effects import DeletePod, Effect
 from functions.lifecycle.handover import keep_old_pods, settled
@@ -89,7 +89,8 @@ def follow_reload(known: Decision, seen: Observation, limits: Limits) -> Decisio
         return _judged(noticed, seen, known.record.reload, limits)
     if queued is None or queued.due > seen.observed_at:
         return known
-    after = replace(known, record=known.record.model_copy(update={"queued_reload": None}))
+    record = to_be_audited(known.record.model_copy(update={"queued_reload": None}), "reload", queued.run.key)
+    after = replace(known, record=record)
     if _has(seen, known.record, queued.wanted.digest):
         return after
     wanted = queued.wanted.model_copy(

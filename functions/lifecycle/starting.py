@@ -102,7 +102,7 @@ def _queue(known: Decision, seen: Observation, request: Request, command: StartR
         expires_at=request.expires_at,
     )
     if companion.queued == queued:
-        return replace(known, changed=True)
+        return asked(replace(known, changed=True), seen, request)
     effect = note_patch(seen, companion.model_copy(update={"queued": queued, "sequence": request.sequence}))
     record = known.record.model_copy(update={"queued": True})
     return asked(replace(known, record=record, effects=(effect,), changed=True), seen, request)

@@ -13,7 +13,7 @@ from events.facts import ModelFailed
 from events.model import ModelRef
 from functions.lifecycle.canary import being_asked, brought, with_brought
 from functions.lifecycle.decide import decide
-from functions.lifecycle.decision import Decision
+from functions.lifecycle.decision import Decision, audit_name
 from functions.lifecycle.derive import Limits
 from functions.lifecycle.effects import (
     Ask,
@@ -251,7 +251,12 @@ def _works_unrecorded(request: Request) -> bool:
 
 
 def _drop(request: Request, claimed: Claimed, code: Code, why: str) -> Step:
-    """A command that is too late: audited, answered, nothing changes."""
+    """A command that is too late: audited, answered, nothing changes.
+
+    Where it took effect before it died, a look has told of that, and the history has its entry.
+    """
+    known = claimed.record.audited if claimed.record else ()
+    told = audit_name(request.verb, request.key) in known
     answer = StepAnswer(202)
     message = f"The {request.verb} was dropped: {why}."
     facts = (_failure(request, code, message, "Send it again if it is still wanted.", claimed.now),)
@@ -262,7 +267,7 @@ def _drop(request: Request, claimed: Claimed, code: Code, why: str) -> Step:
         token=claimed.token,
         request=request,
         answer=answer,
-        audit=(_refusal_entry(request, code, message, claimed.now),),
+        audit=() if told else (_refusal_entry(request, code, message, claimed.now),),
         facts=facts if code is Code.EXPIRED else (),
     )
     return answer

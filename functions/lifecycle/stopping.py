@@ -25,7 +25,7 @@ FORCED_GRACE_SECONDS = 1
 def take_stop(known: Decision, seen: Observation, request: Request, command: StopRequested) -> Decision:
     companion = seen.companion
     if is_resumed(seen, request):
-        return replace(finish_grace(known, seen), changed=True)
+        return asked(replace(finish_grace(known, seen), changed=True), seen, request)
     if was_done(known.record, request) or _was_left_behind(seen, request):
         return asked(replace(known, changed=True), seen, request)
     if seen.stop_wanted:

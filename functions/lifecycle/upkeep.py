@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from events.status import State
 from functions.lifecycle.command_key import join_key
-from functions.lifecycle.decision import Decision, run_entry
+from functions.lifecycle.decision import Decision, run_entry, to_be_audited
 from functions.lifecycle.observation import Observation
 from functions.lifecycle.patches import note_patch
 from functions.lifecycle.record import Intent, Run
@@ -35,7 +35,8 @@ def keep_up(known: Decision, seen: Observation, planned: Intent | None, noted: R
             record = known.record.model_copy(update={"queued": False})
             return replace(known, record=record, effects=(note,), audit=(*known.audit, entry))
         if noted is None or noted.key != run.key:
-            return replace(known, record=known.record.model_copy(update={"start": run}), again=True)
+            record = to_be_audited(known.record.model_copy(update={"start": run}), "start", run.key)
+            return replace(known, record=record, again=True)
         started = begin_start(known, seen, noted, restore_autoscaling=queued.restore_autoscaling)
         entry = run_entry(started.record, seen, "start", run, changed=True)
         return replace(started, audit=(*known.audit, entry))
