@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from functions.lifecycle.command_key import split_key
+from functions.lifecycle.command_key import join_key, split_key
 from functions.lifecycle.effects import AuditEntry, Effect, Published
 from functions.lifecycle.observation import Observation
 from functions.lifecycle.record import Intent, Record, Run
@@ -92,7 +92,7 @@ def audited_once(decision: Decision) -> Decision:
     entries = []
     for entry in decision.audit:
         if entry.event_id and entry.action in _COMMANDS and not entry.code:
-            name = audit_name(entry.action, f"{entry.source} {entry.event_id}")
+            name = audit_name(entry.action, join_key(entry.source or "", entry.event_id))
             if name in known:
                 continue
             known.append(name)
