@@ -11,9 +11,15 @@ from functions.lifecycle.step import take_command
 
 
 async def take(parts: Parts, http: HttpRequest, body: bytes, *accepts: type[Command]) -> str:
-    """Returns `changed` or `unchanged`. Who sent it nobody can tell behind a broker: the namespace must have opted in."""
+    """Returns `changed`, `unchanged` or `in line`. Who sent it nobody can tell behind a broker: the namespace must have opted in."""
     received = read(http.headers, body, accepts=[command.type for command in accepts])
-    answer = await parts.interpreter.run(take_command(_request(received), parts.limits))
+    request = _request(received)
+    try:
+        answer = await parts.interpreter.run(take_command(request, parts.limits))
+    finally:
+        parts.line.go_on(request.ref)
+    if answer.ahead is not None:
+        return "in line"
     return "changed" if answer.changed else "unchanged"
 
 

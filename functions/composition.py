@@ -13,6 +13,7 @@ from functions.adapters.sink import Sink
 from functions.adapters.store import Store
 from functions.interpreter import Interpreter
 from functions.lifecycle.derive import Limits
+from functions.line import Line
 from functions.settings import Settings
 
 
@@ -34,6 +35,7 @@ class Parts:
     store: Store
     sink: Sink
     interpreter: Interpreter
+    line: Line
 
     @classmethod
     async def connect(cls, settings: Settings) -> Self:
@@ -44,20 +46,25 @@ class Parts:
         probe = Probe(line_for(settings.probe, cluster))
         lookout = Lookout(cluster, resources, grace, probe, now)
         store = Store.connect(settings.redis_url)
+        limits = Limits(start_deadline=settings.start_deadline)
+        sink = Sink(settings.k_sink, store)
+        interpreter = Interpreter(cluster, resources, lookout, grace, store)
         return cls(
             settings=settings,
-            limits=Limits(start_deadline=settings.start_deadline),
+            limits=limits,
             cluster=cluster,
             resources=resources,
             lookout=lookout,
             grace=grace,
             probe=probe,
             store=store,
-            sink=Sink(settings.k_sink, store),
-            interpreter=Interpreter(cluster, resources, lookout, grace, store),
+            sink=sink,
+            interpreter=interpreter,
+            line=Line(interpreter, limits, sink.flush),
         )
 
     async def close(self) -> None:
+        await self.line.close()
         await self.sink.close()
         await self.probe.close()
         await self.store.close()

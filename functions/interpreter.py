@@ -19,9 +19,11 @@ from functions.lifecycle.effects import (
     Commit,
     DeletePod,
     EndPods,
+    InLine,
     Load,
     Look,
     MarkPod,
+    Next,
     PatchModel,
     PinOwners,
     Plan,
@@ -167,6 +169,8 @@ class Interpreter:
         match ask:
             case Claim():
                 return await self._claim(ask)
+            case Next():
+                return await self._store.next(ask)
             case Load(ref):
                 return await self._store.load(ref)
             case Look():
@@ -190,18 +194,15 @@ class Interpreter:
             case UnpinOwners():
                 return await self._grace.unpin(ask)
 
-    async def _claim(self, ask: Claim) -> Claimed:
-        """Waits a moment for the model's turn: two people who press at once should both get an answer."""
-        async with asyncio.timeout(STEP_SECONDS):
-            loop = asyncio.get_running_loop()
-            until = loop.time() + TURN_SECONDS
-            while True:
-                try:
-                    return await self._store.claim(ask)
-                except Temporary as busy:
-                    if busy.code is not Code.BUSY or loop.time() > until:
-                        raise
-                    await asyncio.sleep(_TURN_POLL_SECONDS)
+    async def _claim(self, ask: Claim) -> Claimed | InLine:
+        """Over REST it waits a moment for its turn: two people who press at once should both get an answer."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + TURN_SECONDS
+        while True:
+            claimed = await self._store.claim(ask)
+            if not isinstance(claimed, InLine) or ask.request.by_event or loop.time() > until:
+                return claimed
+            await asyncio.sleep(_TURN_POLL_SECONDS)
 
     async def _delete_pod(self, ask: DeletePod) -> None:
         """With the grace of its own spec; never another pod that has its name by now."""

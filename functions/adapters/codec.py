@@ -6,12 +6,18 @@ from datetime import datetime
 from typing import Any
 
 from events.catalogue.types import FACTS
-from events.commands import ReloadRequested
+from events.commands import ModelCommand, ReloadRequested, StartRequested, StopRequested
 from events.model import ModelRef
 from functions.lifecycle.effects import AuditEntry, Published, StepAnswer
+from functions.lifecycle.errors import Code, Refused, StepError
 from functions.lifecycle.letter import Letter
 from functions.lifecycle.record import Intent, Record
+from functions.lifecycle.request import Request
 
+COMMAND_SCHEMA = 1
+_COMMANDS: dict[str, type[ModelCommand]] = {
+    model.type: model for model in (StopRequested, StartRequested, ReloadRequested)
+}
 _PUBLISHED = {model.type: model for model in (*FACTS, ReloadRequested)}
 
 
@@ -37,6 +43,63 @@ def dump_answer(answer: StepAnswer) -> str:
 
 def load_answer(text: str) -> StepAnswer:
     return StepAnswer(**json.loads(text))
+
+
+def dump_refusal(error: StepError) -> str:
+    named = ("status", "code", "message", "next_action", "retry_after")
+    return _compact({name: getattr(error, name) for name in named})
+
+
+def load_refusal(text: str) -> StepError:
+    """What it was told that nobody heard; a code of another version is told as a conflict."""
+    values = json.loads(text)
+    code = Code(values["code"]) if values.get("code") in set(Code) else Code.CONFLICT
+    refusal = Refused(code, values["message"], values["next_action"], retry_after=values.get("retry_after"))
+    refusal.status = values["status"]
+    return refusal
+
+
+def dump_command(request: Request) -> str:
+    return _compact(
+        {
+            "schema": COMMAND_SCHEMA,
+            "subject": request.ref.subject,
+            "type": request.command.type,
+            "data": request.command.model_dump(mode="json"),
+            "source": request.source,
+            "id": request.id,
+            "actor": request.actor,
+            "correlation_id": request.correlation_id,
+            "traceparent": request.traceparent,
+            "expires_at": request.expires_at.isoformat() if request.expires_at else None,
+            "by_event": request.by_event,
+            "queue": request.queue,
+        }
+    )
+
+
+def load_command(text: str, seen_as: str) -> Request | None:
+    """None where it can't be read. What a newer version has written into it besides is passed over."""
+    try:
+        values = json.loads(text)
+        command = _COMMANDS[values["type"]]
+        data = {name: value for name, value in values["data"].items() if name in command.model_fields}
+        expires = values.get("expires_at")
+        return Request(
+            ref=ModelRef.from_subject(values["subject"]),
+            command=command.model_validate(data),
+            source=values["source"],
+            id=values["id"],
+            actor=values["actor"],
+            correlation_id=values.get("correlation_id"),
+            traceparent=values.get("traceparent"),
+            expires_at=datetime.fromisoformat(expires) if expires else None,
+            by_event=bool(values.get("by_event")),
+            queue=bool(values.get("queue")),
+            seen_as=seen_as,
+        )
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
 
 
 def dump_audit(entry: AuditEntry) -> str:

@@ -22,7 +22,7 @@ _COUNTING = re.compile(r"\b\d+s\b")
 
 def seen_key(request: Request) -> str:
     """Of the channel and of who sent it too: what one sender calls itself, or its event, never stands for another's command."""
-    return seen_name(request.channel, request.actor, request.ref.subject, request.source, request.id)
+    return request.seen_as or seen_name(request.channel, request.actor, request.ref.subject, request.source, request.id)
 
 
 def seen_name(channel: str, actor: str, subject: str, source: str, identity: str) -> str:
@@ -32,6 +32,14 @@ def seen_name(channel: str, actor: str, subject: str, source: str, identity: str
 
 def model_key(ref: ModelRef) -> str:
     return f"{TAG}:model:{ref.subject}"
+
+
+def line_key(ref: ModelRef) -> str:
+    return f"{TAG}:line:{ref.subject}"
+
+
+LINES = f"{TAG}:lines"
+"""The models that have a line, since when."""
 
 
 def fingerprint(request: Request) -> str:
@@ -64,6 +72,12 @@ def shown_of(record: Record) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+def _outcome(ask: Commit) -> str:
+    if ask.refusal:
+        return f"!{codec.dump_refusal(ask.refusal)}"
+    return codec.dump_answer(ask.answer) if ask.answer else ""
+
+
 ENTRIES_AT = 17
 """Where the audit entries begin in commit.lua's arguments, counted from 0; how many there are stands at 13."""
 
@@ -78,7 +92,7 @@ def commit_words(ask: Commit) -> tuple[list[str], list[str]]:
         codec.dump_record(record) if record else "",
         str(record.version if record else 0),
         str(record.pods_version if record else 0),
-        codec.dump_answer(ask.answer) if ask.answer else "",
+        _outcome(ask),
         "1" if ask.forget else "0",
         milliseconds(ask.due),
         ask.ref.subject,

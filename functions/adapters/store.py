@@ -1,6 +1,6 @@
 """Redis: what is remembered of models and commands. The only module that imports redis.
 
-All keys share one hash tag, so that a Redis Cluster takes them as they are. Four Lua scripts write; each checks
+All keys share one hash tag, so that a Redis Cluster takes them as they are. Five Lua scripts write; each checks
 everything before it writes anything. Redis' own clock decides about leases.
 """
 
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Self, cast
 
 import redis.asyncio as redis
+from prometheus_client import Counter
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import RedisError
@@ -24,26 +25,46 @@ from functions.adapters import codec
 from functions.adapters.layout import (
     AUDIT_LENGTH,
     CHANGES_LENGTH,
+    LINES,
     TAG,
     commit_words,
     fingerprint,
+    line_key,
     milliseconds,
     model_key,
     moment_of,
     place_of,
     seen_key,
 )
-from functions.lifecycle.effects import AuditEntry, Claim, Claimed, Commit, Committed, Loaded, Plan, Published, Release
+from functions.lifecycle.effects import (
+    AuditEntry,
+    Claim,
+    Claimed,
+    Commit,
+    Committed,
+    InLine,
+    Loaded,
+    Next,
+    Plan,
+    Published,
+    Release,
+)
 from functions.lifecycle.errors import Code, Refused, StoreUnavailable, Temporary
 from functions.lifecycle.letter import Letter
 from functions.lifecycle.record import Record
+from functions.lifecycle.request import Request
+from functions.logs import logger
 
 LEASE_SECONDS = 15
+LINE_LENGTH = 64  # commands that wait for one model; more are told to come again
 MOST_CONNECTIONS = 32
 CONNECTION_WAIT_SECONDS = 3
 REMEMBERED_SECONDS = 7 * 24 * 3600
 LETTERS_LENGTH = 1000  # of 16 KiB at most: 16 MiB, however much poison comes
 RESYNC_LEASE_SECONDS = 10  # renewed page by page; the tick that died leaves the turn to another one
+UNREADABLE = Counter(
+    "modelswitch_line_unreadable_total", "Commands in line that could not be read, and were set aside."
+)
 _LUA = Path(__file__).parent / "lua"
 
 
@@ -95,6 +116,7 @@ class Store:
     def __init__(self, client: redis.Redis) -> None:
         self._redis: Any = client  # redis' own types cover every protocol and decoding at once, and so none
         self._claim = client.register_script((_LUA / "claim.lua").read_text())
+        self._release = client.register_script((_LUA / "release.lua").read_text())
         self._plan = client.register_script((_LUA / "plan.lua").read_text())
         self._commit = client.register_script((_LUA / "commit.lua").read_text())
         self._resync = client.register_script((_LUA / "resync.lua").read_text())
@@ -124,52 +146,81 @@ class Store:
         with _translated():
             await self._redis.ping()
 
-    async def claim(self, ask: Claim) -> Claimed:
-        """Raises Temporary while another delivery, or another command on this model, is at work."""
-        token = uuid.uuid4().hex
+    async def claim(self, ask: Claim) -> Claimed | InLine:
+        """A command arrives. Raises Refused for an id of another command and where it was refused, Temporary for a full line."""
         request = ask.request
+        return await self._take(
+            request.ref, seen_key(request), fingerprint(request), codec.dump_command(request), request
+        ) or InLine(0)
+
+    async def next(self, ask: Next) -> Claimed | None:
+        """The turn of the next command in line; None where there is none, or another one is at work."""
+        taken = await self._take(ask.ref, f"{TAG}:seen:none", "", "", None)
+        return taken if isinstance(taken, Claimed) else None
+
+    async def _take(
+        self, ref: ModelRef, seen: str, finger: str, command: str, request: Request | None
+    ) -> Claimed | InLine | None:
+        token = uuid.uuid4().hex
+        ordered = "1" if request and request.verb != "reload" else "0"
+        times = [str(LEASE_SECONDS * 1000), str(REMEMBERED_SECONDS)]
         try:
             with _translated():
                 reply = await self._claim(
-                    keys=[seen_key(request), model_key(request.ref)],
-                    args=[token, LEASE_SECONDS * 1000, REMEMBERED_SECONDS, fingerprint(request)],
+                    keys=[seen, model_key(ref), line_key(ref), LINES],
+                    args=[token, *times, finger, ref.subject, command, ordered, str(LINE_LENGTH)],
                 )
         except asyncio.CancelledError:
-            # It may be given although nobody hears of it.
+            # The turn may be given although nobody hears of it.
             with suppress(StoreUnavailable):
-                await asyncio.shield(asyncio.create_task(self.release(Release(token, request))))
+                await asyncio.shield(asyncio.create_task(self._give_back(ref, seen, token, stays=True)))
             raise
         status, now, *rest = cast("list[Any]", reply)
         match status:
             case "done":
                 return Claimed(moment_of(now), token, None, 0, moment_of(now), answer=codec.load_answer(rest[0]))
-            case "busy":
+            case "refused":
+                raise codec.load_refusal(rest[0])
+            case "line":
+                return InLine(int(rest[0]))
+            case "none":
+                return None
+            case "full":
                 raise Temporary(
-                    Code.BUSY,
-                    f"another command on {request.ref} is at work",
-                    "Ask again in a moment.",
-                    retry_after=min(int(rest[0]) / 1000, 1.0),
+                    Code.BUSY, f"{LINE_LENGTH} commands wait for {ref} already", "Ask again in a moment.", retry_after=2
                 )
             case "reused":
                 refusal = Refused(
                     Code.IDEMPOTENCY_KEY_REUSED,
-                    f"the id {request.id!r} was used for another command",
+                    f"the id {request.id if request else ''!r} was used for another command",
                     "Use a new id for a new command.",
                 )
                 refusal.status = 422
                 raise refusal
-            case _:
-                first, revision, doc, plan, sequence, redelivered = rest
-                return Claimed(
-                    now=moment_of(now),
-                    token=token,
-                    record=codec.load_record(doc),
-                    revision=int(revision),
-                    first_seen=moment_of(first),
-                    sequence=int(sequence),
-                    redelivered=bool(redelivered),
-                    planned=codec.load_intent(plan),
-                )
+        first, revision, doc, plan, sequence, redelivered, place, waiting = rest
+        other = codec.load_command(waiting, place) if waiting else None
+        if waiting and other is None:
+            logger().error("a command that can't be read was taken out of its line", action="line", model=ref.subject)
+            UNREADABLE.inc()
+            await self._give_back(ref, place, token, stays=False)
+            return await self._take(ref, seen, finger, command, request)
+        return Claimed(
+            now=moment_of(now),
+            token=token,
+            record=codec.load_record(doc),
+            revision=int(revision),
+            first_seen=moment_of(first),
+            sequence=int(sequence),
+            redelivered=bool(redelivered),
+            planned=codec.load_intent(plan),
+            request=other,
+        )
+
+    async def lines(self, limit: int) -> list[ModelRef]:
+        """Models with commands in line, the longest waiting first."""
+        with _translated():
+            subjects: list[str] = await self._redis.zrange(LINES, 0, limit - 1)
+        return [ModelRef.from_subject(subject) for subject in subjects]
 
     async def load(self, ref: ModelRef) -> Loaded:
         return (await self.load_many([ref]))[0]
@@ -197,7 +248,13 @@ class Store:
             )
 
     async def release(self, ask: Release) -> None:
-        await self.commit(Commit(ask.request.ref, 0, None, token=ask.token, request=ask.request))
+        await self._give_back(ask.request.ref, seen_key(ask.request), ask.token, stays=ask.stays)
+
+    async def _give_back(self, ref: ModelRef, seen: str, token: str, *, stays: bool) -> None:
+        with _translated():
+            await self._release(
+                keys=[seen, model_key(ref), line_key(ref), LINES], args=[token, "1" if stays else "0", ref.subject]
+            )
 
     async def commit(self, ask: Commit) -> Committed:
         keys, args = commit_words(ask)

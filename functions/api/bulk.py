@@ -193,7 +193,13 @@ async def _one(bulk: _Bulk, model: BulkModel) -> BulkItem:
         found = {"code": str(error.code), "message": error.detail, "next_action": error.next_action}
         return item.model_copy(update={"status": error.status, **found})
     return item.model_copy(
-        update={"status": answer.status, "changed": bool(answer.body["changed"]), "message": answer.body.get("message")}
+        update={
+            "status": answer.status,
+            "changed": bool(answer.body["changed"]),
+            "queued": answer.ahead is not None,
+            "ahead": answer.ahead,
+            "message": answer.body.get("message"),
+        }
     )
 
 

@@ -52,4 +52,7 @@ async def _answer(verb: Verb, ref: ModelRef, call: Calling) -> JSONResponse:
     queue = take_queue(fields) if verb == "start" else False
     command = parse_command(verb, fields, call.user)
     answer = await run_command(call.api, ref, command, call.user, call.origin, queue=queue)
-    return JSONResponse(dict(answer.body), answer.status, {"X-Correlation-ID": call.origin.correlation_id})
+    headers = {"X-Correlation-ID": call.origin.correlation_id}
+    if answer.ahead is not None:
+        headers["Location"] = f"/api/v1/namespaces/{ref.namespace}/models/{ref.name}/status?kind={ref.kind.value}"
+    return JSONResponse(dict(answer.body), answer.status, headers)

@@ -14,11 +14,17 @@ KindName = Annotated[Kind, BeforeValidator(lambda text: Kind.parse(text) if isin
 
 
 class CommandAnswer(BaseModel):
-    """`changed` false: it was already so. `recorded` false: done in the cluster while Redis was away."""
+    """`changed` false: it was already so. `recorded` false: done in the cluster while Redis was away.
 
-    status: ModelStatus
+    `queued`: not done yet, since `ahead` other commands of this model come first; it is done in its turn. `status` is
+    then what was last known, null where nothing was.
+    """
+
+    status: ModelStatus | None
     changed: bool
     recorded: bool
+    queued: bool = False
+    ahead: int | None = None
     message: str | None = None
 
 
@@ -46,6 +52,8 @@ class BulkItem(BaseModel):
     kind: str
     status: int
     changed: bool = False
+    queued: bool = False
+    ahead: int | None = None
     code: str | None = None
     message: str | None = None
     next_action: str | None = None
@@ -164,7 +172,7 @@ _WHAT = {
     413: "TooLarge: more than 1 MiB",
     422: "InvalidRequest: a field is unknown or wrong; IdempotencyKeyReused",
     502: "ClusterRefused: the Kubernetes API will not do it",
-    503: "ClusterUnavailable, StoreUnavailable, Busy (Retry-After)",
+    503: "ClusterUnavailable, StoreUnavailable, Busy: 64 commands wait for this model already (Retry-After)",
 }
 
 
@@ -178,7 +186,7 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 COMMAND_RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"description": "Nothing to do: it was already so (`changed` false).", "model": CommandAnswer},
-    202: {"description": "Accepted by the cluster."},
+    202: {"description": "Accepted by the cluster; or, with `queued`, in the model's line, to be done in its turn."},
     **problems(400, 401, 403, 404, 409, 413, 422, 502, 503),
 }
 READ_RESPONSES = problems(401, 403, 404, 422, 502, 503)

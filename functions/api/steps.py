@@ -2,6 +2,8 @@
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from events.commands import ModelCommand
@@ -44,6 +46,9 @@ async def run_command(
         answer = await _measured(api, request.verb, take_command(request, api.parts.limits), looked)
     finally:
         api.outbox.nudge()
+        api.parts.line.go_on(ref)
+    if answer.ahead is not None:
+        return await _in_line(api, ref, answer)
     return answer if answer.body else StepAnswer(200, await _dropped(api, ref))
 
 
@@ -76,6 +81,25 @@ async def _why_unknown(api: Api, ref: ModelRef) -> StepError:
         return not_found(ref)
     message = f"Redis lost its data, or {ref} kept changing, while it was looked at"
     return Temporary(Code.BUSY, message, "Ask again in a moment.", retry_after=1)
+
+
+async def _in_line(api: Api, ref: ModelRef, answer: StepAnswer) -> StepAnswer:
+    """Another command is still at work. This one is carried out in its turn, whether anybody waits for it or not."""
+    status = None
+    with suppress(StepError):
+        record = (await api.parts.store.load(ref)).record
+        known = record.status() if record and record.state else await look(api, ref)
+        status = known.model_dump(mode="json")
+    body = {
+        "status": status,
+        "changed": False,
+        "recorded": True,
+        "queued": True,
+        "ahead": answer.ahead,
+        "message": f"It is in line: {answer.ahead or 'another'} of this model's commands come first. "
+        "The same Idempotency-Key tells what became of it.",
+    }
+    return replace(answer, body=body)
 
 
 async def _dropped(api: Api, ref: ModelRef) -> Mapping[str, Any]:

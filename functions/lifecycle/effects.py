@@ -8,6 +8,7 @@ from typing import Any
 from events.commands import ReloadRequested
 from events.facts import ModelFact
 from events.model import ModelRef
+from functions.lifecycle.errors import StepError
 from functions.lifecycle.observation import Handover, Owner
 from functions.lifecycle.record import Intent, Record
 from functions.lifecycle.request import Request
@@ -78,9 +79,19 @@ Effect = PatchModel | PinOwners | EndPods | UnpinOwners | DeletePod | MarkPod
 
 @dataclass(frozen=True)
 class Claim:
-    """Take this command's id and the model's turn. Answers a `Claimed`."""
+    """A command arrives: its id, its place in the model's line and, where the model is free, the turn of the next in line.
+
+    Answers a `Claimed`, for another command perhaps, or `InLine`.
+    """
 
     request: Request
+
+
+@dataclass(frozen=True)
+class Next:
+    """Take the model's turn for the next command in its line. Answers a `Claimed`, or None where there is nothing to begin."""
+
+    ref: ModelRef
 
 
 @dataclass(frozen=True)
@@ -118,10 +129,14 @@ class Plan:
 
 @dataclass(frozen=True)
 class Release:
-    """Give the claim back unanswered: the command can be tried again at once, with the same place in the order."""
+    """Give the claim back unanswered: the command can be tried again at once, with the same place in the order.
+
+    `stays`: it stays in line, so the next who has the turn does it; else it leaves, and only comes again by itself.
+    """
 
     token: str
     request: Request
+    stays: bool = False
 
 
 @dataclass(frozen=True)
@@ -161,11 +176,15 @@ class AuditEntry:
 
 @dataclass(frozen=True)
 class StepAnswer:
-    """What the caller gets: an HTTP status and, over REST, a body. Stored under the command's id."""
+    """What the caller gets: an HTTP status and, over REST, a body. Stored under the command's id.
+
+    `ahead`: it is in line, and so many commands of its model are before it.
+    """
 
     status: int
     body: Mapping[str, Any] = field(default_factory=dict)
     changed: bool = False
+    ahead: int | None = None
 
 
 @dataclass(frozen=True)
@@ -173,6 +192,7 @@ class Commit:
     """Everything that a step leaves behind, in one Lua call. Answers a `Committed`.
 
     `token` is None for a hint, `record` None where only an answer is stored. `expected` is the revision that was read.
+    `refusal` is kept for whoever asks next: the command was done for somebody who waits no longer.
     """
 
     ref: ModelRef
@@ -181,6 +201,7 @@ class Commit:
     token: str | None = None
     request: Request | None = None
     answer: StepAnswer | None = None
+    refusal: StepError | None = None
     audit: tuple[AuditEntry, ...] = ()
     facts: tuple[Published, ...] = ()
     due: datetime | None = None
@@ -198,7 +219,8 @@ class Loaded:
 class Claimed:
     """`answer` is there when the command was answered before; `planned` when a delivery died after its plan.
 
-    `sequence` is the command's place in the order of arrival on this model; a redelivery keeps it.
+    `sequence` is the command's place in the order of arrival on this model; a redelivery keeps it. `redelivered`: it did
+    not get its turn when it arrived, so a later one may have been done. `request`: the command, where it is not the caller's.
     """
 
     now: datetime
@@ -210,6 +232,14 @@ class Claimed:
     redelivered: bool = False
     answer: StepAnswer | None = None
     planned: Intent | None = None
+    request: Request | None = None
+
+
+@dataclass(frozen=True)
+class InLine:
+    """Another command of the model is at work. This one has its place; `ahead` are before it."""
+
+    ahead: int
 
 
 @dataclass(frozen=True)
@@ -220,4 +250,4 @@ class Committed:
     stale: bool = False
 
 
-Ask = Effect | Claim | Load | Look | Plan | Release | Commit
+Ask = Effect | Claim | Next | Load | Look | Plan | Release | Commit

@@ -26,6 +26,8 @@ class Request:
     queue: bool = False
     sequence: int = 0
     redelivered: bool = False
+    seen_as: str | None = None
+    """Where the store keeps what became of it, of a command that came out of a line: another version may have put it there."""
 
     def claimed(self, sequence: int, *, redelivered: bool) -> "Request":
         """The same command with its place in the order."""

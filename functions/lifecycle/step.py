@@ -22,9 +22,11 @@ from functions.lifecycle.effects import (
     Claimed,
     Commit,
     Committed,
+    InLine,
     Load,
     Loaded,
     Look,
+    Next,
     Plan,
     Published,
     Release,
@@ -32,10 +34,12 @@ from functions.lifecycle.effects import (
     UnpinOwners,
 )
 from functions.lifecycle.errors import (
+    ClusterRefused,
     Code,
     Conflict,
     PreconditionFailed,
     Refused,
+    StepError,
     StoreUnavailable,
     Superseded,
     Temporary,
@@ -52,6 +56,13 @@ ATTEMPTS = 5
 OVERTAKEN = 15  # commits that other looks were faster than: a stop of several pods brings a burst of hints, which ends
 COMMAND_LIFE = timedelta(hours=1)
 
+BEFORE_MINE = 8  # what a delivery does of others before its own command; the rest is left to whoever comes next
+NOTHING = StepAnswer(204)
+MAY_BE_DONE = (
+    "The command is in line and may still be carried out once Redis answers: ask for the model's status, "
+    "or send it again with the same Idempotency-Key."
+)
+
 Step = Generator[Ask, Any, StepAnswer]
 
 
@@ -66,30 +77,70 @@ class _Turn:
 
 
 def take_command(request: Request, limits: Limits) -> Step:
-    """A stop or a start. Returns what to answer; raises StepError where the caller must be told otherwise."""
-    try:
-        claimed: Claimed = yield Claim(request)
-    except StoreUnavailable:
-        if not _works_unrecorded(request):
-            raise
-        return (yield from _attempts(request, _Turn(None), limits))
-    if claimed.answer:
-        return claimed.answer
+    """A stop, a start or a reload arrives. Returns what to answer; raises StepError where the caller must be told otherwise.
+
+    Where the model is free the commands that come first are done first. Else it is answered that the command is in line.
+    """
+    for _ in range(BEFORE_MINE):
+        try:
+            claimed: Claimed | InLine = yield Claim(request)
+        except StoreUnavailable:
+            if not _works_unrecorded(request):
+                raise
+            return (yield from _attempts(request, _Turn(None), limits))
+        if isinstance(claimed, InLine):
+            return StepAnswer(202, ahead=claimed.ahead)
+        if claimed.answer:
+            return claimed.answer
+        if claimed.request is None:
+            return (yield from _take_turn(request, claimed, limits, heard=True))
+        try:
+            yield from _take_turn(claimed.request, claimed, limits, heard=False)
+        except Exception:  # noqa: BLE001 - another's command failed; it and this one are in line, and are tried again
+            break
+    return StepAnswer(202, ahead=1)
+
+
+def take_next(ref: ModelRef, limits: Limits) -> Step:
+    """The next command in the model's line, whose sender waits no longer. NOTHING where there is none to begin."""
+    claimed: Claimed | None = yield Next(ref)
+    if claimed is None or claimed.request is None:
+        return NOTHING
+    return (yield from _take_turn(claimed.request, claimed, limits, heard=False))
+
+
+def _take_turn(request: Request, claimed: Claimed, limits: Limits, *, heard: bool) -> Step:
+    """The model's turn is this command's. `heard`: its sender is there to be told of an error."""
     expires = request.expires_at or claimed.first_seen + COMMAND_LIFE
     if expires < claimed.now:
         return (yield from _drop(request, claimed, Code.EXPIRED, f"it expired at {expires.isoformat()}"))
     turn = _Turn(claimed.record, claimed.revision, claimed.token, claimed.planned)
     request = request.claimed(claimed.sequence, redelivered=claimed.redelivered)
     try:
+        if not heard and _is_pointless(request, claimed.record):
+            raise Superseded  # noqa: TRY301 - as where a look finds it
         return (yield from _attempts(request, turn, limits))
     except Superseded:
         return (yield from _drop(request, claimed, Code.SUPERSEDED, "a later command was already done"))
     except Refused as refusal:
-        return (yield from _refuse(request, claimed, refusal))
-    except Exception:
+        return (yield from _refuse(request, claimed, refusal, heard=heard))
+    except ClusterRefused as refusal:
+        if heard:
+            yield from _release(request, claimed.token, stays=False)
+            raise
+        return (yield from _refuse(request, claimed, refusal, heard=False))
+    except Exception as error:
         # Also what nobody foresaw: the turn goes back at once, and the next command need not wait for the lease's end.
-        yield from _release(request, claimed.token)
+        stays = not heard or (request.by_event and isinstance(error, Temporary))
+        released = yield from _release(request, claimed.token, stays=stays)
+        if heard and not request.by_event and not released and isinstance(error, StepError):
+            error.next_action = MAY_BE_DONE
         raise
+
+
+def _is_pointless(request: Request, record: Record | None) -> bool:
+    """Known without a look: of many commands in line only the last is worth one."""
+    return record is not None and request.verb != "reload" and record.sequence > request.sequence
 
 
 def take_hint(
@@ -273,10 +324,14 @@ def _drop(request: Request, claimed: Claimed, code: Code, why: str) -> Step:
     return answer
 
 
-def _refuse(request: Request, claimed: Claimed, refusal: Refused) -> Step:
-    """Over REST the caller is told and may try the same key again; an event is answered for good, and published."""
+def _refuse(request: Request, claimed: Claimed, refusal: StepError, *, heard: bool) -> Step:
+    """Over REST the caller is told and may try the same key again; an event is answered for good, and published.
+
+    What is refused to a caller that waits no longer is kept for whoever asks with its key next.
+    """
     entry = _refusal_entry(request, refusal.code, refusal.message, claimed.now)
     answer = StepAnswer(202) if request.by_event else None
+    tell = request.by_event or not heard
     fact = _failure(request, refusal.code, refusal.message, refusal.next_action, claimed.now)
     yield Commit(
         request.ref,
@@ -285,12 +340,15 @@ def _refuse(request: Request, claimed: Claimed, refusal: Refused) -> Step:
         token=claimed.token,
         request=request,
         answer=answer,
+        refusal=None if heard or answer else refusal,
         audit=(entry,),
-        facts=(fact,) if request.by_event else (),
+        facts=(fact,) if tell else (),
     )
-    if answer is None:
+    if answer:
+        return answer
+    if heard:
         raise refusal
-    return answer
+    return StepAnswer(refusal.status)
 
 
 def _failure(request: Request, code: Code, message: str, next_action: str, now: datetime) -> Published:
@@ -326,8 +384,10 @@ def _gone(record: Record | None, seen: Observation) -> tuple[AuditEntry, ...]:
     return (AuditEntry(seen.observed_at, seen.ref, "deleted", "external:unknown", previous=record.state),)
 
 
-def _release(request: Request, token: str) -> Generator[Ask, Any, None]:
+def _release(request: Request, token: str, *, stays: bool) -> Generator[Ask, Any, bool]:
+    """Whether the claim was given back."""
     try:
-        yield Release(token, request)
+        yield Release(token, request, stays)
     except Temporary:
-        return
+        return False
+    return True

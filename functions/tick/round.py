@@ -4,6 +4,7 @@ It works for 2 s; after a loss of Redis for 8 s, until every model was looked at
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
@@ -28,6 +29,7 @@ async def go_round(parts: Parts) -> None:
     """
     lost = not await parts.store.synced()
     until = now() + (BUDGET_AFTER_LOSS if lost else BUDGET)
+    await _drain(parts, until)
     await _look(parts, await _pinned(parts), until, pinned=True)
     if lost:
         await resync(parts, until)
@@ -44,6 +46,28 @@ async def _pinned(parts: Parts) -> list[ModelRef]:
     except ClusterUnavailable as error:
         logger().warning("pins not looked for", action="tick", error=error.message)
         return []
+
+
+async def _drain(parts: Parts, until: datetime) -> None:
+    """Commands that wait in lines whose holder is gone. Namespaces take turns; Redis is asked again by what follows."""
+    turns = asyncio.Semaphore(_AT_ONCE)
+
+    async def drain(ref: ModelRef) -> None:
+        async with turns:
+            if now() < until:
+                await parts.line.drain(ref)
+
+    await asyncio.gather(*(drain(ref) for ref in by_turns(await parts.store.lines(_DUE))))
+
+
+def by_turns(refs: Iterable[ModelRef]) -> list[ModelRef]:
+    """The first of each namespace, then the second of each, and so on."""
+    taken: Counter[str] = Counter()
+    rounds: list[tuple[int, ModelRef]] = []
+    for ref in refs:
+        rounds.append((taken[ref.namespace], ref))
+        taken[ref.namespace] += 1
+    return [ref for _, ref in sorted(rounds, key=lambda item: item[0])]
 
 
 async def _look(parts: Parts, refs: Iterable[ModelRef], until: datetime, *, pinned: bool) -> None:

@@ -160,10 +160,9 @@ class Search:
         functions = self.functions
         if state.steps:
             return "a step goes on", functions.go_on(state, 0)
-        for number, status in enumerate(state.commands):
-            after = functions.deliver(state, number) if status == CLAIMED else None
-            if after:
-                return f"c{number} is delivered again", after
+        after = functions.drain(state)
+        if after:
+            return "the next command in line gets its turn", after
         for move in cluster_moves(state):
             return move
         ticked = self._ticked(state)
@@ -188,6 +187,8 @@ class Search:
             return f"the record says {record and record.state}, the cluster is {wanted}"
         if state.pinned:
             return "a ReplicaSet is left pinned"
+        if CLAIMED in state.commands:
+            return f"c{state.commands.index(CLAIMED)} is left in line"
         if state.stop_wanted and (state.pods or record.queued):
             return "a stopped model has a pod" if state.pods else "a queued start is left"
         return self._wrong_winner(state)

@@ -1,7 +1,8 @@
 """What the functions do: the real step, one ask at a time, against the state; and its death at any point.
 
-The store is modelled after claim.lua and commit.lua. A process that died leaves its claim until the lease ends; here
-that is at once, because a delivery that is told to come again changes nothing.
+The store is modelled after claim.lua, release.lua and commit.lua: a command that arrives has its place in the model's
+line, whether the model is free or not, and is in line until it is answered. A process that died leaves its claim until the
+lease ends; here that is at once, because what arrives until then only takes its place.
 """
 
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from world_state import ACCEPTED, CLAIMED, DROPPED, FRESH, REFUSED, State
 from functions.lifecycle import effects as ask
 from functions.lifecycle.errors import Code, PreconditionFailed
 from functions.lifecycle.request import Request
-from functions.lifecycle.step import take_command, take_hint
+from functions.lifecycle.step import take_command, take_hint, take_next
 
 UNANSWERED = {FRESH, CLAIMED, REFUSED}
 
@@ -46,11 +47,14 @@ class Functions:
         self.processes = Processes(self.records, self.plans)
 
     def moves(self, state: State) -> Iterator[tuple[str, State]]:
+        for number in range(len(self.bounds.commands)):
+            after = self.deliver(state, number)
+            if after and (len(after.steps) <= self.bounds.in_flight):
+                yield f"command {self._says(number)} {self._how(state, after, number)}", after
         if len(state.steps) < self.bounds.in_flight:
-            for number in range(len(self.bounds.commands)):
-                after = self.deliver(state, number)
-                if after:
-                    yield f"command {self._says(number)} is delivered and claimed", after
+            after = self.drain(state)
+            if after:
+                yield "the next command in line gets its turn", after
             yield "a hint arrives; the record is loaded", self.hint(state, pinned=False)
             if state.pinned:
                 yield "a tick arrives; the record is loaded", self.hint(state, pinned=True)
@@ -62,17 +66,44 @@ class Functions:
                 yield f"{self._whose(step)} is killed between ending pods and unpinning", _without(half, place)
 
     def deliver(self, state: State, number: int) -> State | None:
-        """None where the model's turn is taken, or where the stored answer is all there is to get."""
-        if state.commands[number] not in UNANSWERED or self._turn_taken(state):
+        """A command arrives, or comes again. None where the stored answer, or its place, is all there is to get."""
+        if state.commands[number] not in UNANSWERED:
             return None
-        known = state.sequences[number]
-        sequence = known or max(SEQUENCE, *state.sequences) + 1
-        request = self.bounds.commands[number]
+        fresh = not state.sequences[number]
+        sequence = state.sequences[number] or max(SEQUENCE, *state.sequences) + 1
+        after = state._replace(
+            sequences=_put(state.sequences, number, sequence),
+            commands=_put(state.commands, number, CLAIMED),
+        )
+        if self._turn_taken(state):
+            return after if after != state else None
+        if self._next(after) != number:
+            return self.drain(after)  # its delivery does first what comes first
+        return self._turn(after, number, heard=True, redelivered=not fresh)
+
+    def drain(self, state: State) -> State | None:
+        """Whoever is done with a command, a delivery that waits, or the timer takes the next in line. None: there is none."""
+        if self._turn_taken(state):
+            return None
+        number = self._next(state)
+        return None if number is None else self._turn(state, number, heard=False, redelivered=True)
+
+    def _next(self, state: State) -> int | None:
+        """After claim.lua: the last stop or start, else whatever came first."""
+        line = sorted(
+            (number for number, status in enumerate(state.commands) if status == CLAIMED),
+            key=lambda number: state.sequences[number],
+        )
+        ordered = [number for number in line if self.bounds.commands[number].verb != "reload"]
+        return next(iter(ordered[-1:] or line), None)
+
+    def _turn(self, state: State, number: int, *, heard: bool, redelivered: bool) -> State:
+        request, sequence = self.bounds.commands[number], state.sequences[number]
         step = self.processes.begin(
             number,
-            request.id,
-            lambda: take_command(request, LIMITS),
-            (state.record, state.revision, state.plan, sequence, bool(known)),
+            request.id if heard else f"{request.id} in line",
+            lambda: take_command(request, LIMITS) if heard else take_next(REF, LIMITS),
+            (state.record, state.revision, state.plan, sequence, redelivered),
             lambda: ask.Claimed(
                 now=NOW,
                 token=request.id,
@@ -80,17 +111,12 @@ class Functions:
                 revision=state.revision,
                 first_seen=NOW,
                 sequence=sequence,
-                redelivered=bool(known),
+                redelivered=redelivered,
                 planned=self.plans.values[state.plan],
+                request=None if heard else request,
             ),
         )
-        return self._settled(
-            state._replace(
-                sequences=_put(state.sequences, number, sequence),
-                commands=_put(state.commands, number, CLAIMED),
-            ),
-            step,
-        )
+        return self._settled(state, step)
 
     def hint(self, state: State, *, pinned: bool) -> State:
         step = self.processes.begin(
@@ -183,14 +209,31 @@ class Functions:
             if old and (new.version < old.version or new.pods_version < old.pods_version):
                 return state, "stale", lambda: ask.Committed(stale=True)
             state = state._replace(record=record, revision=state.revision + 1)
+        if who != HINT and state.commands[who] != CLAIMED and (commit.answer or commit.refusal):
+            raise Violated(f"{self._says(who)} is answered a second time")
+        if who != HINT and commit.refusal:
+            state = state._replace(commands=_put(state.commands, who, REFUSED))
         if who != HINT and commit.answer:
             dropped = any(entry.code for entry in commit.audit)
             superseded = any(entry.code is Code.SUPERSEDED for entry in commit.audit)
             if superseded and state.sequences[who] == max(state.sequences):
                 raise Violated(f"{self._says(who)} arrived last and was dropped as superseded")
+            if superseded and not self._was_overtaken(state, who):
+                raise Violated(f"{self._says(who)} was dropped for a later command that was not done")
             plan = 0 if commit.record else state.plan
             state = state._replace(commands=_put(state.commands, who, DROPPED if dropped else ACCEPTED), plan=plan)
         return state, "ok", ask.Committed
+
+    def _was_overtaken(self, state: State, who: int) -> bool:
+        """A later command was done, or is to come again after what it did or planned."""
+        later = [number for number, sequence in enumerate(state.sequences) if sequence > state.sequences[who]]
+        return any(state.commands[number] in {CLAIMED, ACCEPTED, DROPPED} for number in later)
+
+    def _how(self, before: State, after: State, number: int) -> str:
+        if len(after.steps) == len(before.steps):
+            return "arrives while another is at work, and is in line"
+        mine = self.processes.all[after.steps[-1]].who == number
+        return "is delivered and gets its turn" if mine else "is delivered; another comes first"
 
     def _turn_taken(self, state: State) -> bool:
         return any(self.processes.all[step].who != HINT for step in state.steps)

@@ -1,6 +1,7 @@
 -- Everything that a step leaves behind, or nothing: all is checked before anything is written.
 -- KEYS: seen, model, audit, outbox, due, index, artifacts, changes
--- ARGV: 1 commit id, 2 token or '', 3 expected rev, 4 doc or '', 5 object version, 6 pods version, 7 answer or '',
+-- ARGV: 1 commit id, 2 token or '', 3 expected rev, 4 doc or '', 5 object version, 6 pods version,
+--       7 answer or '', '!' before a refusal that nobody is there to hear,
 --       8 forget 0|1, 9 due in ms or '', 10 subject, 11 audit length, 12 uid, 13 how long looks can overlap in ms,
 --       14 number of audit entries, 15 the model's artifacts, a line each, 16 digest of what people are shown of it,
 --       17 length of changes, then the audit entries, then the facts
@@ -55,13 +56,18 @@ elseif doc ~= '' then
 end
 if token ~= '' then
   if ARGV[7] ~= '' then
-    redis.call('HSET', KEYS[1], 'state', 'done', 'answer', ARGV[7])
+    local refusal = string.sub(ARGV[7], 1, 1) == '!'
+    local answer = refusal and string.sub(ARGV[7], 2) or ARGV[7]
+    redis.call('HSET', KEYS[1], 'state', refusal and 'refused' or 'done', 'answer', answer)
     -- A plan is done with once a record says what came of it. A dropped command may meet the plan of another.
     if doc ~= '' then redis.call('HDEL', KEYS[2], 'plan') end
   else
     redis.call('HSET', KEYS[1], 'state', 'released')
   end
   if model[5] == token then redis.call('HDEL', KEYS[2], 'busy', 'busy_until') end
+  local line, place = '{modelswitch}:line:' .. ARGV[10], redis.call('HGET', KEYS[1], 'seq')
+  redis.call('ZREMRANGEBYSCORE', line, place, place)
+  if redis.call('ZCARD', line) == 0 then redis.call('ZREM', '{modelswitch}:lines', ARGV[10]) end
 end
 local entries = tonumber(ARGV[14])
 -- What open pages follow: each audit entry, and what people are shown otherwise without one.

@@ -11,20 +11,31 @@ from functions.adapters.layout import ENTRIES_AT, seen_name
 from schedules.history import Entry, History
 
 LUA = Path(__file__).parents[3] / "functions/adapters/lua"
-_SCRIPTS = {hashlib.sha1((LUA / f"{name}.lua").read_bytes()).hexdigest(): name for name in ("claim", "plan", "commit")}
+_NAMES = ("claim", "release", "plan", "commit")
+_SCRIPTS = {hashlib.sha1((LUA / f"{name}.lua").read_bytes()).hexdigest(): name for name in _NAMES}
+
+
+_HEARD_SECONDS = 4.0
+"""A process that asked Redis has its answer by then, or has given up."""
 
 
 @dataclass
 class Lease:
-    """A turn that a process holds, or may hold. `orphan_since`: when nobody was at work on it any more."""
+    """A turn that a process holds, or may hold. `orphan_since`: when nobody was at work on it any more.
+
+    `key`: the command that it is for, None until that is known. `waited`: it came out of the line, so no delivery tells
+    whether somebody is at work on it.
+    """
 
     process: str
     incarnation: int
-    key: str
+    key: str | None
     model: str
     seen_key: str
     model_key: str
+    asked: float = field(default_factory=time.monotonic)
     granted: float | None = None
+    waited: bool = False
     orphan_since: float | None = None
 
 
@@ -84,12 +95,15 @@ class Claims:
                 self._claimed(call, reply)
             elif call and call.script == "commit" and isinstance(reply, str):
                 self._committed(call, reply)
+            elif call and call.script == "release":
+                self.give_back(call.arguments[0])
 
     def _asked(self, call: _Call) -> None:
         """It may be given although nobody hears of it."""
         key, incarnation = self.names.get(call.keys[0]), self.incarnations.get(call.process, 0)
-        if key and call.arguments[0] not in self.leases:
+        if call.arguments[0] not in self.leases:
             lease = Lease(call.process, incarnation, key, _model(call.keys[1]), call.keys[0], call.keys[1])
+            lease.waited = not call.arguments[5]
             self.leases[call.arguments[0]] = lease
 
     def _claimed(self, call: _Call, reply: Any) -> None:
@@ -100,6 +114,9 @@ class Claims:
             self.leases.pop(call.arguments[0])
             return
         lease.granted = time.monotonic()
+        lease.waited = lease.waited or bool(reply[9])
+        lease.seen_key = str(reply[8])
+        lease.key = self.names.get(lease.seen_key)
         more = {"sequence": int(reply[6]), "redelivered": bool(reply[7])}
         self.history.add("claimed", model=lease.model, key=lease.key, process=call.process, **more)
 
@@ -156,10 +173,19 @@ def orphans(claims: Claims, at_work: Any) -> list[tuple[str, Lease]]:
     found = []
     for token, lease in claims.leases.items():
         alive = lease.incarnation == claims.incarnations.get(lease.process, 0)
-        if alive and at_work(lease.process, lease.key, lease.granted or time.monotonic()):
+        if alive and (
+            _may_be_out_of_line(lease) or at_work(lease.process, lease.key, lease.granted or time.monotonic())
+        ):
             lease.orphan_since = None
         elif lease.orphan_since is None:
             lease.orphan_since = time.monotonic()
         else:
             found.append((token, lease))
     return found
+
+
+def _may_be_out_of_line(lease: Lease) -> bool:
+    """A step of the line ends within its time, whoever began it; a turn of which nobody heard is nobody's."""
+    if lease.granted is None:
+        return lease.waited and time.monotonic() - lease.asked < _HEARD_SECONDS
+    return lease.waited

@@ -130,7 +130,7 @@ class Courier:
         for failed in itertools.count(1):
             with self._under_way("api", key):
                 status, body = await self._call(url, data, headers)
-            note = {"status": status, "recorded": body.get("recorded"), "code": body.get("code")}
+            note = {"status": status, **{name: body.get(name) for name in ("recorded", "code", "queued")}}
             if status in {200, 202}:
                 self._history.add("answered", model=ref.name, key=key, process="api", accepted=True, **note)
                 return

@@ -103,6 +103,13 @@ class Command:
     def was_told_unrecorded(self) -> bool:
         return any(answer.more.get("recorded") is False for answer in self.answers)
 
+    def was_lost_in_line(self) -> bool:
+        """It was acknowledged for its place in line, and Redis lost that before its turn came."""
+        answered = min((entry.number for entry in self.answers if entry.more["accepted"]), default=None)
+        if answered is None or self.effective or any(entry.more["outcome"] == "done" for entry in self.commits):
+            return False
+        return any(loss > answered for loss in self._losses)
+
     def was_answered_before(self, other: "Command") -> bool:
         """Before the other was sent at all; else they were under way together, and either may be the later one."""
         return any(answer.number < other.sent.number for answer in self.answers)
@@ -184,7 +191,10 @@ def _without_effect(command: Command, entries: list[Entry], verdict: Verdict) ->
     """An acknowledged command whose effect was there at no moment between its arrival and its answer."""
     if not command.accepted or command.patches:
         return
-    end = max(entry.number for entry in command.answers)
+    if command.was_lost_in_line():
+        verdict.add("replayed_after_loss", f"{command.key} was in line when Redis lost its data")
+        return
+    end = max(entry.number for entry in (*command.answers, *command.commits))
     begin = min((claim.number for claim in command.claims), default=command.sent.number)
     if command.noted:  # it found the model as it wanted it, before Redis knew of it
         begin = command.noted[0]
@@ -224,10 +234,10 @@ def _came_anew(acted: int, command: Command) -> bool:
 
 def _lost(commands: list[Command], outside: list[Entry], verdict: Verdict, model: str, *, stopped: bool) -> None:
     """The command accepted last must be what the cluster is to be, unless somebody else changed the model after it."""
-    accepted = [command for command in commands if command.accepted]
+    accepted = [command for command in commands if command.accepted and not command.was_lost_in_line()]
     if not accepted:
         return
-    end = max(entry.number for command in accepted for entry in command.answers)
+    end = max(entry.number for command in accepted for entry in (*command.answers, *command.commits))
     last = max(accepted, key=lambda command: command.place(end))
     if last.stops == stopped:
         return

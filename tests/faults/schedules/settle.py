@@ -5,7 +5,7 @@ import json
 import time
 from typing import Any
 
-from functions.adapters.layout import TAG
+from functions.adapters.layout import LINES, TAG
 from schedules.history import Last
 from schedules.kubernetes_proxy import STOP
 from schedules.world import World
@@ -30,6 +30,8 @@ async def settle(world: World, names: list[str]) -> int:
     before: Any = None
     while disagreements and time.monotonic() < deadline and (ticks < TICKS or pinned):
         at_rest = await _at_rest(world, names)
+        if await world.pair.client.zcard(LINES):
+            at_rest = None  # commands are in line: a tick takes their turn once its lease has ended
         if at_rest is None or at_rest != before:
             ticks, before = 0, at_rest
         if at_rest is None:
@@ -87,6 +89,8 @@ async def _disagreements(world: World, names: list[str]) -> list[str]:
             state = (await answer.json()).get("state")
         if state != wanted:
             found.append(f"{name} is to be {wanted} and has {pods} pods; REST says {state}")
+    if lines := await redis.zcard(LINES):
+        found.append(f"{lines} models have commands in line")
     if waiting := await redis.xlen(f"{TAG}:outbox"):
         found.append(f"{waiting} facts are left in the outbox")
     return found

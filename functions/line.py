@@ -1,0 +1,67 @@
+"""What waits in a model's line is carried out behind the command that is answered, and by the timer where nobody is left."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from events.model import ModelRef
+from functions.interpreter import Interpreter
+from functions.lifecycle.derive import Limits
+from functions.lifecycle.errors import StepError
+from functions.lifecycle.step import NOTHING, take_next
+from functions.logs import logger
+
+AT_ONCE = 64  # commands behind one that was answered: a full line; what comes after them is left to the timer
+
+
+class Line:
+    """`publish` is called once something was done."""
+
+    def __init__(self, interpreter: Interpreter, limits: Limits, publish: Callable[[], Awaitable[object]]) -> None:
+        self._interpreter, self._limits, self._publish = interpreter, limits, publish
+        self._wanted: set[ModelRef] = set()
+        self._at_work: set[ModelRef] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def go_on(self, ref: ModelRef) -> None:
+        """In the background: the caller's own command is answered."""
+        self._wanted.add(ref)
+        if ref not in self._at_work:
+            self._at_work.add(ref)
+            task = asyncio.create_task(self._behind(ref))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def drain(self, ref: ModelRef) -> int:
+        """How many commands of this model were taken; never raises what one of them failed with: its turn comes again."""
+        for taken in range(AT_ONCE):
+            try:
+                answer = await self._interpreter.run(take_next(ref, self._limits))
+            except StepError as error:
+                logger().warning(error.code, action="line", model=ref.subject, error=error.message)
+                return taken
+            except Exception:  # noqa: BLE001 - one model's command must not end what goes on for others
+                logger().exception("failed", action="line", model=ref.subject)
+                return taken
+            if answer == NOTHING:
+                return taken
+        return AT_ONCE
+
+    async def close(self) -> None:
+        """What is at work gives its turn back; the timer goes on with the line."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _behind(self, ref: ModelRef) -> None:
+        taken = 0
+        try:
+            while ref in self._wanted:
+                self._wanted.discard(ref)
+                taken += await self.drain(ref)
+        finally:
+            self._at_work.discard(ref)
+        if taken:
+            try:
+                await self._publish()
+            except StepError as error:
+                logger().warning("outbox not flushed; the tick will", action="publish", error=error.message)
