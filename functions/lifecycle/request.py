@@ -1,6 +1,6 @@
 """A command on its way through a step: what is wanted, of which model, by whom, under which id."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 
@@ -29,9 +29,12 @@ class Request:
     seen_as: str | None = None
     """Where the store keeps what became of it, of a command that came out of a line: another version may have put it there."""
 
-    def claimed(self, sequence: int, *, redelivered: bool) -> "Request":
+    first_seen: datetime | None = field(default=None, compare=False)
+    """When it arrived, by the store's clock."""
+
+    def claimed(self, sequence: int, *, redelivered: bool, first_seen: datetime | None = None) -> "Request":
         """The same command with its place in the order."""
-        return replace(self, sequence=sequence, redelivered=redelivered)
+        return replace(self, sequence=sequence, redelivered=redelivered, first_seen=first_seen)
 
     @property
     def channel(self) -> Literal["rest", "event"]:

@@ -18,6 +18,9 @@ from functions.lifecycle.refusals import refuse_start
 from functions.lifecycle.request import Request
 from functions.lifecycle.saving import saved_by
 
+EXTERNAL = "external"
+"""What a start planned to remove, where that was somebody else's stop."""
+
 
 def take_start(
     known: Decision, seen: Observation, request: Request, command: StartRequested, planned: Intent | None
@@ -76,7 +79,11 @@ def begin_start(known: Decision, seen: Observation, run: Run, *, restore_autosca
         facts=(*known.facts, publish(seen.ref, fact, run, now)),
         changed=True,
         intent=Intent(
-            verb="start", at=now, run=run, autoscaler=autoscaler, over=seen.companion.key if seen.companion else None
+            verb="start",
+            at=now,
+            run=run,
+            autoscaler=autoscaler,
+            over=seen.companion.key if seen.companion else EXTERNAL,
         ),
     )
 
@@ -109,10 +116,14 @@ def _queue(known: Decision, seen: Observation, request: Request, command: StartR
 
 
 def _was_overtaken(seen: Observation, request: Request, planned: Intent | None) -> bool:
-    """A delivery died after it had planned to remove one stop, and another was done meanwhile, without Redis.
+    """A stop was done without Redis after this command had arrived: one without a number that would say so.
 
-    That one has no number that would say so, but it came later: this command was here before.
+    By the clocks: the command waited in line, or its delivery died before it planned anything. By the plan: it had planned
+    to remove another stop than the one that is there now.
     """
-    if planned is None or planned.run.key != request.key or seen.companion is None:
+    companion = seen.companion
+    if companion is None or not companion.unrecorded or not request.redelivered:
         return False
-    return seen.companion.unrecorded and planned.over not in {None, seen.companion.key}
+    if request.first_seen and companion.since > request.first_seen:
+        return True
+    return planned is not None and planned.run.key == request.key and planned.over not in {None, companion.key}

@@ -115,7 +115,8 @@ def _take_turn(request: Request, claimed: Claimed, limits: Limits, *, heard: boo
     if expires < claimed.now:
         return (yield from _drop(request, claimed, Code.EXPIRED, f"it expired at {expires.isoformat()}"))
     turn = _Turn(claimed.record, claimed.revision, claimed.token, claimed.planned)
-    request = request.claimed(claimed.sequence, redelivered=claimed.redelivered)
+    first = claimed.first_seen
+    request = request.claimed(claimed.sequence, redelivered=claimed.redelivered, first_seen=first)
     try:
         if not heard and _is_pointless(request, claimed.record):
             raise Superseded  # noqa: TRY301 - as where a look finds it

@@ -6,6 +6,7 @@ LIFECYCLE = "functions/lifecycle"
 STORE = "tests/contract/test_store.py"
 SEARCH = "tests/faults/test_exhaustive.py"
 STEP = "tests/unit/lifecycle/test_step.py"
+LINE = "tests/contract/test_store_line.py"
 ADAPTER = "tests/contract/test_kserve_adapter.py"
 
 
@@ -25,13 +26,13 @@ PLANTED = (
     Planted(
         "the claim is a get and then a set",
         "functions/adapters/store.py",
-        "        with _translated():\n            reply = await self._claim(",
-        "        with _translated():\n"
-        "            known = await self._redis.exists(seen_key(request))\n"
-        '            await __import__("asyncio").sleep(0.05)  # a get-then-set\'s gap, wide enough to be met every time\n'
-        "            if not known:\n"
-        "                await self._redis.delete(seen_key(request), model_key(request.ref))\n"
-        "            reply = await self._claim(",
+        "            with _translated():\n                reply = await self._claim(",
+        "            with _translated():\n"
+        "                known = await self._redis.exists(seen)\n"
+        '                await __import__("asyncio").sleep(0.05)  # a get-then-set\'s gap, wide enough to be met every time\n'
+        "                if not known:\n"
+        "                    await self._redis.delete(seen, model_key(ref), line_key(ref))\n"
+        "                reply = await self._claim(",
         STORE,
         "fifty_claims_of_one_id",
     ),
@@ -45,8 +46,8 @@ PLANTED = (
     ),
     Planted(
         "the record of a command is dropped when it fails",
-        "functions/adapters/lua/commit.lua",
-        "redis.call('HSET', KEYS[1], 'state', 'released')",
+        "functions/adapters/lua/release.lua",
+        "redis.call('HSET', KEYS[1], 'state', ARGV[2] == '1' and 'queued' or 'released')",
         "redis.call('DEL', KEYS[1])",
         STORE,
         "release_lets_the_same_command_try_again",
@@ -70,7 +71,7 @@ PLANTED = (
     Planted(
         "a sender's clock is trusted over the order of arrival",
         f"{LIFECYCLE}/step.py",
-        "request = request.claimed(claimed.sequence, redelivered=claimed.redelivered)",
+        "request = request.claimed(claimed.sequence, redelivered=claimed.redelivered, first_seen=first)",
         "request = request.claimed(9_000_000 - int(request.id[1:]), redelivered=True)",
         SEARCH,
     ),
@@ -149,5 +150,30 @@ PLANTED = (
         "        noted = run\n        if noted is None:\n",
         STEP,
         "keeps_its_place_and_its_actor",
+    ),
+    Planted(
+        "a command that finds its model busy leaves nothing behind",
+        "functions/adapters/lua/claim.lua",
+        "local seq, fresh\n",
+        "local seq, fresh\n"
+        "if arriving and model[4] and model[4] ~= token and tonumber(model[5]) > now then return {'line', now, 0, 1} end\n",
+        LINE,
+        "keeps_the_place",
+    ),
+    Planted(
+        "what comes first in line is done first, although a later command undoes it",
+        "functions/adapters/lua/claim.lua",
+        "for place = #entries - 1, 1, -2 do",
+        "for place = 0, 1, -2 do",
+        LINE,
+        "no_place_among_stops_and_starts",
+    ),
+    Planted(
+        "a command in line whose step failed for now is gone",
+        f"{LIFECYCLE}/step.py",
+        "stays = not heard or (",
+        "stays = (",
+        "tests/unit/lifecycle/test_step_line.py",
+        "keeps_its_place",
     ),
 )

@@ -3,7 +3,7 @@ STATES ?= 1000000
 WALKS ?= 200
 SEED ?= 1
 
-faults: faults-exhaustive faults-planted faults-rebuild faults-fuzz faults-schedules ## what could go wrong, tried: every state (STATES=…), random walks (WALKS=…, SEED=…), planted bugs, a lost Redis (MODELS=…), fuzzing (CALLS=…), random schedules on real processes (N=…)
+faults: faults-exhaustive faults-planted faults-rebuild faults-fuzz faults-order faults-schedules ## what could go wrong, tried: every state (STATES=…), random walks (WALKS=…, SEED=…), planted bugs, a lost Redis (MODELS=…), fuzzing (CALLS=…), the order of 50 models' commands, random schedules on real processes (N=…)
 
 faults-exhaustive: setup
 	@$(PY) tests/faults/exhaustive.py --states $(STATES) --walks $(WALKS) --seed $(SEED)
@@ -37,3 +37,8 @@ faults-schedules: setup ## random schedules on real processes (N=…, SEED=… t
 	@PYTHONPATH=tests/faults $(PY) -m schedules --schedules $(N) --seed $(SEED)
 
 .PHONY: faults-schedules
+
+faults-order: setup ## 20 commands each of 50 models, milliseconds apart, by REST, by event and through the local broker: the last one wins
+	@ORDER_MODELS=50 ORDER_COMMANDS=20 $(PY) -m pytest -q -n 0 --timeout 900 tests/functions/test_order_of_commands.py
+
+.PHONY: faults-order

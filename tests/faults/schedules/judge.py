@@ -50,6 +50,7 @@ class Command:
         self.noted = [entry.number for entry in mine if entry.what == "noted"]
         self.answers = [entry for entry in mine if entry.what == "answered"]
         self._losses = [loss.number for loss in losses]
+        self._all_claims = [entry for entry in entries if entry.what == "claimed"]
 
     def _was_written(self, commit: Entry) -> bool:
         """Where no reply was seen: unless a later claim was told that it is still to be done."""
@@ -75,8 +76,8 @@ class Command:
     @property
     def accepted(self) -> bool:
         """Acknowledged, and not with a refusal that an event can only be told by another event."""
-        refused = {entry.more["outcome"] for entry in self.commits} - {"done"}
-        return any(entry.more["accepted"] for entry in self.answers) and not refused
+        outcomes = {entry.more["outcome"] for entry in self.commits}
+        return any(entry.more["accepted"] for entry in self.answers) and (not outcomes or "done" in outcomes)
 
     def sequence(self, number: int) -> int | None:
         """Its place in the order, as of that entry."""
@@ -108,7 +109,8 @@ class Command:
         answered = min((entry.number for entry in self.answers if entry.more["accepted"]), default=None)
         if answered is None or self.effective or any(entry.more["outcome"] == "done" for entry in self.commits):
             return False
-        return any(loss > answered for loss in self._losses)
+        since = max((claim.number for claim in self.claims), default=self.sent.number)
+        return any(loss > since for loss in self._losses)
 
     def was_answered_before(self, other: "Command") -> bool:
         """Before the other was sent at all; else they were under way together, and either may be the later one."""
@@ -125,7 +127,8 @@ class Command:
             return remembered
         if sequence is None:
             return min((entry.number for entry in (*self.patches, *self.answers)), default=self.sent.number)
-        return next(claim.number for claim in self.claims if claim.more["sequence"] == sequence)
+        # It may have waited in line: it arrived before anything of its number, or of a higher one, had its turn.
+        return min(claim.number for claim in self._all_claims if claim.more["sequence"] >= sequence)
 
 
 def judge(history: History) -> Verdict:
@@ -238,7 +241,7 @@ def _lost(commands: list[Command], outside: list[Entry], verdict: Verdict, model
     if not accepted:
         return
     end = max(entry.number for command in accepted for entry in (*command.answers, *command.commits))
-    last = max(accepted, key=lambda command: command.place(end))
+    last = max(accepted, key=lambda command: (command.place(end), command.sequence(end) or 0))
     if last.stops == stopped:
         return
     own = max((patch.number for patch in last.effective), default=last.place(end))

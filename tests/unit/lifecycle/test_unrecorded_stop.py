@@ -1,5 +1,7 @@
 """A stop that was done while Redis was away, and whose request comes again once Redis is back."""
 
+from datetime import timedelta
+
 import pytest
 from builders import start, stop
 from world import World
@@ -158,3 +160,46 @@ def test_it_is_noted_once_however_often_it_comes():
     for _ in range(3):
         world.command(request)
     assert world.version == 12
+
+
+def stopped_without_redis(world):
+    world.now += timedelta(seconds=3)
+    world.redis = False
+    assert world.command(stop(id="by-person", by_event=False)).body["recorded"] is False
+    world.redis = True
+    world.now += timedelta(seconds=3)
+
+
+@pytest.mark.parametrize("theirs", [True, False])
+def test_a_start_that_died_after_its_patch_does_not_undo_a_stop_that_came_later(theirs):
+    """Whoever's stop it was that the start removed."""
+    world, request = World(), start(by_event=True)
+    world.hint()
+    if theirs:
+        world.toggle_outside()
+    else:
+        world.command(stop(id="first"))
+    world.settle()
+    world.command(request, crash_before=5)
+    assert not world.stop_wanted
+    stopped_without_redis(world)
+    world.command(request)
+    world.settle()
+    assert world.record.state is State.STOPPED
+
+
+@pytest.mark.parametrize("crash_before", [2, 3])
+def test_a_start_that_waited_in_line_meanwhile_does_not_undo_it_either(crash_before):
+    """It arrived before the stop, and had planned nothing: only when they came tells which was later."""
+    world, request = World(), start(by_event=True)
+    world.hint()
+    world.command(request, crash_before)
+    stopped_without_redis(world)
+    world.kserve()
+    world.kserve()
+    world.command(request)
+    world.settle()
+    assert world.record.state is State.STOPPED
+    world.command(start(id="later", by_event=True))
+    world.settle()
+    assert world.record.state is State.RUNNING

@@ -24,6 +24,7 @@ class Seen:
     state: str
     token: str
     sequence: int
+    first: datetime
     answer: ask.StepAnswer | None = None
 
 
@@ -185,14 +186,15 @@ class World:
         if known is None:
             self.sequence = max(self.sequence + 1, round(self.now.timestamp() * 1000))
         sequence = known.sequence if known else self.sequence
-        self.seen[request.key] = Seen("pending", token, sequence)
+        first = known.first if known else self.now
+        self.seen[request.key] = Seen("pending", token, sequence, first)
         self.busy = token
         return ask.Claimed(
             now=self.now,
             token=token,
             record=self.record,
             revision=self.revision,
-            first_seen=self.now,
+            first_seen=first,
             sequence=sequence,
             redelivered=known is not None,
             planned=self.plan,
