@@ -53,7 +53,7 @@ class Parts:
             grace=grace,
             probe=probe,
             store=store,
-            sink=Sink(settings.k_sink, store),
+            sink=Sink(settings.k_sink, store, settings.k_ca_certs),
             interpreter=Interpreter(cluster, resources, lookout, grace, store),
         )
 
