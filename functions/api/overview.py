@@ -16,7 +16,7 @@ from events.model import Kind, ModelRef
 from events.status import State
 from functions.adapters.store import Store
 from functions.lifecycle.errors import StoreUnavailable
-from functions.lifecycle.quantity import parse_quantity
+from functions.lifecycle.quantity import memory_in_bytes
 from functions.lifecycle.record import Record
 
 PAGE = 500
@@ -188,7 +188,7 @@ def _freed(record: Record) -> Freed | None:
     receipt = record.receipt
     if record.state is not State.STOPPED or receipt is None:
         return None
-    return Freed(receipt.gpus, int(parse_quantity(receipt.memory)), receipt.stopped_at)
+    return Freed(receipt.gpus, memory_in_bytes(receipt.memory), receipt.stopped_at)
 
 
 def _earlier(record: Record) -> Earlier | None:

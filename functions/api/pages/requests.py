@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from events.model import ModelRef
 from functions.adapters.cluster import Json, Missing
 from functions.adapters.kserve.metered import metered
+from functions.adapters.kserve.observations import PodList
 from functions.adapters.kserve.resources import pod_selector, pods
 from functions.adapters.under_way import UnderWay, ask_under_way
 from functions.api.context import Api
@@ -39,7 +40,7 @@ async def count_requests(api: Api, refs: Sequence[ModelRef]) -> dict[ModelRef, C
                 found = await api.parts.cluster.get(pods(ref.namespace), labelSelector=pod_selector(ref))
             except (StepError, Missing):
                 return None
-            return [item for item in found.get("items") or [] if _has_a_process(item)]
+            return [item for item in PodList.read(ref, found).readable.values() if _has_a_process(item)]
 
     lists = await asyncio.gather(*(listed(ref) for ref in refs))
     known = {ref: items for ref, items in zip(refs, lists, strict=True) if items is not None}
