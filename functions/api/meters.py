@@ -2,12 +2,15 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from functions.object_errors import ERRORS
+
 
 class Meters:
     """One registry per application, so that several can live in one process."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self.registry.register(ERRORS)
         self.requests = Counter(
             "modelswitch_requests_total", "HTTP requests.", ["method", "route", "status"], registry=self.registry
         )

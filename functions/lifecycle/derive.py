@@ -97,11 +97,11 @@ class Scene:
         On its way down only its pods count, and whatever is in them, they are there or not. Once none is left, what KServe
         says of the stop is needed, and who placed it.
         """
+        note = (self.seen.unusable_note,) if self.seen.unusable_note else ()
         if not self.seen.stop_wanted:
-            return self.seen.unusable
+            return (*note, *self.seen.unusable)
         if self.seen.pods:
             return ()
-        note = (self.seen.unusable_note,) if self.seen.unusable_note else ()
         return note if self.seen.kserve_says_stopped else (*note, *self.seen.unusable)
 
     @property

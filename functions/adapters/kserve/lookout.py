@@ -43,10 +43,14 @@ _PAGE_SECONDS = 5.0  # for the answers of its pods, hundreds of them
 
 @dataclass(frozen=True)
 class Page:
-    """Observations of one page of models; `next` continues the list, "" at its end."""
+    """Observations of one page of models; `next` continues the list, "" at its end.
+
+    `met` are all models of the page: one that could not be observed beside the others needs a look of its own.
+    """
 
     observations: tuple[Observation, ...]
     next: str
+    met: tuple[ModelRef, ...] = ()
 
 
 class Lookout:
@@ -81,7 +85,7 @@ class Lookout:
             seen = observe_object(ref, model, found, self._clock())
         if ask.verb != "stop":
             answers = await self._probe.ask(list(servers_of(model, seen, found)))
-            seen = replace(with_answers(seen, answers), members=(await self._members(model))[0])
+            seen = replace(with_answers(seen, answers), members=(await self._members(model))[0] or ())
         if ask.predict:
             seen = await self._with_predictions(seen, model, found, ask.predict)
         return replace(
@@ -162,7 +166,14 @@ class Lookout:
         return replace(seen, pods=tuple(replace(pod, prediction=told.get(pod.uid)) for pod in seen.pods))
 
     async def _obstacles(self, model: Model, runtimes: Runtimes) -> tuple[Obstacle, ...]:
-        return await find_obstacles(model, runtimes, self._resources)
+        """None where they can't be read off the object: it must be possible to stop what is broken."""
+        try:
+            return await find_obstacles(model, runtimes, self._resources)
+        except StepError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever somebody wrote into an object
+            count(Stage.MODEL, name_of(model.object), error)
+            return ()
 
     async def _objects(self, kind: Kind, token: str) -> tuple[list[Json], str]:
         """A page of them, and the token that continues the list, "" at its end."""
@@ -174,8 +185,17 @@ class Lookout:
 
     async def _page(self, kind: Kind, items: list[Json], token: str) -> Page:
         """Pods are listed after the objects: "no pod is left" must hold after the stop was read."""
-        found = await asyncio.gather(*(self._observe_all(kind, place, some) for place, some in portions(items)))
-        return Page(tuple(seen for portion in found for seen in portion), token)
+        named = dict(_named(kind, items))
+        try:
+            found = await asyncio.gather(
+                *(self._observe_all(kind, place, some) for place, some in portions(list(named.values())))
+            )
+        except StepError:
+            raise
+        except Exception as error:  # noqa: BLE001 - then each model of it gets a look of its own, and the pass goes on
+            count(Stage.RESYNC, f"a page of {kind.plural}", error)
+            found = []
+        return Page(tuple(seen for portion in found for seen in portion), token, tuple(named))
 
     async def _object(self, ref: ModelRef) -> Json | None:
         try:
@@ -218,16 +238,17 @@ class Lookout:
                 servers += servers_of(model, seen, found)
                 models[ref], looks[ref] = model, seen
         answers = await self._probe.ask(servers, within=_PAGE_SECONDS)
-        members = await self._members(*models.values())
+        members = await self._members(*models.values(), within=_PAGE_SECONDS)
         return [
             replace(with_answers(seen, answers), members=named_by_it)
             for seen, named_by_it in zip(looks.values(), members, strict=True)
+            if named_by_it is not None
         ]
 
-    async def _members(self, *models: Model) -> list[tuple[Member, ...]]:
+    async def _members(self, *models: Model, within: float | None = None) -> list[tuple[Member, ...] | None]:
         """For each, the models of its namespace that it sends requests to, looked at once however many graphs share one.
 
-        What a graph reaches by URL is not ours to ask.
+        What a graph reaches by URL is not ours to ask. None where not all could be looked at `within` so many seconds.
         """
         turns = asyncio.Semaphore(_MEMBERS_AT_ONCE)
 
@@ -242,9 +263,17 @@ class Lookout:
                     return Member(ref, State.ERROR, "it can't be read")
 
         named = [members_of(model) for model in models]
-        refs = list(dict.fromkeys(ref for members in named for ref in members))
-        found = dict(zip(refs, await asyncio.gather(*map(look, refs)), strict=True))
-        return [tuple(found[ref] for ref in members) for members in named]
+        refs = dict.fromkeys(ref for members in named for ref in members)
+        looks = {ref: asyncio.ensure_future(look(ref)) for ref in refs}
+        try:
+            if looks:
+                await asyncio.wait(looks.values(), timeout=within)
+            found = {ref: one.result() for ref, one in looks.items() if one.done()}
+        finally:
+            for one in looks.values():
+                one.cancel()
+            await asyncio.gather(*looks.values(), return_exceptions=True)
+        return [tuple(found[ref] for ref in members) if found.keys() >= set(members) else None for members in named]
 
     async def _pods_by_model(
         self, kind: Kind, namespace: str | None, names: Iterable[str] = ()
