@@ -116,7 +116,8 @@ class Grace:
             item = await self._cluster.get(f"{workloads(owner.kind, ref.namespace)}/{owner.name}")
         except Missing:
             return True
-        return item["metadata"]["uid"] != owner.uid or "deletionTimestamp" in item["metadata"]
+        metadata = parse(WORKLOAD, item).get("metadata") or {}
+        return metadata.get("uid") != owner.uid or metadata.get("deletionTimestamp") is not None
 
     async def _delete(self, ref: ModelRef, name: str, uid: str, grace: int) -> None:
         """Never 0: the object would vanish while the process holds the GPU."""
@@ -128,9 +129,9 @@ class Grace:
         path = f"{workloads(owner.kind, ref.namespace)}/{owner.name}"
         for _ in range(_TRIES):
             try:
-                metadata = (await self._cluster.get(path))["metadata"]
+                metadata = parse(WORKLOAD, await self._cluster.get(path)).get("metadata") or {}
                 finalizers = set(metadata.get("finalizers") or [])
-                if metadata["uid"] != owner.uid or (PIN_FINALIZER in finalizers) == pinned:
+                if metadata.get("uid") != owner.uid or (PIN_FINALIZER in finalizers) == pinned:
                     return
                 await self._cluster.merge_patch(path, {"metadata": _pin_patch(metadata, ref, pinned=pinned)})
             except Missing:
@@ -144,7 +145,7 @@ def _pin_patch(metadata: Json, ref: ModelRef, *, pinned: bool) -> Json:
     others = [name for name in metadata.get("finalizers") or [] if name != PIN_FINALIZER]
     return {
         "uid": metadata["uid"],
-        "resourceVersion": metadata["resourceVersion"],
+        "resourceVersion": metadata.get("resourceVersion"),
         "finalizers": [*others, PIN_FINALIZER] if pinned else others,
         "labels": {PIN_LABEL: "true" if pinned else None},
         "annotations": {PIN_MODEL: ref.subject if pinned else None},

@@ -298,7 +298,9 @@ def members_of(model: Model) -> tuple[ModelRef, ...]:
         return ()
     nodes = (model.spec.get("nodes") or {}).values()
     names = {step.get("serviceName") for node in nodes for step in node.get("steps") or []} - {None, ""}
-    namespace = model.metadata["namespace"]
+    namespace = model.metadata.get("namespace")
+    if not namespace:
+        return ()
     known = sorted(name for name in names if is_name(name))[:MOST_MEMBERS]
     return tuple(ModelRef(namespace=namespace, name=name) for name in known)
 

@@ -6,7 +6,7 @@ A null counts as absent, as in Kubernetes. Bounds are far beyond what is sensibl
 from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
-from typing import Annotated, Any
+from typing import Annotated, Any, Required
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, StringConstraints
 from typing_extensions import TypedDict
@@ -104,13 +104,13 @@ class Metadata(TypedDict, total=False):
 
 
 class EnvironmentVariable(TypedDict, total=False):
-    name: Word
+    name: Required[Word]
     value: Annotated[str, StringConstraints(max_length=128 * 1024)] | None
 
 
 class Port(TypedDict, total=False):
     name: Word | None
-    containerPort: Annotated[int, Field(ge=1, le=65535)]
+    containerPort: Required[Annotated[int, Field(ge=1, le=65535)]]
     protocol: Word | None
 
 
@@ -134,7 +134,7 @@ Argument = Annotated[str, StringConstraints(max_length=128 * 1024)]
 
 
 class Container(TypedDict, total=False):
-    name: Word
+    name: Required[Word]
     image: Word | None
     command: Annotated[list[Argument], Field(max_length=1000)] | None
     args: Annotated[list[Argument], Field(max_length=1000)] | None
@@ -166,7 +166,7 @@ class ContainerState(TypedDict, total=False):
 
 
 class ContainerStatus(TypedDict, total=False):
-    name: Word
+    name: Required[Word]
     ready: bool | None
     restartCount: Count | None
     state: ContainerState | None
@@ -174,7 +174,7 @@ class ContainerStatus(TypedDict, total=False):
 
 
 class Condition(TypedDict, total=False):
-    type: Word
+    type: Required[Word]
     status: Word | None
     reason: Word | None
     message: Text | None
