@@ -8,12 +8,12 @@ from typing import Annotated, Self
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 DNS_LABEL = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
-_DNS_SUBDOMAIN = r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$"
+DNS_SUBDOMAIN = r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$"
 
 
 def is_name(text: str) -> bool:
     """Whether a Kubernetes object may be called so."""
-    return re.fullmatch(_DNS_SUBDOMAIN, text) is not None
+    return re.fullmatch(DNS_SUBDOMAIN, text) is not None
 
 
 class Frozen(BaseModel):
@@ -56,7 +56,7 @@ class ModelRef(Frozen):
     """A model: namespace, name and kind of one KServe resource. Names follow Kubernetes' rules, so a slash never fits."""
 
     namespace: str = Field(pattern=DNS_LABEL)
-    name: str = Field(pattern=_DNS_SUBDOMAIN)
+    name: str = Field(pattern=DNS_SUBDOMAIN)
     kind: Kind = Kind.INFERENCE_SERVICE
 
     @property

@@ -1,4 +1,4 @@
-"""The Kubernetes API as raw JSON over the official client's connection. Beside credentials.py the only module that imports it.
+"""The Kubernetes API as raw JSON over the official client's connection. credentials.py and quantities.py import it too.
 
 Raw, because every object that matters here is a custom resource or is read for three of its fields; the client's
 models cost a second to import and more to fill.
@@ -6,7 +6,6 @@ models cost a second to import and more to fill.
 
 import asyncio
 import json
-import re
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Self
 from urllib.parse import urlencode
@@ -15,6 +14,7 @@ import aiohttp
 from kubernetes.aio.client.api_client import ApiClient
 from kubernetes.aio.client.configuration import Configuration
 
+from functions.adapters import bounded_json
 from functions.adapters.credentials import Credentials
 from functions.lifecycle.errors import ClusterRefused, ClusterUnavailable, PreconditionFailed
 
@@ -24,10 +24,7 @@ REQUEST_SECONDS = 5.0
 PAGE = 500
 LARGEST = 16 * 1024 * 1024
 """Bytes of an answer, decompressed. A page of a list that is larger is asked for again in smaller ones."""
-DEEPEST = 100
-"""Levels of an answer that are read; no field that matters here is half as deep."""
 LONGEST_MESSAGE = 1000
-_TOKENS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[{\]}]')
 
 
 class Missing(Exception):
@@ -191,37 +188,13 @@ async def _read(response: Any, what: str) -> bytes:
 
 def _decode(text: bytes, what: str) -> Json:
     try:
-        content = _loads(text)
-    except (ValueError, RecursionError) as error:
+        content = bounded_json.loads(text)
+    except ValueError as error:
         content = error
     if not isinstance(content, dict):
         shown = text[:100].decode(errors="replace")
         raise ClusterUnavailable(f"{what}: the answer is no JSON object but {shown!r}; a proxy may have answered")
     return content
-
-
-def _loads(text: bytes) -> Any:
-    """What is nested too deep to be read counts as null: one object must not keep the others of its page from being read."""
-    try:
-        return json.loads(text)
-    except RecursionError:
-        return json.loads(_cut(text))
-
-
-def _cut(text: bytes) -> bytes:
-    kept: list[bytes] = []
-    level = start = 0
-    for token in _TOKENS.finditer(text):
-        sign = token[0][:1]
-        if sign in b"[{":
-            level += 1
-            if level == DEEPEST + 1:
-                kept += text[start : token.start()], b"null"
-        elif sign in b"]}":
-            if level == DEEPEST + 1:
-                start = token.end()
-            level -= 1
-    return b"".join([*kept, text[start:]])
 
 
 def _translate(status: int, text: bytes, headers: Mapping[str, str], what: str) -> Exception:

@@ -234,18 +234,24 @@ class Store:
             replies = await pipeline.execute()
         return [_committed(reply) for reply in replies]
 
-    async def due(self, until: datetime, limit: int) -> list[ModelRef]:
-        """Models that want a look, the longest due first."""
+    async def due(self, until: datetime, limit: int, start: int = 0) -> list[ModelRef]:
+        """Models that want a look, the longest due first, without the first `start` of them."""
         with _translated():
-            found: list[ModelRef] = []
-            start, page = 0, limit
-            while len(found) < limit and page == limit:
-                subjects: list[str] = await self._redis.zrangebyscore(
-                    f"{TAG}:due", "-inf", milliseconds(until), start=start, num=limit
-                )
-                found += codec.refs_of(subjects)
-                start, page = start + limit, len(subjects)
-        return found[:limit]
+            subjects: list[str] = await self._redis.zrangebyscore(
+                f"{TAG}:due", "-inf", milliseconds(until), start=start, num=limit
+            )
+        return codec.refs_of(subjects)
+
+    async def make_due(self, refs: Sequence[ModelRef], at: datetime) -> None:
+        """A look at each is due then, where none is due earlier."""
+        if refs:
+            with _translated():
+                await self._redis.zadd(f"{TAG}:due", {ref.subject: milliseconds(at) for ref in refs}, lt=True)
+
+    async def postpone(self, ref: ModelRef, until: datetime) -> None:
+        """A look that is due is due only then."""
+        with _translated():
+            await self._redis.zadd(f"{TAG}:due", {ref.subject: milliseconds(until)}, xx=True)
 
     async def concerned(self, location: Location, namespace: str | None) -> list[ModelRef]:
         """Models that load from this place, from a folder that it is in, or from something in it; one round trip.

@@ -4,6 +4,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from functions.adapters.figures import Figures
 from functions.adapters.stored import UNREADABLE
+from functions.object_errors import ERRORS
 
 
 class Meters:
@@ -11,6 +12,7 @@ class Meters:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self.registry.register(ERRORS)
         self.requests = Counter(
             "modelswitch_requests_total", "HTTP requests.", ["method", "route", "status"], registry=self.registry
         )

@@ -11,10 +11,12 @@ from events.model import Kind, ModelRef
 from functions.adapters.cluster import Forbidden, Missing
 from functions.adapters.kserve.artifacts import artifacts_of
 from functions.adapters.kserve.model import Model
+from functions.adapters.kserve.pods import name_of
 from functions.artifact_written.reading import Writing
 from functions.composition import Parts
 from functions.lifecycle.effects import AuditEntry, Published
 from functions.lifecycle.errors import Code, Temporary
+from functions.object_errors import Stage, one_object
 
 _REQUESTS = uuid.uuid5(uuid.NAMESPACE_URL, "https://modelswitch.dev/reload-requests")
 
@@ -64,12 +66,13 @@ async def _listed(parts: Parts, namespace: str, location: Location) -> list[Mode
         items = await parts.cluster.list_all(await parts.resources.collection(Kind.INFERENCE_SERVICE, namespace))
     except Missing:
         return []
-    models = [Model(Kind.INFERENCE_SERVICE, item) for item in items]
-    return [
-        ModelRef(namespace=namespace, name=model.metadata["name"])
-        for model in models
-        if any(location.overlaps(Location.parse(uri)) for uri in artifacts_of(model))
-    ]
+    found: list[ModelRef] = []
+    for item in items:
+        with one_object(Stage.MODEL, name_of(item)):
+            model = Model(Kind.INFERENCE_SERVICE, item)
+            if any(location.overlaps(Location.parse(uri)) for uri in artifacts_of(model)):
+                found.append(ModelRef(namespace=namespace, name=model.metadata["name"]))
+    return found
 
 
 def _request(writing: Writing, ref: ModelRef) -> Published:

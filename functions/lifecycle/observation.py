@@ -10,6 +10,7 @@ from events.status import State
 from functions.lifecycle.companion import Companion
 from functions.lifecycle.errors import Code
 from functions.lifecycle.prediction import Prediction
+from functions.lifecycle.unusable import Unusable
 
 
 class Mode(StrEnum):
@@ -123,6 +124,7 @@ class Pod:
     prediction: Prediction | None = None
     handover: Handover | None = None
     left_at: datetime | None = None
+    unusable: tuple[Unusable, ...] = ()
 
     @property
     def terminating(self) -> bool:
@@ -174,7 +176,8 @@ class Observation:
     `routed`: KServe has a route to it, also while it is not all ready. `artifacts` are the storage URIs it loads from,
     `bucketless` the paths that it loads from buckets which only a Secret names, where no pod shows which. `recreated` are
     the components whose old pods must be gone before new ones are made. `wanted` says how many pods an owner is to have, by
-    uid, where one of them is KEPT and the look asked.
+    uid, where one of them is KEPT and the look asked. `unusable` are fields of the object and its pods that can't be read, and
+    count as absent; `unusable_note` is our annotation on it, where that is one of them.
     """
 
     ref: ModelRef
@@ -210,6 +213,8 @@ class Observation:
     bucketless: tuple[str, ...] = ()
     recreated: tuple[str, ...] = ()
     wanted: Mapping[str, int] = field(default_factory=dict)
+    unusable: tuple[Unusable, ...] = ()
+    unusable_note: Unusable | None = None
 
     @property
     def stop_annotation(self) -> str | None:

@@ -174,6 +174,11 @@ class Record(Frozen):
     loaded: LoadedArtifact | None = None
     observed_at: Moment | None = None
 
+    @property
+    def can_start(self) -> bool:
+        """Whether the start of a model that is stopped waits for nothing: no pod is left, or KServe ignores the stop."""
+        return self.state is State.STOPPED or self.reason in {"StopIgnored", "Unreadable"}
+
     def status(self) -> ModelStatus:
         """What REST shows. Only for a record that has looked at least once."""
         if self.state is None or self.observed_at is None:

@@ -104,6 +104,8 @@ def kind_selector(kind: Kind, names: Iterable[str] = ()) -> str:
 
 def owner_of(labels: Mapping[str, str], namespace: str) -> ModelRef | None:
     """The model that a pod's labels name; None where it is no model's pod. Anybody may write any label on a pod."""
+    if not isinstance(labels, Mapping):
+        return None
     kind = next((kind for kind in (Kind.INFERENCE_SERVICE, Kind.INFERENCE_GRAPH) if labels.get(_LABELS[kind])), None)
     if kind is None and labels.get("app.kubernetes.io/part-of") == "llminferenceservice":
         kind = Kind.LLM_INFERENCE_SERVICE
@@ -116,6 +118,6 @@ def owner_of(labels: Mapping[str, str], namespace: str) -> ModelRef | None:
         return None
 
 
-def as_number(version: str | None) -> int:
+def as_number(version: object) -> int:
     """ResourceVersions compare as integers within one resource type (Kubernetes 1.35); 0 where one is opaque."""
-    return int(version) if version and _NUMBER.fullmatch(version) else 0
+    return int(version) if isinstance(version, str) and _NUMBER.fullmatch(version) else 0

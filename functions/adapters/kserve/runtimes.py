@@ -3,7 +3,9 @@
 from enum import Enum, auto
 
 from functions.adapters.cluster import Cluster, Forbidden, Json, Missing
+from functions.adapters.kserve.parsing import parse
 from functions.adapters.kserve.resources import GROUP
+from functions.adapters.kserve.schema import RUNTIME
 
 
 class Found(Enum):
@@ -44,4 +46,4 @@ class Runtimes:
 
 
 def _state(runtime: Json) -> Found:
-    return Found.DISABLED if (runtime.get("spec") or {}).get("disabled") else Found.THERE
+    return Found.DISABLED if (parse(RUNTIME, runtime).get("spec") or {}).get("disabled") else Found.THERE

@@ -6,11 +6,14 @@ from dataclasses import dataclass
 
 from events.model import ModelRef
 from functions.adapters.cluster import Json, Missing
-from functions.adapters.kserve.metered import metered
+from functions.adapters.kserve.metered import Metered, metered
+from functions.adapters.kserve.observations import PodList
+from functions.adapters.kserve.pods import name_of
 from functions.adapters.kserve.resources import pod_selector, pods
 from functions.adapters.under_way import UnderWay, ask_under_way
 from functions.api.context import Api
 from functions.lifecycle.errors import StepError
+from functions.object_errors import Stage, one_object
 
 MOST_PODS = 100
 _LISTS_AT_ONCE = 8
@@ -39,11 +42,15 @@ async def count_requests(api: Api, refs: Sequence[ModelRef]) -> dict[ModelRef, C
                 found = await api.parts.cluster.get(pods(ref.namespace), labelSelector=pod_selector(ref))
             except (StepError, Missing):
                 return None
-            return [item for item in found.get("items") or [] if _has_a_process(item)]
+            return [item for item in PodList.read(ref, found).readable.values() if _has_a_process(item)]
 
     lists = await asyncio.gather(*(listed(ref) for ref in refs))
     known = {ref: items for ref, items in zip(refs, lists, strict=True) if items is not None}
-    telling = [found for ref, items in known.items() for item in items if (found := metered(ref.kind, item))]
+    telling: list[Metered] = []
+    for ref, items in known.items():
+        for item in items:
+            with one_object(Stage.POD, name_of(item)):
+                telling += filter(None, [metered(ref.kind, item)])
     told = await ask_under_way(api.parts.probe.line, telling[:MOST_PODS])
     return {ref: _count(items, told) for ref, items in known.items()}
 

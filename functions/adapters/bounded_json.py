@@ -1,0 +1,54 @@
+"""JSON of the API server as far as it is of use: one tenant's object must not make a list of everybody's unreadable.
+
+Where KServe's schemas keep unknown fields (an LLMInferenceService's LoRA adapters, an InferenceService's status), an object may
+be nested 10,000 deep or hold a number of 5,000 digits. Python reads neither. What is deeper than any field of ours is
+left out, and such a number is read as text; both only where the plain reading fails, since it costs a pass over all of it.
+"""
+
+import json
+import re
+from typing import Any
+
+DEEPEST = 64
+_LONGEST_NUMBER = 400
+_MARKS = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[\]{}]', re.DOTALL)
+
+
+def loads(text: bytes) -> Any:
+    """As json.loads. ValueError: it is no JSON at all."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return _loads_bounded(text)
+
+
+def _loads_bounded(text: bytes) -> Any:
+    try:
+        return json.loads(_without_the_deep(text), parse_int=_number)
+    except RecursionError as error:
+        raise ValueError("nested too deep") from error
+
+
+def _number(digits: str) -> int | str:
+    return int(digits) if len(digits) <= _LONGEST_NUMBER else digits[:_LONGEST_NUMBER]
+
+
+def _without_the_deep(text: bytes) -> bytes:
+    """With null for every object and list that is deeper than DEEPEST."""
+    kept: list[bytes] = []
+    depth = begun = 0
+    for mark in _MARKS.finditer(text):
+        match mark[0]:
+            case b"[" | b"{":
+                depth += 1
+                if depth == DEEPEST + 1:
+                    kept.append(text[begun : mark.start()])
+            case b"]" | b"}":
+                if depth == DEEPEST + 1:
+                    kept.append(b"null")
+                    begun = mark.end()
+                depth -= 1
+            case _:
+                continue
+    kept.append(text[begun:])
+    return b"".join(kept)
