@@ -1,6 +1,7 @@
 """Requests under way at models that are to be stopped, as far as their pods' own metrics tell."""
 
 import asyncio
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -28,7 +29,7 @@ UNKNOWN = Counted()
 
 
 async def count_requests(api: Api, refs: Sequence[ModelRef]) -> dict[ModelRef, Counted]:
-    """A confirmation waits for this: a list for each model, then a second for all pods, of which 100 are asked."""
+    """A confirmation waits for this: a list for each model, then a second for all pods, of which 100 are asked, each model's in turn."""
     if api.parts.probe.line is None:
         return {}
     gate = asyncio.Semaphore(_LISTS_AT_ONCE)
@@ -43,8 +44,10 @@ async def count_requests(api: Api, refs: Sequence[ModelRef]) -> dict[ModelRef, C
 
     lists = await asyncio.gather(*(listed(ref) for ref in refs))
     known = {ref: items for ref, items in zip(refs, lists, strict=True) if items is not None}
-    telling = [found for ref, items in known.items() for item in items if (found := metered(ref.kind, item))]
-    told = await ask_under_way(api.parts.probe.line, telling[:MOST_PODS])
+    by_model = ([found for item in items if (found := metered(ref.kind, item))] for ref, items in known.items())
+    telling = [pod for pods_of_each in itertools.zip_longest(*by_model) for pod in pods_of_each if pod]
+    probe = api.parts.probe
+    told = await ask_under_way(probe.line, telling[:MOST_PODS], turns=probe.metrics_turns)
     return {ref: _count(items, told) for ref, items in known.items()}
 
 
