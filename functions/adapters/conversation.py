@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from functions.adapters.answers import Reply, Silent, Unreached, judge, paths, shown
 from functions.adapters.kserve.served import MOST_NAMES, Protocol, Server
+from functions.lifecycle.errors import StepError
 from functions.lifecycle.observation import Answered, PodAnswer
 
 ANSWER_SECONDS = 2.0
@@ -122,5 +123,6 @@ class Conversation:
 
 def could_not(error: Exception) -> PodAnswer:
     """What an error comes to that was raised for one pod."""
-    said = str(error) if isinstance(error, Unreached) else f"{type(error).__name__} {error}"
+    expected = isinstance(error, (Unreached, StepError))
+    said = str(error) if expected else f"{type(error).__name__} {error}"
     return PodAnswer(Answered.UNASKABLE, shown(said, 300))
