@@ -11,6 +11,7 @@ from events.model import Kind, ModelRef
 from functions.adapters.cluster import Forbidden, Missing
 from functions.adapters.kserve.artifacts import artifacts_of
 from functions.adapters.kserve.model import Model
+from functions.adapters.kserve.resources import named
 from functions.artifact_written.reading import Writing
 from functions.composition import Parts
 from functions.lifecycle.effects import AuditEntry, Published
@@ -47,7 +48,7 @@ async def ask_for_reloads(parts: Parts, writing: Writing) -> int:
 
 async def _check_claim(parts: Parts, namespace: str, claim: str) -> None:
     try:
-        await parts.cluster.get(f"/api/v1/namespaces/{namespace}/persistentvolumeclaims/{claim}")
+        await parts.cluster.get(named(f"/api/v1/namespaces/{namespace}/persistentvolumeclaims", claim))
     except Forbidden:
         return
     except Missing as error:

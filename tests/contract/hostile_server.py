@@ -79,7 +79,7 @@ async def serving(paths=None, otherwise=NOT_FOUND, *, host="127.0.0.1", pause=0.
                 tally.heads.append(head.decode("latin-1"))
                 tally.asked.append(tally.heads[-1].split(" ")[1])
                 await asyncio.sleep(pause)
-                said = (paths or {}).get(tally.asked[-1], otherwise)
+                said = (paths or {}).get(tally.asked[-1].partition("?")[0], otherwise)
                 if isinstance(said, bytes):
                     writer.write(said)
                     await writer.drain()

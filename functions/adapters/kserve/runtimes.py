@@ -3,7 +3,7 @@
 from enum import Enum, auto
 
 from functions.adapters.cluster import Cluster, Forbidden, Json, Missing
-from functions.adapters.kserve.resources import GROUP
+from functions.adapters.kserve.resources import GROUP, named
 
 
 class Found(Enum):
@@ -35,7 +35,7 @@ class Runtimes:
         )
         for place in places:
             try:
-                return _state(await self._cluster.get(f"{place}/{name}"))
+                return _state(await self._cluster.get(named(place, name)))
             except Missing:
                 continue
             except Forbidden:
