@@ -10,7 +10,7 @@ from functions.adapters.cluster import Changed, Cluster, Missing
 from functions.adapters.kserve.grace import Grace
 from functions.adapters.kserve.handover import Handovers
 from functions.adapters.kserve.lookout import Lookout
-from functions.adapters.kserve.resources import Resources, as_number, pods
+from functions.adapters.kserve.resources import Resources, as_number, named, pods
 from functions.adapters.store import Store
 from functions.lifecycle.effects import (
     Ask,
@@ -218,7 +218,7 @@ class Interpreter:
         """With the grace of its own spec; never another pod that has its name by now."""
         body = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": ask.uid}}
         with suppress(Missing, Changed):
-            await self._cluster.delete(f"{pods(ask.ref.namespace)}/{ask.name}", body)
+            await self._cluster.delete(named(pods(ask.ref.namespace), ask.name), body)
 
     async def _patch(self, ask: PatchModel) -> int:
         """The model's new resourceVersion. A model that vanished since the look is looked at again."""

@@ -1,4 +1,7 @@
-"""JSON of the API server as far as it is of use: one tenant's object must not make a list of everybody's unreadable.
+"""JSON from outside, read within bounds.
+
+`parse_json` reads what one sender wrote, or refuses it. `loads` reads lists of the API server as far as they are of use: one tenant's
+object must not make a list of all tenants' objects unreadable.
 
 Where KServe's schemas keep unknown fields (an LLMInferenceService's LoRA adapters, an InferenceService's status), an object may
 be nested 10,000 deep or hold a number of 5,000 digits. Python reads neither. What is deeper than any field of ours is
@@ -9,9 +12,19 @@ import json
 import re
 from typing import Any
 
+from pydantic_core import from_json
+
 DEEPEST = 64
 _LONGEST_NUMBER = 400
 _MARKS = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[\]{}]', re.DOTALL)
+
+
+def parse_json(text: bytes | str) -> Any:
+    """At most 200 levels deep, numbers of at most 4,300 digits, valid Unicode. Raises ValueError for whatever it can't read, and nothing else."""
+    try:
+        return from_json(text)
+    except (TypeError, RecursionError) as error:
+        raise ValueError(f"not JSON ({error})") from error
 
 
 def loads(text: bytes) -> Any:

@@ -12,6 +12,7 @@ from functions.adapters.cluster import Forbidden, Missing
 from functions.adapters.kserve.artifacts import artifacts_of
 from functions.adapters.kserve.model import Model
 from functions.adapters.kserve.pods import name_of
+from functions.adapters.kserve.resources import named
 from functions.artifact_written.reading import Writing
 from functions.composition import Parts
 from functions.lifecycle.effects import AuditEntry, Published
@@ -49,7 +50,7 @@ async def ask_for_reloads(parts: Parts, writing: Writing) -> int:
 
 async def _check_claim(parts: Parts, namespace: str, claim: str) -> None:
     try:
-        await parts.cluster.get(f"/api/v1/namespaces/{namespace}/persistentvolumeclaims/{claim}")
+        await parts.cluster.get(named(f"/api/v1/namespaces/{namespace}/persistentvolumeclaims", claim))
     except Forbidden:
         return
     except Missing as error:

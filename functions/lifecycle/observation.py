@@ -55,20 +55,27 @@ class PodAnswer:
     """`detail` is for a person: what was asked, and what came back.
 
     `own_protocol`: it was reached, and answers HTTP in a way that says nothing of a model: only a canary can tell.
+    `heard_at`: when it said so, None in this very look.
     """
 
     what: Answered
     detail: str = ""
     own_protocol: bool = False
+    heard_at: datetime | None = None
 
 
 @dataclass(frozen=True)
 class Member:
-    """A model that a graph sends requests to."""
+    """A model that a graph sends requests to. `unverified`: it is running as far as KServe says, and could not be asked.
+
+    `heard_at`: when it was found so, None in this very look.
+    """
 
     ref: ModelRef
     state: State
     message: str | None = None
+    unverified: bool = False
+    heard_at: datetime | None = None
 
 
 @dataclass(frozen=True)

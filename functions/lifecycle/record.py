@@ -9,6 +9,7 @@ from events.artifact import Completeness, Strategy
 from events.commands import Verb
 from events.model import Frozen, ModelRef, Moment
 from events.status import Endpoints, Hold, LoadedArtifact, ModelStatus, Receipt, Resources, State
+from functions.lifecycle.heard import Heard, HeardMember
 from functions.lifecycle.observation import Pod
 from functions.lifecycle.prediction import CanaryTry
 from functions.lifecycle.quantity import format_memory
@@ -160,6 +161,10 @@ class Record(Frozen):
     )
     unanswered_since: Moment | None = Field(
         default=None, description="Since when ready servers take connections and say nothing."
+    )
+    heard: dict[str, Heard] = Field(default_factory=dict, description="By pod: what it said when it was last asked.")
+    heard_members: dict[str, HeardMember] = Field(
+        default_factory=dict, description="Of a graph, by subject: how its members were when they were last asked."
     )
     canaries: dict[str, CanaryTry] = Field(
         default_factory=dict, description="By pod: what it made of the canary prediction that the model's owner wants."

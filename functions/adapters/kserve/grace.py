@@ -21,6 +21,7 @@ from functions.adapters.kserve.resources import (
     PIN_LABEL,
     PIN_MODEL,
     WORKLOADS,
+    named,
     pod_selector,
     pods,
     workloads,
@@ -113,7 +114,7 @@ class Grace:
 
     async def _is_terminating(self, ref: ModelRef, owner: Owner) -> bool:
         try:
-            item = await self._cluster.get(f"{workloads(owner.kind, ref.namespace)}/{owner.name}")
+            item = await self._cluster.get(named(workloads(owner.kind, ref.namespace), owner.name))
         except Missing:
             return True
         metadata = parse(WORKLOAD, item).get("metadata") or {}
@@ -123,12 +124,12 @@ class Grace:
         """Never 0: the object would vanish while the process holds the GPU."""
         body = {"gracePeriodSeconds": max(1, grace), "preconditions": {"uid": uid}}
         with suppress(Missing, Changed):
-            await self._cluster.delete(f"{pods(ref.namespace)}/{name}", body)
+            await self._cluster.delete(named(pods(ref.namespace), name), body)
 
     async def _set_pin(self, ref: ModelRef, owner: Owner, *, pinned: bool) -> None:
-        path = f"{workloads(owner.kind, ref.namespace)}/{owner.name}"
         for _ in range(_TRIES):
             try:
+                path = named(workloads(owner.kind, ref.namespace), owner.name)
                 metadata = parse(WORKLOAD, await self._cluster.get(path)).get("metadata") or {}
                 finalizers = set(metadata.get("finalizers") or [])
                 if metadata.get("uid") != owner.uid or (PIN_FINALIZER in finalizers) == pinned:

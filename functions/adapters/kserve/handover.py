@@ -17,6 +17,7 @@ from functions.adapters.kserve.resources import (
     HANDOVER_LABEL,
     LEFT_ANNOTATION,
     SERVICE_LABEL,
+    named,
     owner_of,
     pods,
     workloads,
@@ -36,8 +37,8 @@ class Handovers:
 
     async def mark(self, effect: MarkPod) -> None:
         """A pod of another uid answers 422 (409 elsewhere): it is another one by now."""
-        path = f"{pods(effect.ref.namespace)}/{effect.name}/status"
         with suppress(Missing, Changed, PreconditionFailed):
+            path = f"{named(pods(effect.ref.namespace), effect.name)}/status"
             await self._cluster.merge_patch(path, {"metadata": {"uid": effect.uid, **_marks(effect)}})
 
     async def wanted(self, seen: Observation) -> Mapping[str, int]:
@@ -58,7 +59,7 @@ class Handovers:
 
     async def _wanted(self, namespace: str, kind: str, name: str) -> int:
         try:
-            item = await self._cluster.get(f"{workloads(kind, namespace)}/{name}")
+            item = await self._cluster.get(named(workloads(kind, namespace), name))
         except Missing:
             return 0
         wanted = (parse(WORKLOAD, item).get("spec") or {}).get("replicas")

@@ -309,7 +309,7 @@ def _member(seen: Observation) -> Member:
     if not seen.exists:
         return Member(seen.ref, State.ERROR, "there is no such model")
     verdict = derive(without_canary(seen), Record(ref=seen.ref), Limits())
-    return Member(seen.ref, verdict.state, verdict.what)
+    return Member(seen.ref, verdict.state, verdict.what, unverified=verdict.reason == "Unverified")
 
 
 async def _yes() -> bool:

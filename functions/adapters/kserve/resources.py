@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from events.model import Kind, ModelRef
 from functions.adapters.cluster import Cluster, Json, Missing
+from functions.adapters.segments import quoted
 from functions.lifecycle.errors import ClusterUnavailable
 
 GROUP = "/apis/serving.kserve.io"
@@ -48,7 +49,7 @@ class Resources:
         return f"{GROUP}/{await self._version(kind)}{place}/{kind.plural}"
 
     async def model(self, ref: ModelRef) -> str:
-        return f"{await self.collection(ref.kind, ref.namespace)}/{ref.name}"
+        return named(await self.collection(ref.kind, ref.namespace), ref.name)
 
     async def llm_can_stop(self) -> bool:
         """KServe 0.17 brought both v1alpha2 and the stop annotation to LLMInferenceService."""
@@ -76,6 +77,14 @@ class Resources:
         except Missing:
             return frozenset()
         return frozenset(version["version"] for version in group.get("versions") or [])
+
+
+def named(collection: str, name: str) -> str:
+    """One object of a collection. Raises Missing for what no object is called: whoever makes a reference may write anything."""
+    segment = quoted(name)
+    if segment is None:
+        raise Missing(f"{collection}: no object is called {name!r:.100}")
+    return f"{collection}/{segment}"
 
 
 def pods(namespace: str | None) -> str:

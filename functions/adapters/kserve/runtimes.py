@@ -4,7 +4,7 @@ from enum import Enum, auto
 
 from functions.adapters.cluster import Cluster, Forbidden, Json, Missing
 from functions.adapters.kserve.parsing import parse
-from functions.adapters.kserve.resources import GROUP
+from functions.adapters.kserve.resources import GROUP, named
 from functions.adapters.kserve.schema import RUNTIME
 
 
@@ -37,7 +37,7 @@ class Runtimes:
         )
         for place in places:
             try:
-                return _state(await self._cluster.get(f"{place}/{name}"))
+                return _state(await self._cluster.get(named(place, name)))
             except Missing:
                 continue
             except Forbidden:
