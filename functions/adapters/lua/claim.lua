@@ -60,6 +60,7 @@ if not chosen then
   redis.call('ZREM', KEYS[4], ARGV[5])
   return {'none', now}
 end
+if not arriving then redis.call('ZADD', KEYS[4], 'XX', now, ARGV[5]) end -- tried: other models' lines come before it
 local key, command = string.match(entries[chosen], '^([^\n]*)\n%d\n(.*)$')
 local mine = arriving and key == KEYS[1]
 local known = redis.call('HMGET', key, 'token', 'first')
