@@ -51,7 +51,7 @@ def dump_refusal(error: StepError) -> str:
 
 
 def load_refusal(text: str) -> StepError:
-    """What it was told that nobody heard; a code of another version is told as a conflict."""
+    """A stored refusal as the error that it was; a code of another version becomes Conflict."""
     values = json.loads(text)
     code = Code(values["code"]) if values.get("code") in set(Code) else Code.CONFLICT
     refusal = Refused(code, values["message"], values["next_action"], retry_after=values.get("retry_after"))

@@ -1,7 +1,7 @@
 -- Everything that a step leaves behind, or nothing: all is checked before anything is written.
 -- KEYS: seen, model, audit, outbox, due, index, artifacts, changes
 -- ARGV: 1 commit id, 2 token or '', 3 expected rev, 4 doc or '', 5 object version, 6 pods version,
---       7 answer or '', '!' before a refusal that nobody is there to hear,
+--       7 answer or '', '!' before a refusal that no caller gets yet,
 --       8 forget 0|1, 9 due in ms or '', 10 subject, 11 audit length, 12 uid, 13 how long looks can overlap in ms,
 --       14 number of audit entries, 15 the model's artifacts, a line each, 16 digest of what people are shown of it,
 --       17 length of changes, then the audit entries, then the facts
