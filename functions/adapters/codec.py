@@ -122,7 +122,7 @@ def dump_refusal(error: StepError) -> str:
 
 
 def load_refusal(text: str) -> StepError:
-    """What it was told that nobody heard; a code of another version is told as a conflict."""
+    """A stored refusal as the error that it was; a code of another version becomes Conflict."""
     try:
         values = read_json(text)
         status, retry_after = int(values["status"]), values.get("retry_after")

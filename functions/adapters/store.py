@@ -132,7 +132,7 @@ class Store:
                     args=[token, *times, finger, ref.subject, command, ordered, str(LINE_LENGTH)],
                 )
         except asyncio.CancelledError:
-            # The turn may be given although nobody hears of it.
+            # Redis may have given the turn, and its answer was not read.
             with suppress(StoreUnavailable):
                 await asyncio.shield(asyncio.create_task(self._give_back(ref, seen, token, stays=True)))
             raise
