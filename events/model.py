@@ -1,10 +1,11 @@
 """Which model is meant: one KServe resource, and the ways in which events and paths name it."""
 
 import re
+from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 DNS_LABEL = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
 _DNS_SUBDOMAIN = r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$"
@@ -19,6 +20,10 @@ class Frozen(BaseModel):
     """A value of the contract: it never changes, and a field nobody defined is an error, not silence."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+Moment = Annotated[AwareDatetime, Field(ge=datetime(1970, 1, 1, tzinfo=UTC), le=datetime(9000, 1, 1, tzinfo=UTC))]
+"""With a zone, and so that hours can be added: anything else would fail far from where it was read."""
 
 
 class Kind(StrEnum):

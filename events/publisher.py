@@ -25,8 +25,9 @@ from events.wire import to_binary
 OIDC_TOKEN = Path("/oidc/token")
 DEADLINE_SECONDS = 30.0
 ATTEMPT_SECONDS = 10.0
-# Knative's delivery contract: these may work later, every other 4xx never will.
+# Knative's delivery contract: these may work later, every other 4xx never will. A right may be granted, too.
 _LATER = frozenset({404, 408, 409, 429})
+_RIGHTS = frozenset({401, 403})
 
 
 class _TryAgainError(Exception):
@@ -119,7 +120,7 @@ class Publisher:
     def _client(self) -> httpx.Client:
         """Redirects are not followed: the token is for this sink only."""
         try:
-            return httpx.Client(verify=_trust(self.ca_certificates))
+            return httpx.Client(verify=trust(self.ca_certificates))
         except ssl.SSLError as error:
             raise _RefusedError(f"K_CA_CERTS holds no certificates: {error}", "Correct or unset it.", None) from error
 
@@ -133,9 +134,14 @@ class Publisher:
         return PublishFailed(f"{event['type']} {event['id']} to {self.sink_url}: {what}", next_action, status=status)
 
 
+def later(status: int) -> bool:
+    """Whether a sink that answers so may take the same event another time; a sender that can wait then keeps it."""
+    return not 400 <= status < 500 or status in _LATER or status in _RIGHTS
+
+
 @lru_cache(maxsize=4)
-def _trust(ca_certificates: str | None) -> ssl.SSLContext:
-    """Kept: reading the system's certificates takes 0.1 s, and a sender of a thousand events has a client for each."""
+def trust(ca_certificates: str | None) -> ssl.SSLContext:
+    """Raises ssl.SSLError where these are none. Kept: reading the system's certificates takes 0.1 s, and a sender of a thousand events has a client for each."""
     return ssl.create_default_context(cadata=ca_certificates) if ca_certificates else httpx.create_ssl_context()
 
 

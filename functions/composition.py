@@ -47,7 +47,7 @@ class Parts:
         lookout = Lookout(cluster, resources, grace, probe, now)
         store = Store.connect(settings.redis_url)
         limits = Limits(start_deadline=settings.start_deadline)
-        sink = Sink(settings.k_sink, store)
+        sink = Sink(settings.k_sink, store, settings.k_ca_certs)
         interpreter = Interpreter(cluster, resources, lookout, grace, store)
         return cls(
             settings=settings,

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from events.model import Frozen
+from events.model import Frozen, Moment
 
 LEASE = timedelta(seconds=15)
 """Whoever asks has answered by then, or has died."""
@@ -50,7 +50,7 @@ class CanaryTry(Frozen):
     of: str
     outcome: Outcome = Outcome.NOT_ASKED
     failures: int = 0
-    again_at: datetime | None = None
+    again_at: Moment | None = None
     said: str = ""
     next: str = ""
 

@@ -51,7 +51,9 @@ def verify(seen: Observation, record: Record, ready: Sequence[Pod]) -> Verificat
         return Verification(Verified.UNASKABLE, "no container of its pods is known to serve a model")
     asked = [pod for pod in servers if pod.answer]
     if not asked:
-        verdict = {State.RUNNING: Verified.YES, None: Verified.UNASKABLE}.get(record.state, Verified.NOT_YET)
+        verdict = {State.RUNNING: Verified.YES, State.UNKNOWN: Verified.UNASKABLE, None: Verified.UNASKABLE}.get(
+            record.state, Verified.NOT_YET
+        )
         return Verification(verdict, "its pods were not asked yet")
     if canary_of(seen) and (takers := [pod for pod in asked if takes_canary(pod)]):
         return _by_canary(takers, record)
@@ -79,7 +81,9 @@ def _by_canary(takers: Sequence[Pod], record: Record) -> Verification:
         return Verification(Verified.YES)
     if None in tries.values() or Outcome.NOT_ASKED in known:
         kept = Verified.UNASKABLE if record.reason == "Unverified" else Verified.YES
-        verdict = {State.RUNNING: kept, None: Verified.UNASKABLE}.get(record.state, Verified.NOT_YET)
+        verdict = {State.RUNNING: kept, State.UNKNOWN: Verified.UNASKABLE, None: Verified.UNASKABLE}.get(
+            record.state, Verified.NOT_YET
+        )
         return Verification(verdict, "its canary prediction was not asked for yet")
     if tried := known.get(Outcome.UNREACHED):
         return Verification(
@@ -97,7 +101,7 @@ def _timely(verdict: Verified, pod: Pod, seen: Observation, record: Record) -> V
         return Verified.NOT_YET
     if verdict is Verified.UNANSWERED:
         silent_for = seen.observed_at - (record.unanswered_since or seen.observed_at)
-        if record.state in {State.RUNNING, None}:
+        if record.state in {State.RUNNING, State.UNKNOWN, None}:
             return verdict if silent_for > BUSY_AT_MOST else Verified.UNASKABLE
         return verdict if silent_for > UNANSWERED_AT_MOST else Verified.NOT_YET
     return verdict

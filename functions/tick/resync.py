@@ -11,10 +11,12 @@ from datetime import UTC, datetime, timedelta
 
 from pydantic import Field
 
-from events.model import Frozen, Kind, ModelRef
+from events.model import Frozen, Kind, ModelRef, Moment
+from functions.adapters.codec import load_state
 from functions.adapters.kserve.lookout import Page
 from functions.adapters.layout import OVERLAP_SECONDS
 from functions.adapters.store import Pass
+from functions.adapters.stored import SCHEMA
 from functions.composition import Parts, now
 from functions.lifecycle.decide import decide
 from functions.lifecycle.errors import ClusterRefused, StoreUnavailable
@@ -24,18 +26,26 @@ from functions.lifecycle.step import take_hint
 from functions.logs import logger
 
 REST_AFTER_A_LONG_PASS = timedelta(seconds=60)
+MOST_CHARACTERS = 64 * 1024 * 1024  # the subjects of a million models
 _KINDS = tuple(Kind)
 _OF_A_LOOK = {"version", "pods_version", "observed_at", "since", "pods", "stop", "start"}
 
 
 class Cursor(Frozen):
-    """Where a pass is. `seen` are the subjects that it has met: what is known beyond them is gone."""
+    """Where a pass is. `seen` are the subjects that it has met: what is known beyond them is gone.
 
-    kind: int = 0
+    One of another version that can't be read begins the pass again.
+    """
+
+    schema_number: int = Field(default=SCHEMA, alias="schema")
+    kind: int = Field(default=0, ge=0, le=len(_KINDS))
     token: str = ""
-    ticks: int = 1
+    ticks: int = Field(default=1, ge=0)
     seen: tuple[str, ...] = ()
-    not_before: datetime = Field(default=datetime.fromtimestamp(0, UTC))
+    not_before: Moment = Field(default=datetime.fromtimestamp(0, UTC))
+
+    def dump(self) -> str:
+        return self.model_copy(update={"schema_number": SCHEMA}).model_dump_json(by_alias=True)
 
 
 async def resync(parts: Parts, until: datetime) -> None:
@@ -45,7 +55,7 @@ async def resync(parts: Parts, until: datetime) -> None:
     turn = await parts.store.take_pass()
     if turn is None:
         return
-    cursor = Cursor.model_validate_json(turn.doc) if turn.doc else Cursor()
+    cursor = load_state(Cursor, turn.doc, MOST_CHARACTERS) or Cursor()
     try:
         if now() >= cursor.not_before:
             turn = await _go_on(parts, turn, cursor, until)
@@ -62,11 +72,11 @@ async def _go_on(parts: Parts, turn: Pass, cursor: Cursor, until: datetime) -> P
         if held and cursor.kind >= len(_KINDS):
             await _forget_the_gone(parts, cursor)
             rest = REST_AFTER_A_LONG_PASS if cursor.ticks > 1 else timedelta()
-            return await parts.store.save_pass(held, Cursor(not_before=now() + rest).model_dump_json(), completed=True)
+            return await parts.store.save_pass(held, Cursor(not_before=now() + rest).dump(), completed=True)
     if held is None:
         logger().warning("the pass was lost with Redis' data, or taken over", action="resync")
         return None
-    return await parts.store.save_pass(held, cursor.model_copy(update={"ticks": cursor.ticks + 1}).model_dump_json())
+    return await parts.store.save_pass(held, cursor.model_copy(update={"ticks": cursor.ticks + 1}).dump())
 
 
 async def _on_in_kind(parts: Parts, turn: Pass, cursor: Cursor, until: datetime) -> tuple[Pass | None, Cursor]:
@@ -76,7 +86,7 @@ async def _on_in_kind(parts: Parts, turn: Pass, cursor: Cursor, until: datetime)
         async with aclosing(parts.lookout.pages(kind, cursor.token, lambda: now() < until)) as pages:
             async for page in pages:
                 cursor = await _take(parts, cursor, page)
-                saved = await parts.store.save_pass(held, cursor.model_dump_json())
+                saved = await parts.store.save_pass(held, cursor.dump())
                 if saved is None:
                     return None, cursor
                 held = saved

@@ -77,5 +77,5 @@ async def know(place: Place, redis_url: str) -> None:
             seen = read_observation(ref, Model(Kind.INFERENCE_SERVICE, item), nothing, now())
             await made.interpreter.run(take_hint(ref, made.limits), seen)
     with client(redis_url) as redis:
-        redis.delete("{modelswitch}:outbox")
+        redis.delete("{modelswitch}:outboxes", *redis.scan_iter("{modelswitch}:outbox:*"))
         redis.set("{modelswitch}:synced", "1")
