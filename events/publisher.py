@@ -39,6 +39,11 @@ class _TryAgainError(Exception):
         self.status = status
         self.after = after
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the sink may have the event: a broker holds its answer as long as its slowest subscriber takes."""
+        return self.status is None or self.status >= 500 or self.status == 408
+
 
 @dataclass(frozen=True)
 class Publisher:
@@ -73,20 +78,22 @@ class Publisher:
             stop=stop_before_delay(self.deadline),
             reraise=True,
         )
+        may = False
         try:
             with self._client() as client:
                 for attempt in retrying:
                     with attempt:
-                        self._attempt(client, headers, body, ends)
+                        try:
+                            self._attempt(client, headers, body, ends)
+                        except _TryAgainError as error:
+                            may = may or error.is_open
+                            raise
         except _TryAgainError as error:
-            raise self._failed(
-                event,
-                f"{error.what} (tried for up to {self.deadline:g}s)",
-                "Check that the broker is up and its URL right, then send the same id again: it counts once.",
-                error.status,
-            ) from error
+            what = f"{error.what} (tried for up to {self.deadline:g}s)"
+            action = "Check that the broker is up and its URL right, then send the same id again: it counts once."
+            raise self._failed(event, what, action, error.status, may_take_effect=may) from error
         except _RefusedError as error:
-            raise self._failed(event, str(error), error.next_action, error.status) from error
+            raise self._failed(event, str(error), error.next_action, error.status, may_take_effect=may) from error
 
     def _attempt(self, client: httpx.Client, headers: Mapping[str, str], body: bytes, ends: float) -> None:
         left = max(0.1, min(ATTEMPT_SECONDS, ends - time.monotonic()))
@@ -130,8 +137,11 @@ class Publisher:
         backoff = wait_exponential_jitter(multiplier=self.first_wait, max=5, jitter=self.first_wait)
         return asked if asked is not None else backoff(state)
 
-    def _failed(self, event: CloudEvent, what: str, next_action: str, status: int | None) -> PublishFailed:
-        return PublishFailed(f"{event['type']} {event['id']} to {self.sink_url}: {what}", next_action, status=status)
+    def _failed(
+        self, event: CloudEvent, what: str, next_action: str, status: int | None, *, may_take_effect: bool
+    ) -> PublishFailed:
+        message = f"{event['type']} {event['id']} to {self.sink_url}: {what}"
+        return PublishFailed(message, next_action, status=status, may_take_effect=may_take_effect)
 
 
 def later(status: int) -> bool:

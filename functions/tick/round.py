@@ -38,6 +38,7 @@ async def go_round(parts: Parts) -> None:
     if not lost:
         await resync(parts, until)
     await parts.sink.flush(until + BUDGET)
+    await parts.store.index_older()
 
 
 async def _pinned(parts: Parts) -> list[ModelRef]:
