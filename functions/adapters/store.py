@@ -17,6 +17,7 @@ from events.model import ModelRef
 from functions.adapters import codec
 from functions.adapters.connection import connect, script
 from functions.adapters.connection import translated as _translated
+from functions.adapters.figures import Figures, Memory, read_figures, read_memory
 from functions.adapters.history import Change, History
 from functions.adapters.layout import (
     LINES,
@@ -99,6 +100,12 @@ class Store:
     async def ping(self) -> None:
         with _translated():
             await self._redis.ping()
+
+    async def memory(self) -> Memory:
+        return await read_memory(self._redis)
+
+    async def figures(self) -> Figures:
+        return await read_figures(self._redis, self.outbox, await self.namespaces())
 
     async def claim(self, ask: Claim) -> Claimed | InLine:
         """A command arrives. Raises Refused for an id of another command and where it was refused, Temporary for a full line."""

@@ -5,12 +5,10 @@ import json
 import pytest
 from documents import lines, restore
 
-from events.commands import StopRequested
 from events.model import ModelRef
 from events.status import State
 from functions.adapters.layout import index_key
-from functions.lifecycle.effects import AuditEntry, Claim, Commit
-from functions.lifecycle.request import Request
+from functions.lifecycle.effects import AuditEntry, Commit
 
 SCORER = ModelRef(namespace="fraud", name="scorer")
 
@@ -31,19 +29,6 @@ async def test_its_models_are_listed_and_loaded(store):
     assert record.status().name == "scorer"
     assert await store.synced()
     assert (await store.take_pass()).doc
-
-
-async def test_a_command_that_it_answered_gets_the_same_answer(store, raw):
-    [key] = [key for key in await raw.keys("*:seen:*") if '"recorded":true' in (await raw.hget(key, "answer") or "")][
-        :1
-    ]
-    request = Request(
-        ref=SCORER, command=StopRequested(reason="from the page"), source="rest:local", id="k1", actor="local"
-    )
-    assert key
-    claimed = await store.claim(Claim(request))
-    assert claimed.answer
-    assert claimed.answer.body["status"]["name"] == "scorer"
 
 
 async def test_its_history_is_read_beside_the_new_one_newest_first(store, raw):
