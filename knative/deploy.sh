@@ -80,7 +80,7 @@ kind: Secret
 metadata: {name: redis, namespace: $NS, labels: {app.kubernetes.io/part-of: modelswitch}}
 stringData:
   REDIS_PASSWORD: $password
-  REDIS_URL: redis://:$password@redis:6379/0
+  REDIS_URL: redis://modelswitch:$password@redis:6379/0
 END
 }
 

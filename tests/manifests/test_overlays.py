@@ -43,7 +43,8 @@ def test_redis_keeps_its_data_evicts_nothing_and_asks_for_a_password(name):
     configuration = of_kind(overlay(name), "ConfigMap")["redis"]["data"]["redis.conf"].splitlines()
     assert {"appendonly yes", "maxmemory-policy noeviction"} <= set(configuration)
     container = redis["template"]["spec"]["containers"][0]
-    assert "requirepass $REDIS_PASSWORD" in container["args"][0]
+    assert "user modelswitch on >$REDIS_PASSWORD" in container["args"][0]
+    assert "user default on >$REDIS_PASSWORD $rights" in container["args"][0], "not without a password, nor with more"
     assert "REDIS_PASSWORD" not in " ".join(container["command"])
 
 
