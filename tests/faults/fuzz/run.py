@@ -11,6 +11,7 @@ from fuzz.over_http import fuzz_functions
 from fuzz.parser import fuzz_parser
 from fuzz.rest import fuzz_rest
 from fuzz.rig import rig
+from fuzz.servers import fuzz_servers
 
 
 @dataclass(frozen=True)
@@ -19,11 +20,12 @@ class Plan:
     functions: int
     api: int
     seed: int
+    servers: int = 0
 
     @classmethod
     def of(cls, calls: int, seed: int) -> Self:
-        functions, api = calls * 30 // 100, calls * 10 // 100
-        return cls(calls - functions - api, functions, api, seed)
+        functions, api, servers = calls * 30 // 100, calls * 10 // 100, calls * 10 // 100
+        return cls(calls - functions - api - servers, functions, api, seed, servers)
 
 
 @dataclass(frozen=True)
@@ -32,10 +34,11 @@ class Outcome:
     functions: int
     api: int
     findings: Findings
+    servers: int = 0
 
     @property
     def line(self) -> str:
-        split = f"parser={self.parser:,} functions={self.functions:,} api={self.api:,}"
+        split = f"parser={self.parser:,} functions={self.functions:,} api={self.api:,} servers={self.servers:,}"
         return f"fuzz calls={self.findings.calls:,} {split} findings={len(self.findings.found)}"
 
 
@@ -44,6 +47,8 @@ def run(plan: Plan, folder: Path) -> Outcome:
     found = Findings()
     marks = [0]
     fuzz_parser(plan.parser, plan.seed, found)
+    marks.append(found.calls)
+    fuzz_servers(plan.servers, plan.seed, found)
     marks.append(found.calls)
     with rig(folder) as ready:
         fuzz_functions(ready, plan.functions, plan.seed, found)
@@ -57,5 +62,5 @@ def run(plan: Plan, folder: Path) -> Outcome:
         everything_waits(ready, found)
         for leak in ready.leaks():
             found.add(leak, "")
-    parser, functions, api = (after - before for before, after in itertools.pairwise(marks))
-    return Outcome(parser, functions, api, found)
+    parser, servers, functions, api = (after - before for before, after in itertools.pairwise(marks))
+    return Outcome(parser, functions, api, found, servers)
