@@ -1,8 +1,7 @@
 """The application: routes, error handling and what runs beside them."""
 
-import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI
@@ -12,6 +11,7 @@ from starlette.staticfiles import StaticFiles
 
 from functions.adapters.identity import Access, ClusterAccess, EveryoneHere
 from functions.api import bulk, commands, health, holdings, problems, reading, stream
+from functions.api.background import Background
 from functions.api.broadcast import Broadcast
 from functions.api.context import Api, Outbox
 from functions.api.contract import PROBLEM_SCHEMA
@@ -39,19 +39,15 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         parts = await Parts.connect(settings)
-        overview = Overview(parts.store)
-        api = Api(parts, _access(parts), Outbox(parts.sink), Broadcast(parts.store), meters, overview)
-        app.state.api = api
-        app.state.words = Words(api)
-        always = (api.outbox.run(), api.broadcast.run(), overview.keep_warm())
-        beside = [asyncio.create_task(task) for task in always]
         try:
-            yield
+            overview = Overview(parts.store)
+            api = Api(parts, _access(parts), Outbox(parts.sink), Broadcast(parts.store), meters, overview)
+            app.state.api = api
+            app.state.words = Words(api)
+            always = {"outbox": api.outbox.run, "broadcast": api.broadcast.run, "overview": overview.keep_warm}
+            async with Background(always):
+                yield
         finally:
-            for task in beside:
-                task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await task
             await parts.close()
 
     app = FastAPI(
