@@ -14,6 +14,7 @@ from functions.adapters.store import Store
 from functions.interpreter import Interpreter
 from functions.lifecycle.derive import Limits
 from functions.line import Line
+from functions.logs import logger
 from functions.settings import Settings
 
 
@@ -64,8 +65,9 @@ class Parts:
         )
 
     async def close(self) -> None:
-        await self.line.close()
-        await self.sink.close()
-        await self.probe.close()
-        await self.store.close()
-        await self.cluster.close()
+        """Each of them, whatever becomes of the others."""
+        for part in (self.line, self.sink, self.probe, self.store, self.cluster):
+            try:
+                await part.close()
+            except Exception:  # noqa: BLE001 - whatever a connection that is broken raises
+                logger().exception("not closed", action="not-closed", part=type(part).__name__)

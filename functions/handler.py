@@ -25,7 +25,7 @@ from functions.lifecycle.effects import AuditEntry
 from functions.lifecycle.errors import Code, StepError, StoreUnavailable
 from functions.lifecycle.letter import Letter
 from functions.logs import configure, logger
-from functions.serving import without_control_socket
+from functions.serving import at_end, without_control_socket
 from functions.settings import Settings
 
 without_control_socket()
@@ -53,8 +53,14 @@ class _Process:
                 self.parts = await Parts.connect(settings)
             return self.parts
 
+    async def close(self) -> None:
+        if self.parts:
+            await self.parts.close()
+            logger().info("connections closed", action="function-ended")
+
 
 _PROCESS = _Process()
+at_end(_PROCESS.close)
 
 
 async def handle(name: str, request: Request, work: Work) -> Response:

@@ -19,6 +19,7 @@ class Code(StrEnum):
     NOT_FOUND = "NotFound"
     FORBIDDEN = "Forbidden"
     UNAUTHENTICATED = "Unauthenticated"
+    TOO_MANY_REQUESTS = "TooManyRequests"
     EVENTS_NOT_ALLOWED = "EventsNotAllowed"
     EXPIRED = "Expired"
     SUPERSEDED = "Superseded"
@@ -67,6 +68,15 @@ class Temporary(StepError):
     """The cluster or Redis is away or overloaded, or another delivery is at work. Ask again after `retry_after` seconds."""
 
     status = 503
+
+
+class TooMany(StepError):
+    """One caller asks for more than its share. Ask again after `retry_after` seconds."""
+
+    status = 429
+
+    def __init__(self, message: str, next_action: str, retry_after: float) -> None:
+        super().__init__(Code.TOO_MANY_REQUESTS, message, next_action, retry_after=retry_after)
 
 
 class StoreUnavailable(Temporary):

@@ -98,8 +98,18 @@ def test_production_says_who_may_send_every_type_that_the_broker_takes():
 def test_openshift_has_a_route_by_https_and_leaves_the_user_to_the_cluster():
     openshift = overlay("openshift")
     route = of_kind(openshift, "Route")["api"]["spec"]
-    assert (route["to"]["name"], route["tls"]["termination"]) == ("api", "edge")
+    assert (route["to"]["name"], route["tls"]["termination"]) == ("api", "reencrypt")
     assert route["tls"]["insecureEdgeTerminationPolicy"] == "Redirect"
+    service = of_kind(openshift, "Service")["api"]
+    secret = service["metadata"]["annotations"]["service.beta.openshift.io/serving-cert-secret-name"]
+    assert [port["name"] for port in service["spec"]["ports"]] == [route["port"]["targetPort"]] == ["https"]
+    pod = of_kind(openshift, "Deployment")["api"]["spec"]["template"]["spec"]
+    [container] = pod["containers"]
+    mounted = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
+    [volume] = [volume["name"] for volume in pod["volumes"] if volume.get("secret") == {"secretName": secret}]
+    named = {entry["name"]: entry["value"] for entry in container["env"]}
+    assert named["TLS_CERT_FILE"] == f"{mounted[volume]}/tls.crt"
+    assert named["TLS_KEY_FILE"] == f"{mounted[volume]}/tls.key"
     assert "modelswitch" in of_kind(openshift, "ConsoleLink")
     for workload, spec in pod_specs(openshift):
         users = [spec.get("securityContext", {}), *(c["securityContext"] for c in spec["containers"])]

@@ -99,7 +99,9 @@ class Api:
     async def _about(self, request: Request, identity: identities.Identity) -> Response:
         steps = request.url.path.strip("/").split("/")
         if request.method == "POST" and len(steps) == 4 and steps[1].startswith("auth"):
-            body = json.loads(await _body(request))
+            sent = await _body(request)
+            body = json.loads(sent)
+            self._note(request, 201, len(sent), self.objects.store.version)
             return JSONResponse(self.identities.review(steps[3], body, identity), 201)
         return Response(dump(discovery.answer(request.url.path)), media_type="application/json")
 
