@@ -8,6 +8,7 @@ from functions.adapters.cluster import Cluster
 from functions.adapters.kserve.grace import Grace
 from functions.adapters.kserve.lookout import Lookout
 from functions.adapters.kserve.resources import Resources
+from functions.adapters.no_cluster import NoCluster
 from functions.adapters.probe import Probe, line_for
 from functions.adapters.sink import Sink
 from functions.adapters.store import Store
@@ -39,9 +40,12 @@ class Parts:
     line: Line
 
     @classmethod
-    async def connect(cls, settings: Settings) -> Self:
-        """Raises ClusterUnavailable where no cluster is configured; a Redis that is away shows at its first use."""
-        cluster = await Cluster.connect()
+    async def connect(cls, settings: Settings, *, cluster_used: bool = True) -> Self:
+        """Raises ClusterUnavailable where no cluster is configured; a Redis that is away shows at its first use.
+
+        `cluster_used` False: for what sends the API server no request, and so runs without an account's token.
+        """
+        cluster = await Cluster.connect() if cluster_used else NoCluster()
         resources = Resources(cluster)
         grace = Grace(cluster)
         probe = Probe(line_for(settings.probe, cluster))

@@ -45,12 +45,12 @@ class _Process:
     parts: Parts | None = None
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def get(self) -> Parts:
+    async def get(self, *, cluster_used: bool = True) -> Parts:
         async with self.lock:
             if self.parts is None:
                 settings = Settings()
                 configure(settings.log_format, settings.log_level)
-                self.parts = await Parts.connect(settings)
+                self.parts = await Parts.connect(settings, cluster_used=cluster_used)
             return self.parts
 
     async def close(self) -> None:
@@ -63,15 +63,18 @@ _PROCESS = _Process()
 at_end(_PROCESS.close)
 
 
-async def handle(name: str, request: Request, work: Work) -> Response:
-    """Runs `work` on an event. It returns the outcome in a word, for counter and log; errors become their answers."""
+async def handle(name: str, request: Request, work: Work, *, cluster_used: bool = True) -> Response:
+    """Runs `work` on an event. It returns the outcome in a word, for counter and log; errors become their answers.
+
+    `cluster_used` False: this function runs where there is no cluster's token.
+    """
     if request.method in {"GET", "HEAD"}:
-        return await _get(request)
+        return await _get(request, cluster_used=cluster_used)
     if request.method != "POST":
         return _problem(405, "MethodNotAllowed", f"{request.method} is not for events", "POST a CloudEvent.")
     begun, body = time.monotonic(), b""
     try:
-        parts = await _PROCESS.get()
+        parts = await _PROCESS.get(cluster_used=cluster_used)
         body = await _body(request)
         outcome = await work(parts, request, body)
         response = Response(status_code=202, background=BackgroundTask(_flush, parts))
@@ -103,11 +106,11 @@ async def handle(name: str, request: Request, work: Work) -> Response:
     return response
 
 
-async def _get(request: Request) -> Response:
+async def _get(request: Request, *, cluster_used: bool) -> Response:
     if request.url.path == "/metrics":
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
     try:
-        await _PROCESS.get()
+        await _PROCESS.get(cluster_used=cluster_used)
     except StepError as error:
         return _step_problem(error)
     return Response("ok", media_type="text/plain")

@@ -2,12 +2,13 @@
 OVERLAY ?= dev
 IMAGE ?=
 WAIT ?= 180
+NAMESPACE ?= modelswitch
 
-deploy: ## on a cluster with Knative: IMAGE=… (needed), OVERLAY=dev|production|openshift|no-serving, WAIT=seconds
-	@OVERLAY='$(OVERLAY)' IMAGE='$(IMAGE)' WAIT='$(WAIT)' knative/deploy.sh
+deploy: ## on a cluster with Knative: IMAGE=… (needed), OVERLAY=dev|production|openshift|no-serving, NAMESPACE=…, WAIT=seconds
+	@OVERLAY='$(OVERLAY)' IMAGE='$(IMAGE)' WAIT='$(WAIT)' NAMESPACE='$(NAMESPACE)' knative/deploy.sh
 
 undeploy: ## off the cluster again, without touching any model
-	@knative/undeploy.sh
+	@NAMESPACE='$(NAMESPACE)' knative/undeploy.sh
 
 image: ## build the image: IMAGE=… (default modelswitch:0.1.0), by podman, docker or buildah
 	@IMAGE='$(or $(IMAGE),modelswitch:0.1.0)' knative/image.sh

@@ -32,4 +32,4 @@ async def _work(parts: Parts, request: Request, body: bytes) -> str:
 
 @functions_framework.aio.http
 async def dead_letter(request: Request) -> Response:
-    return await handle("dead_letter", request, _work)
+    return await handle("dead_letter", request, _work, cluster_used=False)

@@ -110,7 +110,7 @@ def test_openshift_has_a_route_by_https_and_leaves_the_user_to_the_cluster():
     named = {entry["name"]: entry["value"] for entry in container["env"]}
     assert named["TLS_CERT_FILE"] == f"{mounted[volume]}/tls.crt"
     assert named["TLS_KEY_FILE"] == f"{mounted[volume]}/tls.key"
-    assert "modelswitch" in of_kind(openshift, "ConsoleLink")
+    assert "modelswitch.modelswitch" in of_kind(openshift, "ConsoleLink")
     for workload, spec in pod_specs(openshift):
         users = [spec.get("securityContext", {}), *(c["securityContext"] for c in spec["containers"])]
         assert not any("runAsUser" in user or "fsGroup" in user for user in users), workload
