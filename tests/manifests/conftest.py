@@ -48,4 +48,6 @@ def alice(http, admin, tenant):
     }
     path = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{tenant}/rolebindings"
     assert admin.create(path, body).status_code == 201
-    return Caller(http, name)
+    caller = Caller(http, name)
+    wait_until(lambda: caller.request("GET", f"/api/v1/namespaces/{tenant}/pods").status_code == 200)
+    return caller
