@@ -77,13 +77,6 @@ def test_production_survives_a_drained_node():
         assert budget["spec"]["selector"]["matchLabels"].items() <= labels.items()
 
 
-def test_production_denies_by_default_and_opens_what_is_needed():
-    policies = of_kind(overlay("production"), "NetworkPolicy")
-    deny = policies.pop("default-deny")["spec"]
-    assert deny == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
-    assert {p["spec"]["policyTypes"][0] for p in policies.values()} == {"Ingress", "Egress"}
-
-
 def test_production_says_who_may_send_every_type_that_the_broker_takes():
     policies = of_kind(overlay("production"), "EventPolicy")
     allowed = {name: set(types_in(m["spec"]["filters"])) for name, m in policies.items()}

@@ -237,7 +237,7 @@ def test_a_stolen_token_removes_no_foreign_finalizer(ours, admin, make, places):
 
 
 def test_a_stolen_token_pins_no_workload_that_is_no_models(ours, make, places):
-    path = path_of(places, make("replicasets", replica_set, FOREIGN))
+    path = path_of(places, make("replicasets", replica_set, {"app": "its-own"}))
     refused(ours.merge(path, {"metadata": {"finalizers": ["modelswitch.dev/grace"]}}), "pin only workloads of models")
 
 
@@ -327,7 +327,7 @@ def test_wider_rights_by_mistake_let_our_accounts_create_and_delete_no_model(
 
 
 def test_nobody_else_is_held_to_them(admin, alice, make, places):
-    workload, one = make("replicasets", replica_set, FOREIGN), make("pods", pod, FOREIGN)
+    workload, one = make("replicasets", replica_set, {"app": "its-own"}), make("pods", pod, FOREIGN)
     assert alice.merge(path_of(places, workload), {"spec": {"replicas": 1}}).status_code == 200
     assert alice.delete(path_of(places, one), {"gracePeriodSeconds": 0}).status_code == 200
 
