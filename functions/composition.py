@@ -10,6 +10,7 @@ from functions.adapters.kserve.lookout import Lookout
 from functions.adapters.kserve.resources import Resources
 from functions.adapters.no_cluster import NoCluster
 from functions.adapters.probe import Probe, line_for
+from functions.adapters.selected_cluster import SelectedCluster
 from functions.adapters.sink import Sink
 from functions.adapters.store import Store
 from functions.interpreter import Interpreter
@@ -45,7 +46,7 @@ class Parts:
 
         `cluster_used` False: for what sends the API server no request, and so runs without an account's token.
         """
-        cluster = await Cluster.connect() if cluster_used else NoCluster()
+        cluster = await _cluster(settings) if cluster_used else NoCluster()
         resources = Resources(cluster)
         grace = Grace(cluster)
         probe = Probe(line_for(settings.probe, cluster))
@@ -75,3 +76,11 @@ class Parts:
                 await part.close()
             except Exception:  # noqa: BLE001 - whatever a connection that is broken raises
                 logger().exception("not closed", action="not-closed", part=type(part).__name__)
+
+
+async def _cluster(settings: Settings) -> Cluster:
+    if not settings.namespace_selector:
+        return await Cluster.connect()
+    cluster = await SelectedCluster.connect()
+    cluster.select(settings.namespace_selector)
+    return cluster

@@ -88,13 +88,13 @@ class Caller:
 class Rights:
     """Accounts, roles and policies of one installation; without its workloads, which need Knative's controllers."""
 
-    def __init__(self, admin, namespace):
-        self._admin, self.namespace = admin, namespace
+    def __init__(self, admin, namespace, overlay="dev"):
+        self._admin, self.namespace, self._overlay = admin, namespace, overlay
         self.made = []
 
     def put(self):
         self._create("/api/v1/namespaces", {"metadata": {"name": self.namespace}})
-        for manifest in render(self.namespace):
+        for manifest in render(self.namespace, self._overlay):
             if manifest["kind"] in RIGHTS:
                 self._create(RIGHTS[manifest["kind"]], manifest)
             elif manifest["kind"] == "ServiceAccount":

@@ -1,9 +1,10 @@
 """Each account may do what the code that runs under it asks of the API server, and nothing else."""
 
 import itertools
+import re
 
 import pytest
-from rendered import OVERLAYS, functions, of_kind, overlay, pod_specs, render
+from rendered import KNATIVE, OVERLAYS, functions, of_kind, overlay, pod_specs, render
 from used_rights import MODELS, REQUESTS, RUNS, calls, used
 
 READ = {"get", "list", "watch"}
@@ -23,11 +24,27 @@ def rights_of(role):
 
 
 def granted(manifests, account):
-    """(group, resource, verb) that any binding gives it, wherever."""
-    roles = {(kind, name): m for kind in ("ClusterRole", "Role") for name, m in of_kind(manifests, kind).items()}
-    bindings = [m for kind in ("ClusterRoleBinding", "RoleBinding") for m in of_kind(manifests, kind).values()]
-    bound = [m["roleRef"] for m in bindings if account in {subject["name"] for subject in m["subjects"]}]
-    return {right for ref in bound for right in rights_of(roles[ref["kind"], ref["name"]])}
+    """(group, resource, verb) that it has where it works: in the whole cluster, or in a namespace that opted in."""
+    bound = bound_for_the_cluster(manifests, account) | opted_in(manifests).get(account, set())
+    roles = of_kind(manifests, "ClusterRole")
+    return {right for name in bound for right in rights_of(roles[name])}
+
+
+def bound_for_the_cluster(manifests, account):
+    bindings = of_kind(manifests, "ClusterRoleBinding").values()
+    return {m["roleRef"]["name"] for m in bindings if account in {subject["name"] for subject in m["subjects"]}}
+
+
+def opted_in(manifests):
+    """What opt-in.sh binds in a namespace, by account; where the overlay binds all in the cluster, nothing."""
+    found = {}
+    if not any("NAMESPACE_SELECTOR" in m["data"] for m in of_kind(manifests, "ConfigMap").values()):
+        return found
+    lines = re.findall(r"^ +bind ([a-z-]+) ([a-z ]+)$", (KNATIVE / "opt-in.sh").read_text(), re.MULTILINE)
+    for part, accounts in lines:
+        for account in accounts.split():
+            found.setdefault(f"modelswitch-{account}", set()).add(f"modelswitch-{part}.modelswitch")
+    return found
 
 
 def test_every_request_to_the_api_server_is_known_with_its_rights():
@@ -38,7 +55,7 @@ def test_every_request_to_the_api_server_is_known_with_its_rights():
 @pytest.mark.parametrize("name", OVERLAYS)
 @pytest.mark.parametrize("account", sorted(RUNS))
 def test_each_right_that_is_used_is_granted_and_each_that_is_granted_is_used(account, name):
-    assert granted(overlay(name), account) == used(account)
+    assert granted(overlay(name), account) == used(account, name)
 
 
 @pytest.mark.parametrize("name", OVERLAYS)
@@ -87,3 +104,38 @@ def test_the_bindings_name_accounts_and_roles_that_there_are(name):
             for subject in m["subjects"]:
                 assert (subject["kind"], subject["namespace"]) == ("ServiceAccount", "modelswitch"), binding
                 assert subject["name"] in accounts, binding
+
+
+def test_per_namespace_nothing_of_a_tenant_is_read_or_changed_without_its_opting_in():
+    """But the labels of Namespaces: which of them opted in, and take commands by event."""
+    manifests = overlay("per-namespace")
+    roles = of_kind(manifests, "ClusterRole")
+    for account in ACCOUNTS.values():
+        bound = bound_for_the_cluster(manifests, account)
+        rights = {right for name in bound for right in rights_of(roles[name])}
+        assert rights <= {
+            ("", "namespaces", "get"),
+            ("", "namespaces", "list"),
+            ("modelswitch.dev", "stopnotes", "write"),
+            ("serving.kserve.io", "clusterservingruntimes", "get"),
+            ("authentication.k8s.io", "tokenreviews", "create"),
+            ("authorization.k8s.io", "subjectaccessreviews", "create"),
+        }, account
+
+
+def test_per_namespace_the_sources_and_the_policies_look_at_what_opted_in():
+    manifests = overlay("per-namespace")
+    label = {"modelswitch.dev/installation": "modelswitch"}
+    assert (
+        of_kind(manifests, "ConfigMap")["modelswitch"]["data"]["NAMESPACE_SELECTOR"]
+        == "modelswitch.dev/installation=modelswitch"
+    )
+    for source in of_kind(manifests, "ApiServerSource").values():
+        assert source["spec"]["namespaceSelector"] == {"matchLabels": label}
+    bindings = of_kind(manifests, "ValidatingAdmissionPolicyBinding")
+    for name in ("handover", "handover-marks", "stop-annotation"):
+        assert bindings[f"modelswitch-{name}.modelswitch"]["spec"]["matchResources"] == {
+            "namespaceSelector": {"matchLabels": label}
+        }
+    for name in ("own-models", "own-workloads", "own-pods"):
+        assert "matchResources" not in bindings[f"modelswitch-{name}.modelswitch"]["spec"], "it must hold everywhere"

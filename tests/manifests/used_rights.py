@@ -90,10 +90,16 @@ ASKED_BY_EVENT_ONLY = {("", "namespaces", "get")}
 """Consent: REST asks for the caller's own right instead."""
 
 
-def used(account: str) -> set[Right]:
+SELECTS_NAMESPACES = {("", "namespaces", "list")}
+"""Where rights are bound in some namespaces only, by adapters/selected_cluster.py in front of the client."""
+
+
+def used(account: str, overlay: str) -> set[Right]:
     rights = set().union(*(REQUESTS[module][1] for module in RUNS[account]), set())
     if account == "modelswitch-api":
         rights -= ASKED_BY_EVENT_ONLY
+    if overlay == "per-namespace" and "functions/interpreter.py" in RUNS[account]:
+        rights |= SELECTS_NAMESPACES
     return rights | (WRITES_NOTES if "functions/interpreter.py" in RUNS[account] else set())
 
 
