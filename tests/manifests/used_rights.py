@@ -48,7 +48,7 @@ REQUESTS: dict[str, tuple[set[str], set[Right]]] = {
         _workloads("get") | LIST_PODS | {("", "pods/status", "patch")},
     ),
     f"{ADAPTERS}/kserve/lookout.py": (
-        {"get", "list_all", "pages"},
+        {"get", "list_all", "page", "pages"},
         _models("get") | _models("list") | LIST_PODS | {("", "resourcequotas", "list"), ("", "namespaces", "get")},
     ),
     f"{ADAPTERS}/kserve/resources.py": ({"get"}, ALL_MAY),
@@ -86,18 +86,12 @@ RUNS: dict[str, set[str]] = {
 
 WRITES_NOTES = {("modelswitch.dev", "stopnotes", "write")}
 """Asked for by the admission policies, of those that write the stop annotation."""
-ASKED_BY_EVENT_ONLY = {("", "namespaces", "get")}
-"""Consent: REST asks for the caller's own right instead."""
-
-
 SELECTS_NAMESPACES = {("", "namespaces", "list")}
 """Where rights are bound in some namespaces only, by adapters/selected_cluster.py in front of the client."""
 
 
 def used(account: str, overlay: str) -> set[Right]:
     rights = set().union(*(REQUESTS[module][1] for module in RUNS[account]), set())
-    if account == "modelswitch-api":
-        rights -= ASKED_BY_EVENT_ONLY
     if overlay == "per-namespace" and "functions/interpreter.py" in RUNS[account]:
         rights |= SELECTS_NAMESPACES
     return rights | (WRITES_NOTES if "functions/interpreter.py" in RUNS[account] else set())
