@@ -12,16 +12,16 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from typing import Any
 
-from functions.adapters.cluster import Cluster, Forbidden, Json
+from functions.adapters.cluster import Cluster, Forbidden, Json, Missing
 from functions.logs import logger
 
 _NAMESPACES = "/api/v1/namespaces"
 _KEPT_SECONDS = 5.0
 _LISTS_AT_ONCE = 8
-_WHOLE_LIST = re.compile(
-    r"(?P<version>/api/v1|/apis/apps/v1|/apis/serving\.kserve\.io/v1[a-z0-9]*)"
-    r"/(?P<resource>pods|resourcequotas|replicasets|statefulsets|inferenceservices|llminferenceservices|inferencegraphs)"
-)
+_VERSION = r"(?P<version>/api/v1|/apis/apps/v1|/apis/serving\.kserve\.io/v1[a-z0-9]*)"
+_RESOURCE = r"/(?P<resource>pods|resourcequotas|replicasets|statefulsets|inferenceservices|llminferenceservices|inferencegraphs)"
+_WHOLE_LIST = re.compile(_VERSION + _RESOURCE)
+_IN_NAMESPACE = re.compile(_VERSION + r"/namespaces/(?P<namespace>[^/]+)" + _RESOURCE + r"(?P<name>/.+)?")
 _SAID_AGAIN_SECONDS = 3600.0
 
 
@@ -61,6 +61,8 @@ class SelectedCluster(Cluster):
         body: Any = None,
         content_type: str = "application/json",
     ) -> Json:
+        if (inside := _IN_NAMESPACE.fullmatch(path)) and inside["namespace"] not in await self._namespaces():
+            return self._not_selected(method, path, inside)
         whole = _WHOLE_LIST.fullmatch(path) if method == "GET" else None
         if whole is None:
             return await super()._request(method, path, query, body, content_type)
@@ -75,6 +77,14 @@ class SelectedCluster(Cluster):
 
         pages = await asyncio.gather(*(listed(namespace) for namespace in namespaces))
         return _joined(pages)
+
+    def _not_selected(self, method: str, path: str, inside: re.Match[str]) -> Json:
+        """For us there is nothing: what is known of it from before is forgotten as if it was deleted."""
+        if method == "GET" and not inside["name"]:
+            return {"metadata": {}, "items": []}
+        raise Missing(
+            f"{method} {path}: namespace {inside['namespace']} has no label {self._selector}; make opt-in sets it"
+        )
 
     async def _one_page(self, whole: re.Match[str], namespaces: tuple[str, ...], query: Mapping[str, str]) -> Json:
         """At most one namespace's; those that are empty are passed over."""

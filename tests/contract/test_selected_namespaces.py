@@ -4,6 +4,7 @@ import uuid
 
 import pytest
 
+from functions.adapters.cluster import Missing
 from functions.adapters.selected_cluster import SelectedCluster
 
 MODELS = "/apis/serving.kserve.io/v1beta1"
@@ -81,10 +82,23 @@ async def test_a_token_of_no_known_kind_begins_again(selected):
     assert names(page["items"], run) == ["a/one", "a/three"]
 
 
+async def test_a_namespace_that_is_not_selected_has_nothing(selected):
+    """So what is known from before it opted out is forgotten, and nothing there is changed, whatever the rights."""
+    client, run = selected
+    place = f"{MODELS}/namespaces/{run}-d/inferenceservices"
+    assert await client.list_all(place) == []
+    for request in (
+        client.get(f"{place}/foreign"),
+        client.json_patch(f"{place}/foreign", []),
+        client.delete(f"{place}/foreign", {}),
+    ):
+        with pytest.raises(Missing, match="make opt-in"):
+            await request
+
+
 async def test_what_is_asked_of_one_namespace_or_of_the_cluster_is_asked_as_it_is(selected):
     client, run = selected
-    foreign = await client.list_all(f"{MODELS}/namespaces/{run}-d/inferenceservices")
-    assert names(foreign, run) == ["d/foreign"]
+    assert (await client.get(f"{MODELS}/namespaces/{run}-a/inferenceservices/one"))["metadata"]["name"] == "one"
     assert (await client.get("/version"))["major"]
     assert {f"{run}-a", f"{run}-d"} <= {n["metadata"]["name"] for n in await client.list_all("/api/v1/namespaces")}
 

@@ -92,7 +92,7 @@ SELECTS_NAMESPACES = {("", "namespaces", "list")}
 
 def used(account: str, overlay: str) -> set[Right]:
     rights = set().union(*(REQUESTS[module][1] for module in RUNS[account]), set())
-    if overlay == "per-namespace" and "functions/interpreter.py" in RUNS[account]:
+    if overlay == "per-namespace" and RUNS[account]:
         rights |= SELECTS_NAMESPACES
     return rights | (WRITES_NOTES if "functions/interpreter.py" in RUNS[account] else set())
 
