@@ -18,5 +18,5 @@ class NoCluster(Cluster):
     async def _request(self, method: str, path: str, *_rest: object, **_more: object) -> NoReturn:
         raise ClusterUnavailable(f"{method} {path}: this process has no access to the cluster, and needs none")
 
-    async def _raw(self, method: str, path: str, *_rest: object, **_more: object) -> NoReturn:
+    async def raw(self, method: str, path: str, *_rest: object, **_more: object) -> NoReturn:
         await self._request(method, path)

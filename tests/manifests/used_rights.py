@@ -11,7 +11,7 @@ from rendered import ROOT
 
 KSERVE, ADAPTERS = "serving.kserve.io", "functions/adapters"
 MODELS = ("inferenceservices", "llminferenceservices", "inferencegraphs")
-METHODS = {"get", "list_all", "page", "pages", "create", "json_patch", "merge_patch", "delete", "raw_get", "raw_post"}
+METHODS = {"get", "list_all", "page", "pages", "create", "json_patch", "merge_patch", "delete", "raw"}
 
 Right = tuple[str, str, str]
 
@@ -37,7 +37,7 @@ REQUESTS: dict[str, tuple[set[str], set[Right]]] = {
             ("authorization.k8s.io", "subjectaccessreviews", "create"),
         },
     ),
-    f"{ADAPTERS}/probe.py": ({"raw_get", "raw_post"}, OUTSIDE_ONLY),
+    f"{ADAPTERS}/probe.py": ({"raw"}, OUTSIDE_ONLY),
     f"{ADAPTERS}/kserve/canaries.py": ({"get"}, BY_TENANT),
     f"{ADAPTERS}/kserve/grace.py": (
         {"get", "list_all", "merge_patch", "delete"},
