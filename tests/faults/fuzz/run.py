@@ -66,7 +66,8 @@ def run(plan: Plan, folder: Path) -> Outcome:
     marks.append(found.calls)
     _fuzz_rounds(plan, found, folder)
     marks.append(found.calls)
-    fuzz_servers(plan.servers, plan.seed, found)
+    if plan.servers:
+        fuzz_servers(plan.servers, plan.seed, found)
     marks.append(found.calls)
     with rig(folder) as ready:
         fuzz_functions(ready, plan.functions, plan.seed, found)
