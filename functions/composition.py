@@ -9,6 +9,7 @@ from functions.adapters.kserve.grace import Grace
 from functions.adapters.kserve.lookout import Lookout
 from functions.adapters.kserve.resources import Resources
 from functions.adapters.probe import Probe, line_for
+from functions.adapters.signature import Signer
 from functions.adapters.sink import Sink
 from functions.adapters.store import Store
 from functions.interpreter import Interpreter
@@ -34,6 +35,7 @@ class Parts:
     probe: Probe
     store: Store
     sink: Sink
+    signer: Signer
     interpreter: Interpreter
     line: Line
 
@@ -46,8 +48,9 @@ class Parts:
         probe = Probe(line_for(settings.probe, cluster))
         lookout = Lookout(cluster, resources, grace, probe, now)
         store = Store.connect(settings.redis_url)
+        signer = Signer(settings.delivery_keys)
         limits = Limits(start_deadline=settings.start_deadline)
-        sink = Sink(settings.k_sink, store)
+        sink = Sink(settings.k_sink, store, signer)
         interpreter = Interpreter(cluster, resources, lookout, grace, store)
         return cls(
             settings=settings,
@@ -59,6 +62,7 @@ class Parts:
             probe=probe,
             store=store,
             sink=sink,
+            signer=signer,
             interpreter=interpreter,
             line=Line(interpreter, limits, sink.flush),
         )

@@ -25,6 +25,7 @@ from functions.lifecycle.effects import AuditEntry
 from functions.lifecycle.errors import Code, StepError, StoreUnavailable
 from functions.lifecycle.letter import Letter
 from functions.logs import configure, logger
+from functions.senders import actor_of, claim_in
 from functions.serving import without_control_socket
 from functions.settings import Settings
 
@@ -140,7 +141,8 @@ async def _poison(name: str, request: Request, body: bytes, error: ContractError
             time=datetime.now(UTC),
             ref=letter.ref if letter else None,
             action="poison",
-            actor=str(attributes.get("source", "unknown")),
+            actor=actor_of(str(attributes.get("source", "unknown"))),
+            claimed_actor=claim_in(event.data if event else None),
             code=error.code,
             message=f"{name}: {error.message}",
             source=attributes.get("source"),

@@ -8,9 +8,17 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from events.duration import parse_duration
 
+SHORTEST_SECRET = 16
+
 
 def _as_timedelta(text: object) -> timedelta:
     return text if isinstance(text, timedelta) else timedelta(seconds=parse_duration(text))
+
+
+def read_secrets(text: str) -> tuple[str, ...]:
+    """At most two; what is too short to be one is left out, as is the placeholder of the manifests."""
+    given = [part.strip() for part in text.split(",")]
+    return tuple(part for part in given if len(part) >= SHORTEST_SECRET)[:2]
 
 
 class Settings(BaseSettings):
@@ -30,9 +38,20 @@ class Settings(BaseSettings):
     auth_audience: str | None = Field(
         default=None, description="The audience that tokens must be for; None: the API server's."
     )
+    delivery_secrets: str = Field(
+        default="",
+        repr=False,
+        description="What a Trigger's subscriber URI carries (?delivery=…) so that a function takes the event: the current "
+        "secret, and behind a comma the one before it. At least 16 characters each.",
+    )
     host: str = "127.0.0.1"
     port: int = 8080
     default_namespace: str | None = None
     log_format: Literal["json", "console"] = "json"
     log_level: str = "INFO"
     health_peers: str = Field(default="", description="Comma-separated URLs that must answer before /healthz does.")
+
+    @property
+    def delivery_keys(self) -> tuple[str, ...]:
+        """The delivery secrets that count, the current one first."""
+        return read_secrets(self.delivery_secrets)

@@ -136,6 +136,7 @@ def dump_fact(published: Published) -> str:
             "time": published.time.isoformat(),
             "correlation_id": published.correlation_id,
             "traceparent": published.traceparent,
+            "on_behalf_of": published.on_behalf_of,
         }
     )
 
@@ -149,4 +150,5 @@ def load_fact(text: str) -> Published:
         time=datetime.fromisoformat(values["time"]),
         correlation_id=values["correlation_id"],
         traceparent=values["traceparent"],
+        on_behalf_of=values.get("on_behalf_of"),
     )

@@ -12,6 +12,7 @@ from cloudevents.http import CloudEvent
 
 from events.envelope import build
 from events.wire import to_binary
+from functions.adapters.signature import Signer
 from functions.adapters.store import Store, Waiting
 
 SOURCE = "/modelswitch"
@@ -23,9 +24,10 @@ OIDC_TOKEN = Path("/oidc/token")
 class Sink:
     """`url` None: facts stay in the outbox's stream no longer than needed to drop them."""
 
-    def __init__(self, url: str | None, store: Store) -> None:
+    def __init__(self, url: str | None, store: Store, signer: Signer) -> None:
         self._url = url
         self._store = store
+        self._signer = signer
         self._session: aiohttp.ClientSession | None = None
         self._wanted = self._flushing = False
 
@@ -78,15 +80,17 @@ class Sink:
             traceparent=published.traceparent,
             time=published.time,
         )
+        if published.on_behalf_of:
+            event = self._signer.signed(event, published.on_behalf_of)
         status = await self._post(url, event)
         return status is not None and status < 300
 
-    async def send_now(self, event: CloudEvent) -> int | None:
-        """Not through the outbox, where an event that the broker refuses would hold up what is behind it.
+    async def send_now(self, event: CloudEvent, *, on_behalf_of: str) -> int | None:
+        """Signed, for the verified user `on_behalf_of`. Not through the outbox, where an event that the broker refuses would hold up what is behind it.
 
         The broker's status; None where it did not answer in time, or where there is none (`has_broker`).
         """
-        return await self._post(self._url, event) if self._url else None
+        return await self._post(self._url, self._signer.signed(event, on_behalf_of)) if self._url else None
 
     @property
     def has_broker(self) -> bool:

@@ -73,23 +73,24 @@ async def _listed(parts: Parts, namespace: str, location: Location) -> list[Mode
 
 
 def _request(writing: Writing, ref: ModelRef) -> Published:
-    """Its id derives from the writing and the model: however often it is delivered, the reload is asked for once."""
+    """Signed when it leaves, for the verified sender of the writing. Its id derives from the writing and the model: however often it is delivered, the reload is asked for once."""
     written = writing.written
     artifact = Artifact.model_validate(written.model_dump(include=set(Artifact.model_fields)))
     command = ReloadRequested(
-        actor=written.written_by or f"event:{writing.source}"[:253],
+        actor=written.written_by,
         reason=written.reason,
         artifact=artifact,
         strategy=written.strategy,
         settle=writing.settle,
     )
     return Published(
-        id=str(uuid.uuid5(_REQUESTS, f"{writing.source}\0{writing.id}\0{ref.subject}")),
+        id=str(uuid.uuid5(_REQUESTS, f"{writing.sender.source}\0{writing.id}\0{ref.subject}")),
         ref=ref,
         fact=command,
         time=datetime.now(UTC),
         correlation_id=writing.correlation_id,
         traceparent=writing.traceparent,
+        on_behalf_of=writing.sender.actor,
     )
 
 
@@ -98,10 +99,11 @@ async def _audit(parts: Parts, writing: Writing, message: str, code: Code | None
         time=datetime.now(UTC),
         ref=None,
         action="artifact-written",
-        actor=writing.written.written_by or f"event:{writing.source}",
+        actor=writing.sender.actor,
+        claimed_actor=writing.sender.claimed_actor,
         code=code,
         message=message,
-        source=writing.source,
+        source=writing.sender.source,
         event_id=writing.id,
         correlation_id=writing.correlation_id,
     )

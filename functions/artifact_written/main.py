@@ -14,7 +14,7 @@ from functions.handler import handle
 
 
 async def _work(parts: Parts, request: Request, body: bytes) -> str:
-    asked = [await ask_for_reloads(parts, writing) for writing in read_writings(request.headers, body)]
+    asked = [await ask_for_reloads(parts, writing) for writing in read_writings(request.headers, body, parts.signer)]
     return "reloads asked for" if sum(asked) else "nobody's artifact"
 
 

@@ -4,10 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from cloudevents.http import CloudEvent
+
 from events.artifact import ArtifactWritten, Completeness
-from events.artifacts.s3 import S3_TYPE_PREFIX, read_s3_event
-from events.envelope import read
+from events.artifacts.s3 import S3_TYPE_PREFIX, ArtifactSeen, read_s3_event
+from events.envelope import understand
+from events.senders import printable, refuse_reserved
 from events.wire import open_event
+from functions.adapters.signature import Signer
+from functions.senders import Sender, actor_of, sender_of
 
 OBJECTS_SETTLE_SECONDS = 15.0
 _STORE = "/s3"
@@ -17,7 +22,7 @@ _STORE = "/s3"
 class Writing:
     """`settle`: seconds to wait for more of it, where only a part of what a model loads was written."""
 
-    source: str
+    sender: Sender
     id: str
     written: ArtifactWritten
     correlation_id: str
@@ -30,15 +35,21 @@ class Writing:
         return self.expires_at is not None and self.expires_at < datetime.now(UTC)
 
 
-def read_writings(headers: Mapping[str, str], body: bytes) -> list[Writing]:
-    """Malformed or Impossible as events.envelope.read and events.artifacts.s3.read_s3_event raise them."""
+def read_writings(headers: Mapping[str, str], body: bytes, signer: Signer) -> list[Writing]:
+    """A store's own notification names no sender: it counts as sent by its bucket, `/s3/BUCKET`.
+
+    Malformed or Impossible as events.envelope.read and events.artifacts.s3.read_s3_event raise them.
+    """
     lowered = {name.lower(): value for name, value in headers.items()}
     is_event = "ce-specversion" in lowered or lowered.get("content-type", "").startswith("application/cloudevents")
-    if is_event and not str(open_event(headers, body)["type"]).startswith(S3_TYPE_PREFIX):
-        return [_told(headers, body)]
+    event = open_event(headers, body) if is_event else None
+    if event is not None:
+        if not str(event["type"]).startswith(S3_TYPE_PREFIX):
+            return [_told(event, signer)]
+        refuse_reserved(str(event["source"]), None)
     return [
         Writing(
-            source=f"{_STORE}/{seen.location.authority}",
+            sender=_bucket(seen),
             id=seen.id,
             written=seen.artifact(),
             correlation_id=seen.id,
@@ -48,12 +59,17 @@ def read_writings(headers: Mapping[str, str], body: bytes) -> list[Writing]:
     ]
 
 
-def _told(headers: Mapping[str, str], body: bytes) -> Writing:
-    received = read(headers, body, accepts=[ArtifactWritten.type])
+def _bucket(seen: ArtifactSeen) -> Sender:
+    source = f"{_STORE}/{seen.location.authority}"
+    return Sender(source, actor_of(source), printable(seen.written_by))
+
+
+def _told(event: CloudEvent, signer: Signer) -> Writing:
+    received = understand(event, accepts=[ArtifactWritten.type])
     if not isinstance(received.data, ArtifactWritten):
         raise TypeError(f"{received.type} tells of no artifact")
     return Writing(
-        source=received.source,
+        sender=sender_of(event, received.data.written_by, signer),
         id=received.id,
         written=received.data,
         correlation_id=received.correlation_id,

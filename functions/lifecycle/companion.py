@@ -34,6 +34,7 @@ class QueuedStart(Frozen):
     source: str
     id: str
     actor: str
+    claimed_actor: str | None = None
     reason: str | None = None
     correlation_id: str | None = None
     restore_autoscaling: bool = True

@@ -370,6 +370,7 @@ def _refusal_entry(request: Request, code: Code, message: str, now: datetime) ->
         ref=request.ref,
         action=request.verb,
         actor=request.actor,
+        claimed_actor=request.claimed_actor,
         code=code,
         reason=request.command.reason,
         message=message,

@@ -258,7 +258,7 @@ def test_what_can_never_work_is_audited_as_poison_with_what_it_carried(functions
     functions["stop"].send(STOP, MODEL, {"force": True}, id="poison-1", correlationid="c-1")
     [entry] = audit()
     assert (entry["action"], entry["event_id"], entry["correlation_id"]) == ("poison", "poison-1", "c-1")
-    assert (entry["ref"], entry["source"], entry["actor"]) == (MODEL, "/test", "/test")
+    assert (entry["ref"], entry["source"], entry["actor"]) == (MODEL, "/test", "event:/test")
     assert letters()[entry["letter"]] == {"type": STOP, "subject": MODEL, "data": {"force": True}, "size": 14}
 
 
