@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 from typing import Self
 
 from functions.adapters.cluster import Cluster
+from functions.adapters.delivery import Deliveries
+from functions.adapters.identity import ClusterAccess
 from functions.adapters.kserve.grace import Grace
 from functions.adapters.kserve.lookout import Lookout
 from functions.adapters.kserve.resources import Resources
@@ -36,6 +38,7 @@ class Parts:
     store: Store
     sink: Sink
     signer: Signer
+    deliveries: Deliveries
     interpreter: Interpreter
     line: Line
 
@@ -63,6 +66,7 @@ class Parts:
             store=store,
             sink=sink,
             signer=signer,
+            deliveries=_deliveries(settings, cluster),
             interpreter=interpreter,
             line=Line(interpreter, limits, sink.flush),
         )
@@ -73,3 +77,9 @@ class Parts:
         await self.probe.close()
         await self.store.close()
         await self.cluster.close()
+
+
+def _deliveries(settings: Settings, cluster: Cluster) -> Deliveries:
+    audience = settings.delivery_audience
+    tokens = ClusterAccess(cluster, audience) if audience else None
+    return Deliveries(settings.delivery_keys, settings.direct_keys, tokens, settings.delivery_senders)

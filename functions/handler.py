@@ -20,6 +20,7 @@ from starlette.responses import JSONResponse, Response
 
 from events.errors import ContractError, Impossible
 from events.wire import MAX_BODY_BYTES, open_event
+from functions.adapters.delivery import NotConfigured, Unverified
 from functions.composition import Parts
 from functions.lifecycle.effects import AuditEntry
 from functions.lifecycle.errors import Code, StepError, StoreUnavailable
@@ -32,6 +33,9 @@ from functions.settings import Settings
 without_control_socket()
 
 EVENTS = Counter("modelswitch_events_total", "Events by function and outcome.", ["function", "outcome"])
+REFUSED = Counter(
+    "modelswitch_deliveries_refused_total", "Requests whose delivery was not verified.", ["function", "reason"]
+)
 SECONDS = Histogram("modelswitch_event_seconds", "Time to answer an event.", ["function"])
 
 _ID_CHARACTERS = 200  # of an event that was perhaps never understood, in the log
@@ -58,8 +62,12 @@ class _Process:
 _PROCESS = _Process()
 
 
-async def handle(name: str, request: Request, work: Work) -> Response:
-    """Runs `work` on an event. It returns the outcome in a word, for counter and log; errors become their answers."""
+async def handle(name: str, request: Request, work: Work, *, direct: bool = False) -> Response:
+    """Runs `work` on an event. It returns the outcome in a word, for counter and log; errors become their answers.
+
+    Before anything of the event is read its delivery is verified; of a refused one nothing is left but a count. `direct`: senders
+    may deliver without a broker; `request.state.user` is then the account that did, None where only a secret proves it.
+    """
     if request.method in {"GET", "HEAD"}:
         return await _get(request)
     if request.method != "POST":
@@ -67,9 +75,14 @@ async def handle(name: str, request: Request, work: Work) -> Response:
     begun, body = time.monotonic(), b""
     try:
         parts = await _PROCESS.get()
+        given = request.query_params.getlist("delivery"), request.headers.get("authorization")
+        request.state.user = (await parts.deliveries.verify(*given, direct=direct)).user
         body = await _body(request)
         outcome = await work(parts, request, body)
         response = Response(status_code=202, background=BackgroundTask(_flush, parts))
+    except Unverified as error:
+        REFUSED.labels(name, error.reason).inc()
+        return _step_problem(error)
     except _TooLarge as error:
         outcome, response = "TooLarge", _problem(413, Code.TOO_LARGE, str(error), "Send a smaller event.")
     except ContractError as error:
@@ -102,7 +115,9 @@ async def _get(request: Request) -> Response:
     if request.url.path == "/metrics":
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
     try:
-        await _PROCESS.get()
+        parts = await _PROCESS.get()
+        if request.url.path == "/healthz" and not parts.deliveries.configured:
+            raise NotConfigured
     except StepError as error:
         return _step_problem(error)
     return Response("ok", media_type="text/plain")

@@ -44,12 +44,27 @@ class Settings(BaseSettings):
         description="What a Trigger's subscriber URI carries (?delivery=…) so that a function takes the event: the current "
         "secret, and behind a comma the one before it. At least 16 characters each.",
     )
+    direct_secrets: str = Field(
+        default="", repr=False, description="The same for senders that post to artifact-written without a broker."
+    )
+    delivery_audience: str | None = Field(
+        default=None, description="The audience of Triggers' tokens. Where it is set, only such tokens count."
+    )
+    delivery_senders: str = Field(
+        default="",
+        description="The accounts that deliver for the broker, comma-separated, with * at the end for any that begins so: "
+        "system:serviceaccount:modelswitch:oidc-eventing.knative.dev-trigger-*",
+    )
     host: str = "127.0.0.1"
     port: int = 8080
     default_namespace: str | None = None
     log_format: Literal["json", "console"] = "json"
     log_level: str = "INFO"
     health_peers: str = Field(default="", description="Comma-separated URLs that must answer before /healthz does.")
+
+    @property
+    def direct_keys(self) -> tuple[str, ...]:
+        return read_secrets(self.direct_secrets)
 
     @property
     def delivery_keys(self) -> tuple[str, ...]:

@@ -9,7 +9,10 @@ deploy: ## on a cluster with Knative: IMAGE=… (needed), OVERLAY=dev|production
 undeploy: ## off the cluster again, without touching any model
 	@knative/undeploy.sh
 
+rotate: ## give the functions on the cluster a new delivery secret
+	@WAIT='$(WAIT)' knative/deploy.sh rotate
+
 image: ## build the image: IMAGE=… (default modelswitch:0.1.0), by podman, docker or buildah
 	@IMAGE='$(or $(IMAGE),modelswitch:0.1.0)' knative/image.sh
 
-.PHONY: deploy undeploy image
+.PHONY: deploy undeploy rotate image

@@ -20,4 +20,4 @@ async def _work(parts: Parts, request: Request, body: bytes) -> str:
 
 @functions_framework.aio.http
 async def artifact_written(request: Request) -> Response:
-    return await handle("artifact_written", request, _work)
+    return await handle("artifact_written", request, _work, direct=True)

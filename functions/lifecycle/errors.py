@@ -19,6 +19,7 @@ class Code(StrEnum):
     NOT_FOUND = "NotFound"
     FORBIDDEN = "Forbidden"
     UNAUTHENTICATED = "Unauthenticated"
+    NOT_CONFIGURED = "NotConfigured"
     EVENTS_NOT_ALLOWED = "EventsNotAllowed"
     EXPIRED = "Expired"
     SUPERSEDED = "Superseded"
