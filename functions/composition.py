@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Self
 
 from functions.adapters.cluster import Cluster
+from functions.adapters.consents import Consents
 from functions.adapters.delivery import Deliveries
 from functions.adapters.identity import ClusterAccess
 from functions.adapters.kserve.grace import Grace
@@ -39,6 +40,7 @@ class Parts:
     sink: Sink
     signer: Signer
     deliveries: Deliveries
+    consents: Consents
     interpreter: Interpreter
     line: Line
 
@@ -66,6 +68,7 @@ class Parts:
             store=store,
             sink=sink,
             signer=signer,
+            consents=Consents(cluster),
             deliveries=_deliveries(settings, cluster),
             interpreter=interpreter,
             line=Line(interpreter, limits, sink.flush),

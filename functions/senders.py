@@ -12,23 +12,27 @@ LONGEST_ACTOR = 253
 
 @dataclass(frozen=True)
 class Sender:
-    """`actor` is what is recorded. `ours`: an event that we sent ourselves for that actor, whose right was checked then."""
+    """`actor` is what is recorded; `user` the account that delivered by its own token, None where the broker delivered.
+
+    `ours`: an event that we sent ourselves for that actor, whose right was checked then.
+    """
 
     source: str
     actor: str
+    user: str | None = None
     claimed_actor: str | None = None
     ours: bool = False
 
 
-def sender_of(event: CloudEvent, claimed_actor: str | None, signer: Signer) -> Sender:
+def sender_of(event: CloudEvent, claimed_actor: str | None, signer: Signer, user: str | None = None) -> Sender:
     """Raises Impossible (422) where an event that is not ours takes a name that is."""
     source = str(event.get_attributes()["source"])
     actor = signer.on_behalf_of(event)
     claim = printable(claimed_actor)
     if actor is not None:
-        return Sender(source, actor, claim if claim != actor else None, ours=True)
+        return Sender(source, actor, claimed_actor=claim if claim != actor else None, ours=True)
     refuse_reserved(source, claimed_actor)
-    return Sender(source, actor_of(source), claim)
+    return Sender(source, user or actor_of(source), user, claim)
 
 
 def actor_of(source: str) -> str:

@@ -356,6 +356,10 @@ class Store:
                 pipeline.xadd(f"{TAG}:changes", words, maxlen=CHANGES_LENGTH, approximate=True)
             await pipeline.execute()
 
+    async def write_refusal(self, entry: AuditEntry) -> None:
+        """Of an event that was refused before anything was done."""
+        await self.write_audit(entry)
+
     async def entry(self, place: str) -> AuditEntry | None:
         """The entry of the history at this place, while it is kept."""
         with _translated():

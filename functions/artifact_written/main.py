@@ -14,7 +14,8 @@ from functions.handler import handle
 
 
 async def _work(parts: Parts, request: Request, body: bytes) -> str:
-    asked = [await ask_for_reloads(parts, writing) for writing in read_writings(request.headers, body, parts.signer)]
+    writings = read_writings(request.headers, body, parts.signer, request.state.user)
+    asked = [await ask_for_reloads(parts, writing) for writing in writings]
     return "reloads asked for" if sum(asked) else "nobody's artifact"
 
 

@@ -35,8 +35,8 @@ class Writing:
         return self.expires_at is not None and self.expires_at < datetime.now(UTC)
 
 
-def read_writings(headers: Mapping[str, str], body: bytes, signer: Signer) -> list[Writing]:
-    """A store's own notification names no sender: it counts as sent by its bucket, `/s3/BUCKET`.
+def read_writings(headers: Mapping[str, str], body: bytes, signer: Signer, user: str | None = None) -> list[Writing]:
+    """`user`: the account that delivers by its own token. A store's own notification names no sender: it counts as sent by its bucket, `/s3/BUCKET`.
 
     Malformed or Impossible as events.envelope.read and events.artifacts.s3.read_s3_event raise them.
     """
@@ -45,11 +45,11 @@ def read_writings(headers: Mapping[str, str], body: bytes, signer: Signer) -> li
     event = open_event(headers, body) if is_event else None
     if event is not None:
         if not str(event["type"]).startswith(S3_TYPE_PREFIX):
-            return [_told(event, signer)]
+            return [_told(event, signer, user)]
         refuse_reserved(str(event["source"]), None)
     return [
         Writing(
-            sender=_bucket(seen),
+            sender=_bucket(seen, user),
             id=seen.id,
             written=seen.artifact(),
             correlation_id=seen.id,
@@ -59,17 +59,17 @@ def read_writings(headers: Mapping[str, str], body: bytes, signer: Signer) -> li
     ]
 
 
-def _bucket(seen: ArtifactSeen) -> Sender:
+def _bucket(seen: ArtifactSeen, user: str | None) -> Sender:
     source = f"{_STORE}/{seen.location.authority}"
-    return Sender(source, actor_of(source), printable(seen.written_by))
+    return Sender(source, user or actor_of(source), user, printable(seen.written_by))
 
 
-def _told(event: CloudEvent, signer: Signer) -> Writing:
+def _told(event: CloudEvent, signer: Signer, user: str | None) -> Writing:
     received = understand(event, accepts=[ArtifactWritten.type])
     if not isinstance(received.data, ArtifactWritten):
         raise TypeError(f"{received.type} tells of no artifact")
     return Writing(
-        sender=sender_of(event, received.data.written_by, signer),
+        sender=sender_of(event, received.data.written_by, signer, user),
         id=received.id,
         written=received.data,
         correlation_id=received.correlation_id,

@@ -110,7 +110,6 @@ class Look:
 
     ref: ModelRef
     verb: str | None = None
-    by_event: bool = False
     pinned: bool = False
     predict: tuple[str, ...] = ()
 

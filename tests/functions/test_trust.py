@@ -5,6 +5,7 @@ import httpx
 import pytest
 import redis
 from function_process import SECRET, START, STOP, function
+from sink_stand_in import receiving
 from test_functions import (  # noqa: F401 - fixtures
     WRITTEN,
     audit,
@@ -97,3 +98,216 @@ def test_a_function_that_is_told_no_secret_takes_nothing_and_says_what_to_set(cl
     assert "DELIVERY_SECRETS" in answer.json()["next_action"]
     assert health.status_code == 503
     assert keys() == []
+
+
+# --- who is recorded -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def running_model(cluster):
+    """Makes a model, in a namespace of its own where one is named."""
+    made: set[str] = set()
+
+    def make(name: str, namespace: str = "fraud", events_from: str | None = None, **labels: str) -> str:
+        if namespace != "fraud" and namespace not in made:
+            cluster.namespace(namespace, **(labels or {"modelswitch.dev/events": "allow"}))
+            made.add(namespace)
+        if events_from is not None:
+            allow(cluster, namespace, events_from)
+        cluster.model(name, namespace)
+        return subject_of(name, namespace)
+
+    return make
+
+
+def allow(cluster, namespace: str, events_from: str | None, **labels: str | None) -> None:
+    """`events_from`: who may send, as the namespace's annotation says it."""
+    metadata = {"annotations": {"modelswitch.dev/events-from": events_from}, "labels": labels}
+    headers = {"content-type": "application/merge-patch+json"}
+    url = f"{cluster.url}/api/v1/namespaces/{namespace}"
+    httpx.patch(url, json={"metadata": metadata}, headers=headers).raise_for_status()
+
+
+def entries_of(audit, event_id: str) -> list[dict]:
+    return [entry for entry in audit() if entry.get("event_id") == event_id]
+
+
+@pytest.mark.parametrize(
+    "source", ["rest:alice@example.com", "Rest:alice", "external:kubectl", "/modelswitch", "event:/ci"]
+)
+def test_no_event_can_pass_for_somebody_else_by_its_source(cluster, functions, audit, running_model, source):
+    name = f"posed-{abs(hash(source))}"
+    subject = running_model(name)
+    answer = functions["command"].send(STOP, subject, {"actor": "alice@example.com"}, id="i1", source=source)
+    assert (answer.status_code, answer.json()["code"]) == (422, "ImpossibleEvent")
+    assert "reserved" in answer.json()["detail"]
+    assert cluster.stop_annotation(name) is None
+    [entry] = entries_of(audit, "i1")
+    assert (entry["action"], entry["actor"], entry["claimed_actor"]) == (
+        "poison",
+        f"event:{source}",
+        "alice@example.com",
+    )
+
+
+def test_the_sender_s_word_is_a_claim_in_record_receipt_facts_audit_and_on_the_model(
+    cluster, functions, redis_url, audit, facts, running_model
+):
+    subject = running_model("claimed")
+    ping(functions)
+    functions["command"].send(STOP, subject, {"actor": "alice@example.com"}, id="c1", source="/cron/night")
+    until(lambda: ping(functions) or record(redis_url, subject).get("state") == "stopped", "it is stopped")
+    found = record(redis_url, subject)
+    who = ("event:/cron/night", "alice@example.com")
+    assert (found["holds"][0]["actor"], found["holds"][0]["claimed_actor"]) == who
+    assert (found["receipt"]["actor"], found["receipt"]["claimed_actor"]) == who
+    assert found["message"].startswith("Stopped by event:/cron/night (claims to be alice@example.com)")
+    [entry] = entries_of(audit, "c1")
+    assert (entry["actor"], entry["claimed_actor"]) == who
+    told = [fact["data"] for fact in facts() if fact["subject"] == subject and "stop" in fact["type"]]
+    assert {(fact["actor"], fact["claimed_actor"]) for fact in told} == {who}
+    assert "alice@example.com" in cluster.get("claimed")["metadata"]["annotations"]["modelswitch.dev/stop"]
+
+
+def test_a_dead_letter_names_its_source_as_an_event_s_and_hides_the_secret(functions, audit):
+    destination = f"http://command.modelswitch.svc/?delivery={SECRET}"
+    functions["dead_letter"].send(
+        STOP, subject_of("x"), {"actor": "ceo"}, id="d1", source="rest:ceo", knativeerrordest=destination
+    )
+    [entry] = entries_of(audit, "d1")
+    assert (entry["actor"], entry["claimed_actor"]) == ("event:rest:ceo", "ceo")
+    assert "http://command.modelswitch.svc/" in entry["message"]
+    assert SECRET not in str(entry)
+
+
+def test_a_reload_that_comes_of_an_artifact_is_signed_and_recorded_as_its_sender_s(
+    cluster, functions, redis_url, facts, audit
+):
+    """The request travels through the broker as ours; what only looks so is refused."""
+    cluster.claim("signed", "scorer/model.pkl")
+    cluster.model("signed", uri="pvc://signed/scorer")
+    ping(functions)
+    functions["artifact_written"].send(WRITTEN, None, written("pvc://signed/scorer"), id="w7", source="/train")
+    (request,) = requests_for(facts)
+    assert (request["on_behalf_of"], request["data"]["actor"]) == ("event:/train", "training")
+    forged = {"onbehalfof": "root", "signature": "0" * 64}
+    answer = functions["reload"].send(
+        request["type"], request["subject"], request["data"], id=request["id"], source="/modelswitch", **forged
+    )
+    assert answer.status_code == 422
+    (ours,) = sent_by_the_outbox(cluster, redis_url, functions, request["id"])
+    answer = httpx.post(functions["reload"].address, headers=ours[0], content=ours[1])
+    assert answer.status_code == 202
+    [entry] = [entry for entry in entries_of(audit, request["id"]) if entry["action"] == "reload"]
+    assert (entry["actor"], entry["claimed_actor"], entry["source"]) == ("event:/train", "training", "/modelswitch")
+
+
+def sent_by_the_outbox(cluster, redis_url, functions, event_id):
+    """What a function with a broker sends of it."""
+    with receiving() as broker:
+        folder = functions["tick"].log.parent
+        env = {"KUBECONFIG": str(cluster.kubeconfig), "REDIS_URL": redis_url, "K_SINK": broker.url}
+        with function("tick", folder / "sending.log", env) as tick:
+            until(
+                lambda: ping({"tick": tick}) or any(one[0].get("ce-id") == event_id for one in broker.arrived),
+                "the outbox is sent",
+            )
+        return [(dict(one[0]), one[1]) for one in broker.arrived if one[0].get("ce-id") == event_id][:1]
+
+
+# --- consent ---------------------------------------------------------------------------------------------------------
+
+
+RULES = '[{"source": "/ci", "verbs": ["stop"]}, {"source": "/train", "verbs": ["artifact", "reload"]}]'
+
+
+def test_a_refused_event_costs_a_count_and_one_entry_and_claims_nothing(cluster, functions, audit, keys, running_model):
+    subject = running_model("kept-out", "narrow", RULES)
+    for source, event_type in (("/cicada", STOP), ("/ci", START), ("/other", STOP), ("/ci/../x", STOP)):
+        before = counted(functions["command"], "modelswitch_events_total", 'outcome="EventsNotAllowed"')
+        answer = functions["command"].send(event_type, subject, {"reason": "x" * 1000}, id=f"r{source}", source=source)
+        assert (answer.status_code, answer.content) == (202, b"")
+        assert counted(functions["command"], "modelswitch_events_total", 'outcome="EventsNotAllowed"') == before + 1
+        [entry] = entries_of(audit, f"r{source}")
+        assert (entry["code"], entry["actor"], entry["ref"]) == ("EventsNotAllowed", f"event:{source}", subject)
+    assert cluster.stop_annotation("kept-out", "narrow") is None
+    assert [key for key in keys() if "seen" in key or "narrow" in key or "outbox" in key] == []
+
+
+def test_a_named_sender_may_what_its_rule_says(cluster, functions, running_model):
+    subject = running_model("let-in", "rules", RULES)
+    assert functions["command"].send(STOP, subject, id="ok", source="/ci/night/7").status_code == 202
+    assert cluster.stop_annotation("let-in", "rules") == "true"
+
+
+def test_the_same_event_is_done_once_its_namespace_agrees(cluster, functions, running_model):
+    """A refusal uses up no id."""
+    subject = running_model("later", "agrees", "[]")
+    functions["command"].send(STOP, subject, id="again", source="/ci")
+    assert cluster.stop_annotation("later", "agrees") is None
+    allow(cluster, "agrees", RULES)
+
+    def stopped():
+        functions["command"].send(STOP, subject, id="again", source="/ci").raise_for_status()
+        return cluster.stop_annotation("later", "agrees") == "true"
+
+    until(stopped, "it is stopped")
+
+
+@pytest.mark.parametrize(
+    "broken",
+    ["", "/ci", "{}", '[{"source": "/ci"', '[{"source": ""}]', '[{"source": "/"}]', '[{"verbs": ["stop"]}]', '[{"source": "/ci", "verbs": ["delete"]}]',
+     '[{"source": "/ci", "user": "x"}]', '[{"source": "/ci", "more": 1}]', '[{"source": 7}]', "[" * 5000, "[" + '{"source": "/ci"},' * 64 + '{"source": "/ci"}]', f'[{{"source": "/ci"}}]{" " * 9000}'],
+)  # fmt: skip
+def test_an_annotation_that_can_t_be_read_lets_nobody_in_and_says_so(cluster, functions, audit, running_model, broken):
+    if not hasattr(cluster, "unread"):
+        cluster.unread = running_model("unread", "unread")
+    allow(cluster, "unread", broken)
+    until(lambda: "unread" in _refused(functions, audit, cluster.unread), "the annotation is said to be unreadable")
+    assert cluster.stop_annotation("unread", "unread") is None
+
+
+def _refused(functions, audit, subject) -> str:
+    functions["command"].send(STOP, subject, id="unread", source="/ci").raise_for_status()
+    message = entries_of(audit, "unread")[-1]["message"]
+    return "unread" if "can't be read" in message and "modelswitch.dev/events-from" in message else message
+
+
+def test_an_event_for_a_namespace_that_is_not_there_leaves_nothing(functions, keys):
+    assert functions["command"].send(STOP, subject_of("x", "nowhere"), id="n1").status_code == 202
+    assert keys() == []
+
+
+def test_an_artifact_reaches_only_the_models_of_namespaces_that_let_its_sender(
+    cluster, functions, redis_url, facts, audit
+):
+    """One bucket, loaded in three namespaces; the event names none."""
+    for namespace, rules in (("takes", RULES), ("refuses", '[{"source": "/ci"}]')):
+        cluster.namespace(namespace, **{"modelswitch.dev/events": "allow"})
+        allow(cluster, namespace, rules)
+    cluster.namespace("silent")
+    for namespace in ("takes", "refuses", "silent"):
+        shared(cluster, namespace)
+        subject = subject_of("shared", namespace)
+        until(lambda subject=subject: ping(functions) or record(redis_url, subject).get("artifacts"), "it is known")
+    data = written("gs://zoo/models", namespace=None, strategy="replace")
+    answer = functions["artifact_written"].send(WRITTEN, None, data, id="zoo-1", source="/train/7")
+    assert answer.status_code == 202
+    assert [request["subject"] for request in requests_for(facts)] == [subject_of("shared", "takes")]
+    refusals = [entry for entry in entries_of(audit, "zoo-1") if entry.get("code")]
+    assert {(entry["ref"], entry["code"]) for entry in refusals} == {
+        (subject_of("shared", place), "EventsNotAllowed") for place in ("refuses", "silent")
+    }
+    for namespace in ("refuses", "silent"):
+        data = written("gs://zoo/models/shared", namespace=namespace)
+        functions["artifact_written"].send(WRITTEN, None, data, id=f"zoo-{namespace}", source="/train/7")
+    assert len(requests_for(facts)) == 1
+
+
+def shared(cluster, namespace: str) -> None:
+    cluster.model("shared", namespace)
+    env = [{"name": "STORAGE_URI", "value": "gs://zoo/models/shared"}]
+    container = {"name": "kserve-container", "image": "local/model:1", "env": env}
+    url = f"{cluster.url}/apis/serving.kserve.io/v1beta1/namespaces/{namespace}/inferenceservices/shared"
+    headers = {"content-type": "application/merge-patch+json"}
+    httpx.patch(url, json={"spec": {"predictor": {"containers": [container]}}}, headers=headers).raise_for_status()

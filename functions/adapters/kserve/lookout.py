@@ -37,7 +37,6 @@ from functions.lifecycle.observation import (
 )
 from functions.lifecycle.record import Record
 
-EVENTS_LABEL = "modelswitch.dev/events"
 _HINDERED = frozenset({"stop", "reload"})
 _MEMBERS_AT_ONCE = 16
 _PAGES_AT_ONCE = 3
@@ -66,15 +65,14 @@ class Lookout:
 
     async def look(self, ask: Look) -> Observation:
         ref = ask.ref
-        item, listed, allowed = await asyncio.gather(
+        item, listed = await asyncio.gather(
             self._object(ref),
             self._cluster.get(pods(ref.namespace), labelSelector=pod_selector(ref)),
-            self._events_allowed(ref.namespace) if ask.by_event else _yes(),
         )
         if item is None:
             pins = await self._grace.pins_of(ref) if ask.pinned else ()
             left = leaving(listed.get("items") or [])
-            return Observation(ref, self._clock(), exists=False, events_allowed=allowed, pins=pins, pods=left)
+            return Observation(ref, self._clock(), exists=False, pins=pins, pods=left)
         model = Model(ref.kind, item)
         seen = read_observation(ref, model, listed, self._clock())
         if seen.stop_wanted and not seen.pods:
@@ -88,7 +86,6 @@ class Lookout:
             seen = await self._with_predictions(seen, model, listed, ask.predict)
         return replace(
             seen,
-            events_allowed=allowed,
             pins=await self._pins(ask, seen),
             obstacles=await self._obstacles(model, Runtimes(self._cluster)) if ask.verb in _HINDERED else (),
             shortages=await self._shortages(model, seen) if ask.verb == "start" else (),
@@ -190,13 +187,6 @@ class Lookout:
             return await self._grace.pins_of(ask.ref)
         return ()
 
-    async def _events_allowed(self, namespace: str) -> bool:
-        try:
-            found = await self._cluster.get(f"/api/v1/namespaces/{namespace}")
-        except Missing:
-            return False
-        return bool((found["metadata"].get("labels") or {}).get(EVENTS_LABEL) == "allow")
-
     async def _shortages(self, model: Model, seen: Observation) -> tuple[QuotaShortage, ...]:
         if not seen.stop_wanted:
             return ()
@@ -279,10 +269,6 @@ def servers_of(model: Model, seen: Observation, listed: Json) -> Iterator[Server
 
 def with_answers(seen: Observation, answers: Mapping[str, PodAnswer]) -> Observation:
     return replace(seen, pods=tuple(replace(pod, answer=answers.get(pod.uid)) for pod in seen.pods))
-
-
-async def _yes() -> bool:
-    return True
 
 
 def _ref(kind: Kind, item: Json) -> ModelRef:
