@@ -11,6 +11,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 
 from cloudevents.http import CloudEvent
 from prometheus_client import CONTENT_TYPE_LATEST, Counter, Histogram, generate_latest
@@ -26,6 +27,7 @@ from functions.lifecycle.effects import AuditEntry
 from functions.lifecycle.errors import Code, StepError, StoreUnavailable
 from functions.lifecycle.letter import Letter
 from functions.logs import configure, logger
+from functions.same_origin import refusal
 from functions.senders import actor_of, claim_in
 from functions.serving import without_control_socket
 from functions.settings import Settings
@@ -53,7 +55,7 @@ class _Process:
     async def get(self) -> Parts:
         async with self.lock:
             if self.parts is None:
-                settings = Settings()
+                settings = _settings()
                 configure(settings.log_format, settings.log_level)
                 self.parts = await Parts.connect(settings)
             return self.parts
@@ -68,6 +70,8 @@ async def handle(name: str, request: Request, work: Work, *, direct: bool = Fals
     Before anything of the event is read its delivery is verified; of a refused one nothing is left but a count. `direct`: senders
     may deliver without a broker; `request.state.user` is then the account that did, None where only a secret proves it.
     """
+    if _settings().auth == "none" and (foreign := refusal(request.method, request.headers)):
+        return _problem(403, Code.FORBIDDEN, *foreign)
     if request.method in {"GET", "HEAD"}:
         return await _get(request)
     if request.method != "POST":
@@ -121,6 +125,11 @@ async def _get(request: Request) -> Response:
     except StepError as error:
         return _step_problem(error)
     return Response("ok", media_type="text/plain")
+
+
+@cache
+def _settings() -> Settings:
+    return Settings()
 
 
 class _TooLarge(Exception):

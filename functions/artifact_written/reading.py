@@ -9,6 +9,7 @@ from cloudevents.http import CloudEvent
 from events.artifact import ArtifactWritten, Completeness
 from events.artifacts.s3 import S3_TYPE_PREFIX, ArtifactSeen, read_s3_event
 from events.envelope import understand
+from events.errors import Malformed, shown
 from events.senders import printable, refuse_reserved
 from events.wire import open_event
 from functions.adapters.signature import Signer
@@ -47,6 +48,13 @@ def read_writings(headers: Mapping[str, str], body: bytes, signer: Signer, user:
         if not str(event["type"]).startswith(S3_TYPE_PREFIX):
             return [_told(event, signer, user)]
         refuse_reserved(str(event["source"]), None)
+    elif lowered.get("content-type", "").split(";")[0].strip().lower() != "application/json":
+        # What a page of another site can send without asking has another type.
+        raise Malformed(
+            f"content type {shown(lowered.get('content-type'))}",
+            "a CloudEvent, or an object store's notification as application/json",
+            "Set the content type.",
+        )
     return [
         Writing(
             sender=_bucket(seen, user),

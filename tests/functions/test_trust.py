@@ -100,6 +100,14 @@ def test_a_function_that_is_told_no_secret_takes_nothing_and_says_what_to_set(cl
     assert keys() == []
 
 
+@pytest.mark.parametrize("kind", [None, "text/plain", "application/x-www-form-urlencoded"])
+def test_a_store_s_notification_that_any_web_page_could_send_is_refused(functions, kind):
+    headers = {"content_type": kind} if kind else {}
+    answer = functions["artifact_written"].post(b'{"Records": []}', **headers)
+    assert (answer.status_code, "application/json" in answer.json()["detail"]) == (400, True)
+    assert functions["artifact_written"].post(b'{"Records": []}', content_type="application/json").status_code == 202
+
+
 # --- who is recorded -------------------------------------------------------------------------------------------------
 
 
