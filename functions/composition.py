@@ -10,6 +10,7 @@ from functions.adapters.delivery import Deliveries
 from functions.adapters.identity import ClusterAccess
 from functions.adapters.kserve.grace import Grace
 from functions.adapters.kserve.lookout import Lookout
+from functions.adapters.kserve.notes import Notes
 from functions.adapters.kserve.resources import Resources
 from functions.adapters.probe import Probe, line_for
 from functions.adapters.signature import Signer
@@ -51,12 +52,13 @@ class Parts:
         resources = Resources(cluster)
         grace = Grace(cluster)
         probe = Probe(line_for(settings.probe, cluster))
-        lookout = Lookout(cluster, resources, grace, probe, now)
+        notes = Notes(settings.signing_keys)
+        lookout = Lookout(cluster, resources, grace, probe, now, notes=notes)
         store = Store.connect(settings.redis_url)
         signer = Signer(settings.delivery_keys)
         limits = Limits(start_deadline=settings.start_deadline)
         sink = Sink(settings.k_sink, store, signer)
-        interpreter = Interpreter(cluster, resources, lookout, grace, store)
+        interpreter = Interpreter(cluster, resources, lookout, grace, store, notes=notes)
         return cls(
             settings=settings,
             limits=limits,

@@ -47,6 +47,12 @@ class Settings(BaseSettings):
     direct_secrets: str = Field(
         default="", repr=False, description="The same for senders that post to artifact-written without a broker."
     )
+    note_keys: str = Field(
+        default="",
+        repr=False,
+        description="What notes on stopped models are signed with: the current key, and behind a comma the one before it. At least "
+        "16 characters each. Default: DELIVERY_SECRETS.",
+    )
     delivery_audience: str | None = Field(
         default=None, description="The audience of Triggers' tokens. Where it is set, only such tokens count."
     )
@@ -61,6 +67,11 @@ class Settings(BaseSettings):
     log_format: Literal["json", "console"] = "json"
     log_level: str = "INFO"
     health_peers: str = Field(default="", description="Comma-separated URLs that must answer before /healthz does.")
+
+    @property
+    def signing_keys(self) -> tuple[str, ...]:
+        """Of notes, the current one first."""
+        return read_secrets(self.note_keys or self.delivery_secrets)
 
     @property
     def direct_keys(self) -> tuple[str, ...]:

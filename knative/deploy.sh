@@ -87,7 +87,9 @@ END
 
 random_secret() { od -An -N24 -tx1 /dev/urandom | tr -d ' \n'; }
 
-delivery_secret() { # by which functions know the broker (DIRECT_SECRETS: a store that posts without one). Made once, then kept
+# By which functions know the broker (DIRECT_SECRETS: a store that posts without one), and with which notes on stopped models are
+# signed (NOTE_KEYS). Made once, then kept: without the key, notes that are there name nobody any more.
+delivery_secret() {
     ! kubectl -n $NS get secret delivery > /dev/null 2>&1 || return 0
     kubectl create -f - << END
 apiVersion: v1
@@ -96,6 +98,7 @@ metadata: {name: delivery, namespace: $NS, labels: {app.kubernetes.io/part-of: m
 stringData:
   DELIVERY_SECRETS: $(random_secret)
   DIRECT_SECRETS: $(random_secret)
+  NOTE_KEYS: $(random_secret)
 END
     teach_triggers "$(current_secret)" # those of an installation that had no such secret: before its functions ask for it
 }

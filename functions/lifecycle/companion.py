@@ -9,9 +9,12 @@ from datetime import datetime
 from pydantic import ConfigDict, Field, ValidationError
 
 from events.model import Frozen
+from events.senders import printable
 from events.status import Hold
 from functions.lifecycle.command_key import join_key
 
+LONGEST_CLAIM = 253
+UNSIGNED = "unsigned:"
 COMPANION_ANNOTATION = "modelswitch.dev/stop"
 
 
@@ -41,6 +44,11 @@ class QueuedStart(Frozen):
     expires_at: datetime | None = None
 
 
+def _claim(actor: str, claimed: str | None) -> str | None:
+    """Whom an unsigned note names; of one that is no more than a claim already, that."""
+    return claimed if actor in {"unknown", "modelswitch"} and claimed else printable(actor[:LONGEST_CLAIM])
+
+
 class Companion(Frozen):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -59,6 +67,22 @@ class Companion(Frozen):
     endpoint: str | None = None
     prior_stop: str | None = None
     queued: QueuedStart | None = None
+    signed: bool = Field(default=True, exclude=True, description="false: it bears no signature of ours.")
+
+    def as_claim(self) -> "Companion":
+        """As it counts where we have not signed it: nobody is named by it, and whom it names is a claim."""
+        queued = self.queued and self.queued.model_copy(
+            update={
+                "source": f"{UNSIGNED}{self.queued.source.removeprefix(UNSIGNED)}",
+                "actor": "modelswitch",
+                "claimed_actor": _claim(self.queued.actor, self.queued.claimed_actor),
+            }
+        )
+        holds = tuple(
+            hold.model_copy(update={"actor": "unknown", "claimed_actor": _claim(hold.actor, hold.claimed_actor)})
+            for hold in self.holds
+        )
+        return self.model_copy(update={"holds": holds, "queued": queued, "signed": False})
 
     @property
     def key(self) -> str:

@@ -46,6 +46,8 @@ class Seen:
 def _stop_run(seen: Observation, record: Record) -> Run:
     """The stop that the cluster shows: ours by its companion, else somebody's; kept while it is the same one."""
     companion = seen.companion
+    if companion and _is_remembered(seen, record) and record.stop:
+        return record.stop
     if companion:
         hold = companion.holds[0] if companion.holds else None
         return Run(
@@ -56,6 +58,7 @@ def _stop_run(seen: Observation, record: Record) -> Run:
             key=companion.key,
             correlation_id=companion.correlation_id,
             grace=companion.grace,
+            ours=companion.signed,
         )
     if record.stop and not record.stop.ours:
         return record.stop
@@ -68,10 +71,20 @@ def _stop_run(seen: Observation, record: Record) -> Run:
     )
 
 
-def _holds(seen: Observation, run: Run | None) -> tuple[Hold, ...]:
+def _is_remembered(seen: Observation, record: Record) -> bool:
+    """Whether the stop in a note that we have not signed is one that we have recorded: then it is known who asked for it."""
+    companion = seen.companion
+    if companion is None or companion.signed or record.stop is None or record.uid != seen.uid:
+        return False
+    return record.stop.key == companion.key
+
+
+def _holds(seen: Observation, run: Run | None, record: Record) -> tuple[Hold, ...]:
     """Holds left behind on a running model count for nothing."""
     if run is None:
         return ()
+    if _is_remembered(seen, record):
+        return record.holds
     if seen.companion:
         return seen.companion.holds
     return (Hold(kind=HoldKind.EXTERNAL, actor=run.actor, since=run.since),)
@@ -148,7 +161,7 @@ def observe(
             "gpus": seen.gpus,
             "memory": seen.memory,
             "endpoint": seen.url or (seen.companion.endpoint if seen.companion else None) or before.endpoint,
-            "holds": _holds(seen, stop),
+            "holds": _holds(seen, stop, before),
             "queued": bool(seen.stop_wanted and seen.companion and seen.companion.queued),
             "labels": dict(seen.labels),
             "pods": pods,

@@ -1,6 +1,8 @@
 """Nobody acts, or is recorded, as somebody else: events at the functions' own ports, and what is left of them."""
 
 # ruff: noqa: F811 - fixtures of another file
+import json
+
 import httpx
 import pytest
 import redis
@@ -319,3 +321,53 @@ def shared(cluster, namespace: str) -> None:
     url = f"{cluster.url}/apis/serving.kserve.io/v1beta1/namespaces/{namespace}/inferenceservices/shared"
     headers = {"content-type": "application/merge-patch+json"}
     httpx.patch(url, json={"spec": {"predictor": {"containers": [container]}}}, headers=headers).raise_for_status()
+
+
+# --- the note on a stopped model -------------------------------------------------------------------------------------
+
+
+def write_note(cluster, name: str, note: dict | None) -> None:
+    url = f"{cluster.url}/apis/serving.kserve.io/v1beta1/namespaces/fraud/inferenceservices/{name}"
+    annotations = {"serving.kserve.io/stop": "true", "modelswitch.dev/stop": json.dumps(note) if note else None}
+    headers = {"content-type": "application/merge-patch+json"}
+    httpx.patch(url, json={"metadata": {"annotations": annotations}}, headers=headers).raise_for_status()
+
+
+def test_whoever_may_patch_a_model_starts_it_in_nobody_s_name(cluster, functions, redis_url, audit, running_model):
+    subject = running_model("forged")
+    ping(functions)
+    until(lambda: record(redis_url, subject), "it is known")
+    queued = {"source": "rest:ceo@bank", "id": "q1", "actor": "ceo@bank"}
+    note = {"holds": [{"kind": "user", "actor": "ceo@bank"}], "source": "rest:ceo@bank", "command": "c1"}
+    write_note(cluster, "forged", {**note, "since": "2026-01-01T00:00:00Z", "queued": queued})
+    until(lambda: ping(functions) or cluster.stop_annotation("forged") is None, "the start that waits is done")
+    mine = [entry for entry in audit() if entry["ref"] == subject]
+    assert "start" in {entry["action"] for entry in mine}
+    assert all("ceo" not in entry["actor"] and entry.get("source") != "rest:ceo@bank" for entry in mine)
+    assert {entry.get("claimed_actor") for entry in mine if entry["action"] in {"stop", "start"}} == {"ceo@bank"}
+
+
+def test_a_start_that_we_queued_ourselves_is_done_in_its_sender_s_name_after_redis_was_lost(
+    cluster, functions, redis_url, audit, running_model
+):
+    """The note is all that is left then, and its signature proves it."""
+    subject = running_model("queued")
+    ping(functions)
+    functions["command"].send(STOP, subject, {"timeout": "3s"}, id="q-stop", source="/cron").raise_for_status()
+    functions["command"].send(START, subject, {"actor": "night"}, id="q-start", source="/cron").raise_for_status()
+    if cluster.stop_annotation("queued") == "true":
+        with redis.from_url(redis_url) as client:
+            client.flushall()
+    until(lambda: ping(functions) or cluster.stop_annotation("queued") is None, "it is started")
+    starts = [entry for entry in audit() if entry["ref"] == subject and entry["action"] == "start"]
+    assert {(entry["actor"], entry["claimed_actor"]) for entry in starts} == {("event:/cron", "night")}
+
+
+def test_a_stop_keeps_its_name_after_redis_was_lost(cluster, functions, redis_url, running_model):
+    subject = running_model("remembered")
+    functions["command"].send(STOP, subject, {"actor": "night"}, id="r-stop", source="/cron").raise_for_status()
+    with redis.from_url(redis_url) as client:
+        client.flushall()
+    until(lambda: ping(functions) or record(redis_url, subject).get("state") == "stopped", "it is stopped")
+    hold = record(redis_url, subject)["holds"][0]
+    assert (hold["actor"], hold["claimed_actor"]) == ("event:/cron", "night")

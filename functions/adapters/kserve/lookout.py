@@ -14,6 +14,7 @@ from functions.adapters.kserve.canaries import Canaries
 from functions.adapters.kserve.grace import Grace
 from functions.adapters.kserve.handover import Handovers, leaving
 from functions.adapters.kserve.model import Model
+from functions.adapters.kserve.notes import Notes
 from functions.adapters.kserve.obstacles import find_obstacles
 from functions.adapters.kserve.pods import read_pod
 from functions.adapters.kserve.portions import portions
@@ -23,6 +24,7 @@ from functions.adapters.kserve.runtimes import Runtimes
 from functions.adapters.kserve.served import Server, holds_model, server_of
 from functions.adapters.probe import Probe
 from functions.lifecycle.canary import takes_canary, without_canary
+from functions.lifecycle.companion import COMPANION_ANNOTATION
 from functions.lifecycle.derive import Limits, derive
 from functions.lifecycle.effects import Look
 from functions.lifecycle.observation import (
@@ -52,8 +54,17 @@ class Page:
 
 
 class Lookout:
+    """`notes` None: whether notes are signed is not looked at; for what records nobody."""
+
     def __init__(
-        self, cluster: Cluster, resources: Resources, grace: Grace, probe: Probe, clock: Callable[[], datetime]
+        self,
+        cluster: Cluster,
+        resources: Resources,
+        grace: Grace,
+        probe: Probe,
+        clock: Callable[[], datetime],
+        *,
+        notes: Notes | None = None,
     ) -> None:
         self._cluster = cluster
         self._resources = resources
@@ -62,6 +73,7 @@ class Lookout:
         self._canaries = Canaries(cluster, probe.line)
         self._handovers = Handovers(cluster)
         self._clock = clock
+        self._notes = notes
 
     async def look(self, ask: Look) -> Observation:
         ref = ask.ref
@@ -74,11 +86,11 @@ class Lookout:
             left = leaving(listed.get("items") or [])
             return Observation(ref, self._clock(), exists=False, pins=pins, pods=left)
         model = Model(ref.kind, item)
-        seen = read_observation(ref, model, listed, self._clock())
+        seen = self._read(ref, model, listed, self._clock())
         if seen.stop_wanted and not seen.pods:
             # The pods may have been listed before the object was read: "no pod is left" must hold after it.
             listed = await self._cluster.get(pods(ref.namespace), labelSelector=pod_selector(ref))
-            seen = read_observation(ref, model, listed, self._clock())
+            seen = self._read(ref, model, listed, self._clock())
         if ask.verb != "stop":
             answers = await self._probe.ask(list(servers_of(model, seen, listed)))
             seen = replace(with_answers(seen, answers), members=(await self._members(model))[0])
@@ -91,6 +103,13 @@ class Lookout:
             shortages=await self._shortages(model, seen) if ask.verb == "start" else (),
             wanted=await self._handovers.wanted(seen) if ask.verb is None else {},
         )
+
+    def _read(self, ref: ModelRef, model: Model, listed: Json, now: datetime) -> Observation:
+        seen = read_observation(ref, model, listed, now)
+        if seen.companion is None or self._notes is None:
+            return seen
+        text = (model.annotations or {}).get(COMPANION_ANNOTATION)
+        return replace(seen, companion=self._notes.verified(seen.companion, text, ref, seen.uid))
 
     async def leaving(self) -> list[ModelRef]:
         """Models with a pod that is out of its Service: where the model is gone too, nobody else ends it."""
@@ -111,7 +130,7 @@ class Lookout:
             ref, model = _ref(first.kind, item), Model(first.kind, item)
             if ref not in refs or model.companion:
                 continue
-            seen = read_observation(ref, model, {"metadata": version, "items": by_model[ref.subject]}, now)
+            seen = self._read(ref, model, {"metadata": version, "items": by_model[ref.subject]}, now)
             found[ref] = replace(seen, obstacles=await self._obstacles(model, runtimes))
         return found
 
@@ -199,7 +218,7 @@ class Lookout:
         now = self._clock()
         models = {_ref(kind, item): Model(kind, item) for item in items}
         lists = {ref: {"metadata": version, "items": by_model[ref.subject]} for ref in models}
-        looks = {ref: read_observation(ref, model, lists[ref], now) for ref, model in models.items()}
+        looks = {ref: self._read(ref, model, lists[ref], now) for ref, model in models.items()}
         servers = [server for ref, model in models.items() for server in servers_of(model, looks[ref], lists[ref])]
         answers = await self._probe.ask(servers, within=_PAGE_SECONDS)
         members = await self._members(*models.values())
