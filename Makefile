@@ -25,7 +25,7 @@ run: setup ## the product on http://127.0.0.1:8080 (PORT=â€¦); with KUBECONFIG=â
 
 test: setup ## unit, contract, function and manifest tests, and a sample of the faults
 	@$(PY) -m pytest -n 3 --dist loadfile tests/faults/test_schedules.py tests/faults/test_exhaustive.py tests/faults/test_fuzz.py \
-	  tests/faults/test_rebuild.py tests/functions tests/contract tests/manifests tests/unit
+	  tests/faults/test_rebuild.py tests/functions tests/contract tests/upgrade tests/manifests tests/unit
 
 check: setup ## lint, types, import rules, generated files, README
 	@$(PY) -m ruff check .

@@ -52,25 +52,51 @@ def build(
     time: datetime | None = None,
 ) -> CloudEvent:
     """The event for a command or fact about `ref`. `time` is when it happened (default: now); commands expire after it."""
+    return build_known(
+        data.type,
+        data.model_dump(mode="json"),
+        ref,
+        source=source,
+        id=id,
+        correlation_id=correlation_id,
+        traceparent=traceparent,
+        expires_in=expires_in if isinstance(data, Command | ArtifactWritten) else None,
+        time=time,
+    )
+
+
+def build_known(
+    event_type: str,
+    data: Mapping[str, Any],
+    ref: ModelRef | ArtifactRef,
+    *,
+    source: str,
+    id: str | None = None,  # noqa: A002 - the attribute's name in CloudEvents
+    correlation_id: str | None = None,
+    traceparent: str | None = None,
+    expires_in: timedelta | None = None,
+    time: datetime | None = None,
+) -> CloudEvent:
+    """As `build`, of data that is JSON already and known to be right: what a store kept, also of another version's type."""
     moment = time or datetime.now(UTC)
     event_id = id or str(uuid.uuid4())
     attributes = {
         "specversion": SPEC_VERSION,
         "id": event_id,
         "source": source,
-        "type": data.type,
+        "type": event_type,
         "subject": ref.subject,
         "time": format_time(moment),
         "datacontenttype": "application/json",
-        "dataschema": schema_uri(data.type),
+        "dataschema": schema_uri(event_type),
         "partitionkey": ref.partition_key,
         "correlationid": correlation_id or event_id,
     }
     if traceparent:
         attributes["traceparent"] = traceparent
-    if isinstance(data, Command | ArtifactWritten):
+    if expires_in is not None:
         attributes["expirytime"] = format_time(moment + expires_in)
-    return CloudEvent(attributes, data.model_dump(mode="json"))
+    return CloudEvent(attributes, dict(data))
 
 
 def read(headers: Mapping[str, str], body: bytes, *, accepts: Collection[str] | None = None) -> Received:

@@ -42,10 +42,19 @@ class Impossible(ContractError):
 
 
 class PublishFailed(Exception):
-    """The sink did not take the event. `status` is its last HTTP answer; None: there was none."""
+    """The sink did not say that it has taken the event. `status` is its last HTTP answer; None: there was none.
 
-    def __init__(self, message: str, next_action: str, *, status: int | None = None) -> None:
+    `may_take_effect`: an attempt got no answer, or one that says nothing of what was done with the event: it may have
+    been delivered all the same, or be delivered later.
+    """
+
+    def __init__(
+        self, message: str, next_action: str, *, status: int | None = None, may_take_effect: bool = False
+    ) -> None:
+        if may_take_effect:
+            message = f"{message}. The event may take effect all the same, even some time from now"
         super().__init__(f"{message}. {next_action}")
+        self.may_take_effect = may_take_effect
         self.message = message
         self.next_action = next_action
         self.status = status

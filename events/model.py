@@ -1,24 +1,29 @@
 """Which model is meant: one KServe resource, and the ways in which events and paths name it."""
 
 import re
+from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 DNS_LABEL = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
-_DNS_SUBDOMAIN = r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$"
+DNS_SUBDOMAIN = r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$"
 
 
 def is_name(text: str) -> bool:
     """Whether a Kubernetes object may be called so."""
-    return re.fullmatch(_DNS_SUBDOMAIN, text) is not None
+    return re.fullmatch(DNS_SUBDOMAIN, text) is not None
 
 
 class Frozen(BaseModel):
     """A value of the contract: it never changes, and a field nobody defined is an error, not silence."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+Moment = Annotated[AwareDatetime, Field(ge=datetime(1970, 1, 1, tzinfo=UTC), le=datetime(9000, 1, 1, tzinfo=UTC))]
+"""With a zone, and so that hours can be added: anything else would fail far from where it was read."""
 
 
 class Kind(StrEnum):
@@ -51,7 +56,7 @@ class ModelRef(Frozen):
     """A model: namespace, name and kind of one KServe resource. Names follow Kubernetes' rules, so a slash never fits."""
 
     namespace: str = Field(pattern=DNS_LABEL)
-    name: str = Field(pattern=_DNS_SUBDOMAIN)
+    name: str = Field(pattern=DNS_SUBDOMAIN)
     kind: Kind = Kind.INFERENCE_SERVICE
 
     @property

@@ -25,8 +25,9 @@ from events.wire import to_binary
 OIDC_TOKEN = Path("/oidc/token")
 DEADLINE_SECONDS = 30.0
 ATTEMPT_SECONDS = 10.0
-# Knative's delivery contract: these may work later, every other 4xx never will.
+# Knative's delivery contract: these may work later, every other 4xx never will. A right may be granted, too.
 _LATER = frozenset({404, 408, 409, 429})
+_RIGHTS = frozenset({401, 403})
 
 
 class _TryAgainError(Exception):
@@ -37,6 +38,11 @@ class _TryAgainError(Exception):
         self.what = what
         self.status = status
         self.after = after
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the sink may have the event: a broker holds its answer as long as its slowest subscriber takes."""
+        return self.status is None or self.status >= 500 or self.status == 408
 
 
 @dataclass(frozen=True)
@@ -72,20 +78,22 @@ class Publisher:
             stop=stop_before_delay(self.deadline),
             reraise=True,
         )
+        may = False
         try:
             with self._client() as client:
                 for attempt in retrying:
                     with attempt:
-                        self._attempt(client, headers, body, ends)
+                        try:
+                            self._attempt(client, headers, body, ends)
+                        except _TryAgainError as error:
+                            may = may or error.is_open
+                            raise
         except _TryAgainError as error:
-            raise self._failed(
-                event,
-                f"{error.what} (tried for up to {self.deadline:g}s)",
-                "Check that the broker is up and its URL right, then send the same id again: it counts once.",
-                error.status,
-            ) from error
+            what = f"{error.what} (tried for up to {self.deadline:g}s)"
+            action = "Check that the broker is up and its URL right, then send the same id again: it counts once."
+            raise self._failed(event, what, action, error.status, may_take_effect=may) from error
         except _RefusedError as error:
-            raise self._failed(event, str(error), error.next_action, error.status) from error
+            raise self._failed(event, str(error), error.next_action, error.status, may_take_effect=may) from error
 
     def _attempt(self, client: httpx.Client, headers: Mapping[str, str], body: bytes, ends: float) -> None:
         left = max(0.1, min(ATTEMPT_SECONDS, ends - time.monotonic()))
@@ -119,7 +127,7 @@ class Publisher:
     def _client(self) -> httpx.Client:
         """Redirects are not followed: the token is for this sink only."""
         try:
-            return httpx.Client(verify=_trust(self.ca_certificates))
+            return httpx.Client(verify=trust(self.ca_certificates))
         except ssl.SSLError as error:
             raise _RefusedError(f"K_CA_CERTS holds no certificates: {error}", "Correct or unset it.", None) from error
 
@@ -129,13 +137,21 @@ class Publisher:
         backoff = wait_exponential_jitter(multiplier=self.first_wait, max=5, jitter=self.first_wait)
         return asked if asked is not None else backoff(state)
 
-    def _failed(self, event: CloudEvent, what: str, next_action: str, status: int | None) -> PublishFailed:
-        return PublishFailed(f"{event['type']} {event['id']} to {self.sink_url}: {what}", next_action, status=status)
+    def _failed(
+        self, event: CloudEvent, what: str, next_action: str, status: int | None, *, may_take_effect: bool
+    ) -> PublishFailed:
+        message = f"{event['type']} {event['id']} to {self.sink_url}: {what}"
+        return PublishFailed(message, next_action, status=status, may_take_effect=may_take_effect)
+
+
+def later(status: int) -> bool:
+    """Whether a sink that answers so may take the same event another time; a sender that can wait then keeps it."""
+    return not 400 <= status < 500 or status in _LATER or status in _RIGHTS
 
 
 @lru_cache(maxsize=4)
-def _trust(ca_certificates: str | None) -> ssl.SSLContext:
-    """Kept: reading the system's certificates takes 0.1 s, and a sender of a thousand events has a client for each."""
+def trust(ca_certificates: str | None) -> ssl.SSLContext:
+    """Raises ssl.SSLError where these are none. Kept: reading the system's certificates takes 0.1 s, and a sender of a thousand events has a client for each."""
     return ssl.create_default_context(cadata=ca_certificates) if ca_certificates else httpx.create_ssl_context()
 
 

@@ -1,31 +1,34 @@
 """What is true of a model now, in the words that REST, events, command line and dashboard share."""
 
-from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
 from pydantic import Field
 
 from events.artifact import Completeness
-from events.model import Frozen, Kind
+from events.model import Frozen, Kind, Moment
 
 
 class State(StrEnum):
+    """`unknown`: stored by another version, in a word that this one does not know; the next look tells."""
+
     RUNNING = "running"
     STOPPING = "stopping"
     STOPPED = "stopped"
     STARTING = "starting"
     ERROR = "error"
+    UNKNOWN = "unknown"
 
 
 class HoldKind(StrEnum):
     """Why a model stays stopped. `external`: somebody set KServe's annotation without us. `rotation`: only until its last
-    pod is gone, for a reload that replaces it.
+    pod is gone, for a reload that replaces it. `unknown`: set by another version, for a reason that this one does not know.
     """
 
     USER = "user"
     EXTERNAL = "external"
     ROTATION = "rotation"
+    UNKNOWN = "unknown"
 
 
 class Hold(Frozen):
@@ -35,8 +38,8 @@ class Hold(Frozen):
     actor: str = Field(description="Who placed it, verified; `event:SOURCE` where that was an event.")
     claimed_actor: str | None = Field(default=None, description="Who that sender says it is: only a claim.")
     reason: str | None = None
-    since: datetime | None = None
-    until: datetime | None = None
+    since: Moment | None = None
+    until: Moment | None = None
 
 
 class PodGrace(Frozen):
@@ -56,7 +59,7 @@ class Receipt(Frozen):
     memory: str = Field(description="A Kubernetes quantity.")
     seconds: float | None = Field(description="null where the stop was not ours, or its start was not seen.")
     grace: tuple[PodGrace, ...] = Field(default=(), description="What each pod held, and the grace that it really got.")
-    stopped_at: datetime = Field(description="When the last pod was gone.")
+    stopped_at: Moment = Field(description="When the last pod was gone.")
     actor: str = Field(description="Who asked for the stop, verified.")
     claimed_actor: str | None = Field(default=None, description="Who that sender says it is: only a claim.")
     complete: bool = Field(default=True, description="false: pods may have been freed that nobody had seen.")
@@ -68,7 +71,7 @@ class LoadedArtifact(Frozen):
     uri: str
     digest: str
     complete: Completeness = Field(description="Why it was taken for complete.")
-    at: datetime
+    at: Moment
     seconds: float | None = Field(default=None, description="From the accepted reload.")
 
 
@@ -92,7 +95,7 @@ class ModelStatus(Frozen):
     reason: str | None = Field(default=None, description="One CamelCase word, stable.")
     message: str | None = Field(default=None, description="For a person, with the next action.")
     desired: Literal["running", "stopped"]
-    last_transition: datetime | None = None
+    last_transition: Moment | None = None
     resource_allocation: Resources
     endpoints: Endpoints
     holds: tuple[Hold, ...] = ()
@@ -100,4 +103,4 @@ class ModelStatus(Frozen):
     receipt: Receipt | None = None
     labels: dict[str, str] = Field(default_factory=dict)
     artifact: LoadedArtifact | None = None
-    observed_at: datetime
+    observed_at: Moment

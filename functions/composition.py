@@ -57,7 +57,7 @@ class Parts:
         store = Store.connect(settings.redis_url)
         signer = Signer(settings.delivery_keys)
         limits = Limits(start_deadline=settings.start_deadline)
-        sink = Sink(settings.k_sink, store, signer)
+        sink = Sink(settings.k_sink, store, signer, settings.k_ca_certs)
         interpreter = Interpreter(cluster, resources, lookout, grace, store, notes=notes)
         return cls(
             settings=settings,

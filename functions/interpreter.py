@@ -11,7 +11,7 @@ from functions.adapters.kserve.grace import Grace
 from functions.adapters.kserve.handover import Handovers
 from functions.adapters.kserve.lookout import Lookout
 from functions.adapters.kserve.notes import Notes
-from functions.adapters.kserve.resources import Resources, as_number, pods
+from functions.adapters.kserve.resources import Resources, as_number, named, pods
 from functions.adapters.store import Store
 from functions.lifecycle.effects import (
     Ask,
@@ -47,16 +47,19 @@ _AT_ONCE = 16
 
 @dataclass
 class _Begun:
-    """A step under way; `ask` is what it waits for, None once it has ended."""
+    """A step under way; `ask` is what it waits for, None once it has ended, with `error` where it failed."""
 
     step: Step
-    ask: Ask | None
+    ask: Ask | None = None
+    error: Exception | None = None
 
     def send(self, result: Any) -> None:
         try:
             self.ask = self.step.send(result)
         except StopIteration:
             self.ask = None
+        except Exception as error:  # noqa: BLE001 - the other steps go on
+            self.ask, self.error = None, error
 
 
 def _cut_off() -> Temporary:
@@ -96,13 +99,15 @@ class Interpreter:
         """
         return await self._drive(step, looked)
 
-    async def run_together(self, looks: Sequence[tuple[Step, Observation]]) -> list[StepError | None]:
+    async def run_together(self, looks: Sequence[tuple[Step, Observation]]) -> list[Exception | None]:
         """Hints' steps whose looks are at hand: what all of them load, and then commit, goes to Redis in one go.
 
-        What a step asks for beyond that it gets alone. Returns what each was told, None where nothing went wrong;
-        raises StoreUnavailable where Redis fails all of them.
+        What a step asks for beyond that it gets alone. Returns what each failed with, whatever that is, None where nothing
+        went wrong; raises StoreUnavailable where Redis fails all of them.
         """
-        steps = [_Begun(step, next(step)) for step, _ in looks]
+        steps = [_Begun(step) for step, _ in looks]
+        for begun in steps:
+            begun.send(None)
         try:
             async with asyncio.timeout(STEP_SECONDS):
                 await self._load_and_commit(steps, [seen for _, seen in looks])
@@ -121,17 +126,22 @@ class Interpreter:
             if isinstance(begun.ask, Look):
                 begun.send(seen)
         ending = [(begun, begun.ask) for begun in steps if isinstance(begun.ask, Commit)]
-        committed = await self._store.commit_many([ask for _, ask in ending])
+        try:
+            committed = await self._store.commit_many([ask for _, ask in ending])
+        except StepError:
+            raise
+        except Exception:  # noqa: BLE001 - one can't be written: each by itself then, and that one fails alone
+            return
         for (begun, _), done in zip(ending, committed, strict=True):
             begun.send(done)
 
-    async def _finish(self, begun: "_Begun", gate: asyncio.Semaphore) -> StepError | None:
+    async def _finish(self, begun: "_Begun", gate: asyncio.Semaphore) -> Exception | None:
         if begun.ask is None:
-            return None
+            return begun.error
         try:
             async with gate:
                 await self._drive(begun.step, None, begun.ask)
-        except StepError as error:
+        except Exception as error:  # noqa: BLE001 - the other steps go on
             return error
         return None
 
@@ -219,7 +229,7 @@ class Interpreter:
         """With the grace of its own spec; never another pod that has its name by now."""
         body = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": ask.uid}}
         with suppress(Missing, Changed):
-            await self._cluster.delete(f"{pods(ask.ref.namespace)}/{ask.name}", body)
+            await self._cluster.delete(named(pods(ask.ref.namespace), ask.name), body)
 
     async def _patch(self, ask: PatchModel) -> int:
         """The model's new resourceVersion. A model that vanished since the look is looked at again."""

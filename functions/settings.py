@@ -28,6 +28,7 @@ class Settings(BaseSettings):
 
     redis_url: str = Field(default="redis://127.0.0.1:6379/0", description="redis:// or rediss://, password included.")
     k_sink: str | None = Field(default=None, description="Where facts go: the broker's ingress. None: nowhere.")
+    k_ca_certs: str | None = Field(default=None, description="Certificates (PEM) that the broker's is checked against.")
     start_deadline: Annotated[timedelta, BeforeValidator(_as_timedelta)] = timedelta(minutes=15)
     probe: Literal["pods", "apiserver", "off"] | None = Field(
         default=None,

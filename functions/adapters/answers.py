@@ -8,48 +8,75 @@ Seen on KServe's Python servers, Triton, MLServer, TensorFlow Serving and vLLM, 
 - OpenAI `GET /v1/models`: 200 {"data": [{"id"}]}: vLLM lists only what it serves.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from http import HTTPStatus
 from typing import Any
 
+from functions.adapters.bounded_json import parse_json
 from functions.adapters.kserve.served import Protocol
+from functions.adapters.segments import quoted
 from functions.lifecycle.observation import Answered
 
 _SAYS_MISSING = ("does not exist", "not found", "unknown model", "could not find", "no versions of servable")
 _SHOWN = 160
 
 
+class Unreached(Exception):
+    """No connection to the server came about: the network between, not the model, may be why."""
+
+
+class Silent(Exception):
+    """The connection was taken, and nothing came."""
+
+
 @dataclass(frozen=True)
 class Reply:
+    """`odd`: why its body can't be used, "" where it can."""
+
     status: int
     body: bytes
+    odd: str = ""
+
+    @cached_property
+    def _parsed(self) -> Any:
+        try:
+            return parse_json(self.body)
+        except ValueError:
+            return None
+
+    @property
+    def is_object(self) -> bool:
+        return isinstance(self._parsed, dict)
 
     @property
     def document(self) -> dict[str, Any]:
         """{} where the body is no JSON object."""
-        try:
-            parsed = json.loads(self.body)
-        except ValueError:
-            return {}
-        return parsed if isinstance(parsed, dict) else {}
+        return self._parsed if isinstance(self._parsed, dict) else {}
 
     @property
     def said(self) -> str:
         """The server's own words, short."""
         error = self.document.get("error")
-        text = error if isinstance(error, str) else self.body.decode(errors="replace")
-        return f"{self.status} {' '.join(text.split())[:_SHOWN]}".strip()
+        text = self.odd or (error if isinstance(error, str) else self.body[: _SHOWN * 8].decode(errors="replace"))
+        return f"{self.status} {shown(text)}".strip()
+
+
+def shown(text: str, most: int = _SHOWN) -> str:
+    """Words of somebody else, for a terminal, a page and a record: on one line, short, without control characters."""
+    line = " ".join(text[: most * 8].split())[:most]
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in line)
 
 
 def paths(protocol: Protocol, name: str) -> tuple[str, ...]:
-    """What to ask, in order, until one is understood."""
+    """What to ask, in order, until one is understood. () for a name that can't stand in a path."""
+    segment = quoted(name)
     match protocol:
         case Protocol.V1:
-            return (f"/v1/models/{name}",)
+            return (f"/v1/models/{segment}",) if segment else ()
         case Protocol.V2:
-            return (f"/v2/models/{name}/ready",)
+            return (f"/v2/models/{segment}/ready",) if segment else ()
         case Protocol.OPENAI:
             return ("/v1/models", "/openai/v1/models")
         case Protocol.GRPC:
@@ -57,7 +84,9 @@ def paths(protocol: Protocol, name: str) -> tuple[str, ...]:
 
 
 def judge(protocol: Protocol, reply: Reply, names: Sequence[str]) -> Answered | None:
-    """None: the server does not speak this protocol."""
+    """None: the server does not speak this protocol. UNASKABLE: it does, and what it says can't be meant so."""
+    if reply.odd:
+        return Answered.UNASKABLE
     match protocol:
         case Protocol.V1:
             return _v1(reply)
@@ -72,17 +101,31 @@ def judge(protocol: Protocol, reply: Reply, names: Sequence[str]) -> Answered | 
 def _v1(reply: Reply) -> Answered | None:
     document = reply.document
     if reply.status == HTTPStatus.OK and "model_version_status" in document:
-        states = {str(version.get("state")) for version in document["model_version_status"]}
-        return Answered.LOADED if "AVAILABLE" in states else Answered.LOADING
+        return _of_versions(document["model_version_status"])
     if reply.status == HTTPStatus.OK and "ready" in document:
-        return Answered.LOADED if str(document["ready"]).lower() == "true" else Answered.LOADING
+        return _of_ready(document["ready"])
     return _refused(reply)
+
+
+def _of_versions(versions: Any) -> Answered:
+    if not isinstance(versions, list) or not all(isinstance(version, dict) for version in versions):
+        return Answered.UNASKABLE
+    states = [version.get("state") for version in versions]
+    if not all(isinstance(state, str) for state in states):
+        return Answered.UNASKABLE
+    return Answered.LOADED if "AVAILABLE" in states else Answered.LOADING
+
+
+def _of_ready(ready: Any) -> Answered:
+    if not isinstance(ready, (bool, str)):
+        return Answered.UNASKABLE
+    return Answered.LOADED if str(ready).lower() == "true" else Answered.LOADING
 
 
 def _v2(reply: Reply) -> Answered | None:
     if reply.status == HTTPStatus.OK:
-        ready = reply.document.get("ready", True)
-        return Answered.LOADED if str(ready).lower() == "true" else Answered.LOADING
+        strange = bool(reply.body.strip()) and not reply.is_object
+        return Answered.UNASKABLE if strange else _of_ready(reply.document.get("ready", True))
     if reply.status == HTTPStatus.BAD_REQUEST:
         return _refused(reply) or Answered.LOADING
     return _refused(reply)
@@ -106,9 +149,17 @@ def _listed(reply: Reply, names: Sequence[str]) -> Answered | None:
         return Answered.LOADING
     if reply.status != HTTPStatus.OK:
         return None
-    if isinstance(document.get("data"), list):
-        return Answered.LOADED if document["data"] else Answered.MISSING
-    if isinstance(document.get("models"), list):
-        found = set(document["models"]) & set(names) if names else document["models"]
-        return Answered.LOADED if found else Answered.MISSING
-    return None
+    if "data" in document:
+        return _any_of(document["data"], dict)
+    if "models" not in document:
+        return None
+    listed = _any_of(document["models"], str)
+    if listed is Answered.LOADED and names:
+        return Answered.LOADED if set(document["models"]) & set(names) else Answered.MISSING
+    return listed
+
+
+def _any_of(listed: Any, kind: type) -> Answered:
+    if not isinstance(listed, list) or not all(isinstance(one, kind) for one in listed):
+        return Answered.UNASKABLE
+    return Answered.LOADED if listed else Answered.MISSING

@@ -4,7 +4,6 @@ It stands in the model's annotation `modelswitch.dev/canary`, as JSON, or in the
 the annotation then names by the word `configmap`. `modelswitch verify --predict` takes a ConfigMap without annotation too.
 """
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +11,9 @@ from http import HTTPStatus
 from typing import Any
 
 from functions.adapters import shape
-from functions.adapters.answers import Reply
+from functions.adapters.answers import Reply, shown
+from functions.adapters.bounded_json import parse_json
+from functions.adapters.segments import leads_elsewhere, quoted
 from functions.lifecycle.observation import Answered, PodAnswer
 from functions.lifecycle.prediction import Outcome, Prediction
 
@@ -20,6 +21,7 @@ PREFIX = "modelswitch-canary-"
 IN_CONFIG_MAP = "configmap"
 # No dots as a step and no escapes: through the API server's proxy they could lead away from the pod.
 _PATH = re.compile(r"(/[A-Za-z0-9_~:@!$&'()*+,;=-][A-Za-z0-9._~:@!$&'()*+,;=-]*)+")
+_LONGEST_PATH = 1024
 _KEYS = frozenset({"payload", "path", "expect"})
 _ABOUT_A_MODEL = re.compile(r"GET (?P<path>/v1/models/[^/:\s]+|/v2/models/[^/:\s]+/ready):")
 
@@ -39,8 +41,8 @@ class Canary:
 
 def read(config_map: Mapping[str, Any]) -> Canary:
     """Of a ConfigMap, whose values are text. Raises Unusable."""
-    data = config_map.get("data") or {}
-    if "payload" not in data:
+    data = config_map.get("data")
+    if not isinstance(data, dict) or "payload" not in data:
         raise Unusable("it has no key `payload`")
     return Canary(_json(data, "payload"), _path(data), _json(data, "expect") if "expect" in data else None)
 
@@ -48,13 +50,14 @@ def read(config_map: Mapping[str, Any]) -> Canary:
 def parse(annotation: str) -> Canary:
     """Of the annotation's JSON. Raises Unusable."""
     try:
-        document = json.loads(annotation)
+        document = parse_json(annotation)
     except ValueError as error:
-        raise Unusable(f'it is neither `{IN_CONFIG_MAP}` nor JSON such as {{"payload": …}} ({error})') from error
+        said = f'it is neither `{IN_CONFIG_MAP}` nor JSON such as {{"payload": …}} ({shown(str(error))})'
+        raise Unusable(said) from error
     if not isinstance(document, dict) or "payload" not in document:
         raise Unusable('it is no JSON object with a key "payload"')
     if strange := sorted(document.keys() - _KEYS):
-        raise Unusable(f"it has {', '.join(strange)}, expected of {', '.join(sorted(_KEYS))} only")
+        raise Unusable(f"it has {shown(', '.join(strange))}, expected of {', '.join(sorted(_KEYS))} only")
     return Canary(document["payload"], _path(document), document.get("expect"))
 
 
@@ -62,16 +65,23 @@ def _path(data: Mapping[str, Any]) -> str | None:
     path = data.get("path")
     if path is None:
         return None
-    if not isinstance(path, str) or not _PATH.fullmatch(path.strip()):
-        raise Unusable(f"`path` is {path!r}, expected one of the model's server, such as /v1/models/NAME:predict")
+    if (
+        not isinstance(path, str)
+        or len(path) > _LONGEST_PATH
+        or not _PATH.fullmatch(path.strip())
+        or leads_elsewhere(path)
+    ):
+        raise Unusable(
+            f"`path` is {shown(repr(path))}, expected one of the model's server, such as /v1/models/NAME:predict"
+        )
     return path.strip()
 
 
 def _json(data: Mapping[str, Any], key: str) -> Any:
     try:
-        return json.loads(data[key])
+        return parse_json(data[key])
     except ValueError as error:
-        raise Unusable(f"`{key}` is no JSON ({error})") from error
+        raise Unusable(f"`{key}` is no JSON ({shown(str(error))})") from error
 
 
 def asked_path(answer: PodAnswer | None) -> str | None:
@@ -98,29 +108,34 @@ def default_path(answer: PodAnswer | None) -> str | None:
 def _of_list(listed: str) -> str | None:
     """A server that was told no name listed its own; it is quoted, and may be cut."""
     try:
-        document = json.loads(listed)
+        document = parse_json(listed)
     except ValueError:
         return None
-    names = document.get("models")
-    return f"/v1/models/{names[0]}:predict" if names else "/v1/completions"
+    names = document.get("models") if isinstance(document, dict) else None
+    if not names:
+        return "/v1/completions"
+    segment = quoted(names[0]) if isinstance(names, list) else None
+    return f"/v1/models/{segment}:predict" if segment else None
 
 
 def judge(found: Canary, reply: Reply, pod: str, path: str) -> Prediction:
     """Pure. 200 with the shape is good; nothing else."""
     if reply.status != HTTPStatus.OK:
         return Prediction(Outcome.BAD, reply.said, pod, path, _next(reply.status))
+    if reply.odd:
+        return Prediction(Outcome.BAD, reply.said, pod, path, "Check the `path` of its canary and the predictor's log.")
     try:
-        document = json.loads(reply.body)
+        document = parse_json(reply.body)
     except ValueError:
-        said = "200, but the answer is no JSON (or larger than 1 MiB)"
+        said = "200, but the answer is no JSON"
         return Prediction(Outcome.BAD, said, pod, path, "Check the `path` of its canary.")
     difference = shape.differs(found.expect, document)
     if difference:
-        said = f"200, but {difference}"
+        said = f"200, but {shown(difference, 300)}"
         return Prediction(
             Outcome.BAD, said, pod, path, "Check which artifact it has loaded, and its canary's `expect`."
         )
-    return Prediction(Outcome.GOOD, f"200 {shape.describe(document)}", pod, path)
+    return Prediction(Outcome.GOOD, f"200 {shown(shape.describe(document))}", pod, path)
 
 
 def _next(status: int) -> str:

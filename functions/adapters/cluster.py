@@ -1,12 +1,10 @@
-"""The Kubernetes API as raw JSON over the official client's connection. Beside credentials.py the only module that imports it.
+"""The Kubernetes API as raw JSON over the official client's connection. credentials.py and quantities.py import it too.
 
 Raw, because every object that matters here is a custom resource or is read for three of its fields; the client's
 models cost a second to import and more to fill.
 """
 
-import asyncio
 import json
-import re
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Self
 from urllib.parse import urlencode
@@ -15,7 +13,9 @@ import aiohttp
 from kubernetes.aio.client.api_client import ApiClient
 from kubernetes.aio.client.configuration import Configuration
 
+from functions.adapters import bounded_http, bounded_json
 from functions.adapters.credentials import Credentials
+from functions.adapters.segments import leads_elsewhere
 from functions.lifecycle.errors import ClusterRefused, ClusterUnavailable, PreconditionFailed
 
 Json = dict[str, Any]
@@ -24,10 +24,7 @@ REQUEST_SECONDS = 5.0
 PAGE = 500
 LARGEST = 16 * 1024 * 1024
 """Bytes of an answer, decompressed. A page of a list that is larger is asked for again in smaller ones."""
-DEEPEST = 100
-"""Levels of an answer that are read; no field that matters here is half as deep."""
 LONGEST_MESSAGE = 1000
-_TOKENS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[{\]}]')
 
 
 class Missing(Exception):
@@ -52,6 +49,7 @@ class Cluster:
     def __init__(self, configuration: Configuration, credentials: Credentials | None = None) -> None:
         """Without `credentials`, what `configuration` holds is used as it is."""
         self._client = ApiClient(configuration)
+        self._raw: aiohttp.ClientSession | None = None
         self._host: str = configuration.host
         self._credentials = credentials
         self._certificate = configuration.cert_file
@@ -64,29 +62,42 @@ class Cluster:
         return cls(credentials.configuration, credentials)
 
     async def close(self) -> None:
+        if self._raw:
+            await self._raw.close()
         await self._client.close()
 
     async def get(self, path: str, **query: str) -> Json:
         return await self._request("GET", path, query)
 
-    async def raw_get(self, path: str, seconds: float) -> tuple[int, bytes]:
-        """Status and body as they come, whatever they say. TimeoutError after `seconds`."""
-        return await self._raw("GET", path, seconds)
+    async def raw(self, method: str, path: str, body: Any, *, seconds: float, most: int) -> tuple[int, bytes, str]:
+        """Status, at most `most` bytes of the body as they come, and why they can't be used ("": they can).
 
-    async def raw_post(self, path: str, body: Any, seconds: float) -> tuple[int, bytes]:
-        """As raw_get; `body` is sent as JSON."""
-        return await self._raw("POST", path, seconds, body)
-
-    async def _raw(self, method: str, path: str, seconds: float, body: Any = None) -> tuple[int, bytes]:
+        For what answers in the API server's name and is not it: a pod behind its proxy. TimeoutError after `seconds`.
+        """
+        _refuse_steps(path)
         headers = {"Accept": "*/*", "User-Agent": FIELD_MANAGER}
-        if body is not None:
-            headers["Content-Type"] = "application/json"
+        rest = self._client.rest_client
+        if self._raw is None:
+            self._raw = bounded_http.session(aiohttp.TCPConnector(limit=0, ssl=rest.ssl_context))
+        more = {
+            "proxy": rest.proxy,
+            "proxy_headers": rest.proxy_headers,
+            "server_hostname": rest.configuration.tls_server_name,
+        }
+        given = {name: value for name, value in more.items() if value}
         try:
             await self._authorize(headers, path, method)
-            async with asyncio.timeout(seconds):
-                response = await self._client.call_api(method, f"{self._host}{path}", headers, body)
-                return response.status, await response.read() or b""
-        except (aiohttp.ClientError, OSError) as error:
+            return await bounded_http.exchange(
+                self._raw,
+                method,
+                f"{self._host}{path}",
+                seconds=seconds,
+                most=most,
+                headers=headers,
+                body=body,
+                **given,
+            )
+        except (aiohttp.ClientError, OSError, ValueError) as error:
             if isinstance(error, TimeoutError):
                 raise
             raise ClusterUnavailable(f"{method} {path}: {type(error).__name__} {error}".strip()) from error
@@ -138,6 +149,7 @@ class Cluster:
         body: Any = None,
         content_type: str = "application/json",
     ) -> Json:
+        _refuse_steps(path)
         url = f"{self._host}{path}" + (f"?{urlencode(query)}" if query else "")
         headers = {"Accept": "application/json", "Content-Type": content_type, "User-Agent": FIELD_MANAGER}
         what = f"{method} {path}"
@@ -191,8 +203,8 @@ async def _read(response: Any, what: str) -> bytes:
 
 def _decode(text: bytes, what: str) -> Json:
     try:
-        content = _loads(text)
-    except (ValueError, RecursionError) as error:
+        content = bounded_json.loads(text)
+    except ValueError as error:
         content = error
     if not isinstance(content, dict):
         shown = text[:100].decode(errors="replace")
@@ -200,28 +212,10 @@ def _decode(text: bytes, what: str) -> Json:
     return content
 
 
-def _loads(text: bytes) -> Any:
-    """What is nested too deep to be read counts as null: one object must not keep the others of its page from being read."""
-    try:
-        return json.loads(text)
-    except RecursionError:
-        return json.loads(_cut(text))
-
-
-def _cut(text: bytes) -> bytes:
-    kept: list[bytes] = []
-    level = start = 0
-    for token in _TOKENS.finditer(text):
-        sign = token[0][:1]
-        if sign in b"[{":
-            level += 1
-            if level == DEEPEST + 1:
-                kept += text[start : token.start()], b"null"
-        elif sign in b"]}":
-            if level == DEEPEST + 1:
-                start = token.end()
-            level -= 1
-    return b"".join([*kept, text[start:]])
+def _refuse_steps(path: str) -> None:
+    """Whatever was put into a path, it does not lead out of the place that it was put into."""
+    if leads_elsewhere(path):
+        raise ClusterRefused(f"{path[:300]!r} has a step such as `..` in it, and was not asked for")
 
 
 def _translate(status: int, text: bytes, headers: Mapping[str, str], what: str) -> Exception:

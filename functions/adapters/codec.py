@@ -1,48 +1,120 @@
-"""How values of lifecycle are written in Redis: compact JSON."""
+"""How values of lifecycle are written in Redis: compact JSON, each document with its schema number.
+
+Two documents are fields of a hash, an intent (`plan`) and an answer: there the number is a field beside them. How
+documents of other versions are read: stored.py.
+"""
 
 import json
+import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
-from events.catalogue.types import FACTS
+from pydantic import TypeAdapter, ValidationError
+
 from events.commands import ModelCommand, ReloadRequested, StartRequested, StopRequested
-from events.model import ModelRef
+from events.model import Frozen, ModelRef, Moment
+from functions.adapters.stored import (
+    SCHEMA,
+    Unreadable,
+    known_values,
+    read_json,
+    read_model,
+    read_values,
+    told_unreadable,
+)
 from functions.lifecycle.effects import AuditEntry, Published, StepAnswer
 from functions.lifecycle.errors import Code, Refused, StepError
 from functions.lifecycle.letter import Letter
 from functions.lifecycle.record import Intent, Record
 from functions.lifecycle.request import Request
 
-COMMAND_SCHEMA = 1
 _COMMANDS: dict[str, type[ModelCommand]] = {
     model.type: model for model in (StopRequested, StartRequested, ReloadRequested)
 }
-_PUBLISHED = {model.type: model for model in (*FACTS, ReloadRequested)}
+MOST_ENTRY_BYTES = 1024
+_SHORTENED = ("message", "reason", "source", "event_id", "correlation_id", "actor", "claimed_actor", "code", "action")
+_SHORT_BYTES = 80
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_FACT_TYPE = re.compile(r"dev\.modelswitch\.[a-z0-9.-]{1,200}")
+F = TypeVar("F", bound=Frozen)
+_MOMENT: TypeAdapter[datetime] = TypeAdapter(Moment)
+_ENTRY: TypeAdapter[AuditEntry] = TypeAdapter(AuditEntry)
+_LETTER: TypeAdapter[Letter] = TypeAdapter(Letter)
+_ANSWER: TypeAdapter[StepAnswer] = TypeAdapter(StepAnswer)
+
+
+@dataclass(frozen=True)
+class Fact:
+    """An event in the outbox as it is stored: it leaves as it was written, also where this version does not know its type."""
+
+    id: str
+    ref: ModelRef
+    type: str
+    data: Mapping[str, Any]
+    time: datetime
+    correlation_id: str | None = None
+    traceparent: str | None = None
+    on_behalf_of: str | None = None
+
+    @property
+    def is_command(self) -> bool:
+        return self.type == ReloadRequested.type
 
 
 def _compact(values: Mapping[str, Any]) -> str:
-    return json.dumps(values, separators=(",", ":"))
+    """Halves of surrogate pairs, which no stored text may have, become question marks."""
+    text = json.dumps(values, separators=(",", ":"), ensure_ascii=False)
+    return text.encode(errors="replace").decode()
+
+
+def _numbered(values: Mapping[str, Any]) -> str:
+    return _compact({"schema": SCHEMA, **values})
 
 
 def dump_record(record: Record) -> str:
-    return record.model_dump_json(exclude_defaults=True)
+    return f'{{"schema":{SCHEMA},{record.model_dump_json(exclude_defaults=True)[1:]}'
 
 
 def load_record(text: str | None) -> Record | None:
-    return Record.model_validate_json(text) if text else None
+    """None also where it can't be read: the cluster knows what is true now. A state that nobody saw is none."""
+    if not text:
+        return None
+    try:
+        record = read_model(Record, text)
+        return record if record.observed_at else record.model_copy(update={"state": None})
+    except Unreadable as error:
+        told_unreadable("record", error)
+        return None
+
+
+def dump_intent(intent: Intent) -> str:
+    return intent.model_dump_json()
 
 
 def load_intent(text: str | None) -> Intent | None:
-    return Intent.model_validate_json(text) if text else None
+    if not text:
+        return None
+    try:
+        return read_model(Intent, text)
+    except Unreadable as error:
+        told_unreadable("intent", error)
+        return None
 
 
 def dump_answer(answer: StepAnswer) -> str:
-    return _compact({"status": answer.status, "body": answer.body, "changed": answer.changed})
+    return _compact({name: value for name, value in vars(answer).items() if name != "ahead"})
 
 
 def load_answer(text: str) -> StepAnswer:
-    return StepAnswer(**json.loads(text))
+    """Where it can't be read the command still counts as answered: it must not be done twice."""
+    try:
+        answer = known_values(_ANSWER, text)
+    except Unreadable as error:
+        told_unreadable("answer", error)
+        return StepAnswer(202)
+    return answer if 200 <= answer.status < 300 else StepAnswer(202)
 
 
 def dump_refusal(error: StepError) -> str:
@@ -52,17 +124,21 @@ def dump_refusal(error: StepError) -> str:
 
 def load_refusal(text: str) -> StepError:
     """What it was told that nobody heard; a code of another version is told as a conflict."""
-    values = json.loads(text)
-    code = Code(values["code"]) if values.get("code") in set(Code) else Code.CONFLICT
-    refusal = Refused(code, values["message"], values["next_action"], retry_after=values.get("retry_after"))
-    refusal.status = values["status"]
+    try:
+        values = read_json(text)
+        status, retry_after = int(values["status"]), values.get("retry_after")
+        code = Code(values["code"]) if values.get("code") in set(Code) else Code.CONFLICT
+        refusal = Refused(code, str(values["message"]), str(values["next_action"]), retry_after=retry_after)
+    except (Unreadable, KeyError, TypeError, ValueError, AttributeError):
+        told_unreadable("refusal", Unreadable(text[:80]))
+        return Refused(Code.CONFLICT, "the command was refused, and why can't be read", "Send it again.")
+    refusal.status = status if 400 <= status < 600 else refusal.status
     return refusal
 
 
 def dump_command(request: Request) -> str:
-    return _compact(
+    return _numbered(
         {
-            "schema": COMMAND_SCHEMA,
             "subject": request.ref.subject,
             "type": request.command.type,
             "data": request.command.model_dump(mode="json"),
@@ -82,54 +158,80 @@ def dump_command(request: Request) -> str:
 def load_command(text: str, seen_as: str) -> Request | None:
     """None where it can't be read. What a newer version has written into it besides is passed over."""
     try:
-        values = json.loads(text)
-        command = _COMMANDS[values["type"]]
-        data = {name: value for name, value in values["data"].items() if name in command.model_fields}
+        values = read_json(text)
         expires = values.get("expires_at")
         return Request(
-            ref=ModelRef.from_subject(values["subject"]),
-            command=command.model_validate(data),
-            source=values["source"],
-            id=values["id"],
-            actor=values["actor"],
-            claimed_actor=values.get("claimed_actor"),
-            correlation_id=values.get("correlation_id"),
-            traceparent=values.get("traceparent"),
-            expires_at=datetime.fromisoformat(expires) if expires else None,
+            ref=_ref(values["subject"]),
+            command=read_values(TypeAdapter(_COMMANDS[values["type"]]), values["data"]),
+            source=str(values["source"]),
+            id=str(values["id"]),
+            actor=str(values["actor"]),
+            claimed_actor=_text(values.get("claimed_actor")),
+            correlation_id=_text(values.get("correlation_id")),
+            traceparent=_text(values.get("traceparent")),
+            expires_at=_moment(expires) if expires else None,
             by_event=bool(values.get("by_event")),
             queue=bool(values.get("queue")),
             seen_as=seen_as,
         )
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (Unreadable, KeyError, TypeError, AttributeError) as error:
+        told_unreadable("command", Unreadable(str(error)))
         return None
 
 
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
 def dump_audit(entry: AuditEntry) -> str:
-    """A correlation id that is the event's own id, as where nobody gave one, is left out: there are 100,000 entries."""
+    """1 KiB, or a little more where texts have to be escaped: long ones are cut, and stay on one line. A correlation id that is the event's own id, as where nobody gave one, is left out."""
     values = vars(entry) | {"time": entry.time.isoformat(), "ref": entry.ref.subject if entry.ref else None}
     if entry.correlation_id == entry.event_id:
         del values["correlation_id"]
-    return _compact({key: value for key, value in values.items() if value not in (None, False)})
+    values = {key: _one_line(value) for key, value in values.items() if value not in (None, False)}
+    text = _numbered(values)
+    for name in _SHORTENED:
+        over = len(text.encode()) - MOST_ENTRY_BYTES
+        if over <= 0:
+            break
+        if isinstance(values.get(name), str):
+            values[name] = _cut(values[name], over)
+            text = _numbered(values)
+    return text
+
+
+def _one_line(value: Any) -> Any:
+    return _CONTROL.sub(" ", value) if isinstance(value, str) else value
+
+
+def _cut(text: str, over: int) -> str:
+    encoded = text.encode(errors="replace")
+    kept = max(_SHORT_BYTES, len(encoded) - over - 3)
+    return text if kept >= len(encoded) else encoded[:kept].decode(errors="ignore") + "…"
 
 
 def load_audit(text: str) -> AuditEntry:
-    values = json.loads(text)
-    values["time"] = datetime.fromisoformat(values["time"])
-    values["ref"] = ModelRef.from_subject(values["ref"]) if values.get("ref") else None
+    """Raises Unreadable."""
+    values = read_json(text)
+    if not isinstance(values, dict):
+        raise Unreadable(f"{type(values).__name__}, expected an object")
+    values["ref"] = _ref(values["ref"]) if values.get("ref") else None
+    values["time"] = _moment(values.get("time"))
     values.setdefault("correlation_id", values.get("event_id"))
-    return AuditEntry(**values)
+    return read_values(_ENTRY, values)
 
 
 def dump_letter(letter: Letter) -> str:
-    return _compact({key: value for key, value in vars(letter).items() if value not in (None, 0)})
+    return _numbered({key: value for key, value in vars(letter).items() if value not in (None, 0)})
 
 
 def load_letter(text: str) -> Letter:
-    return Letter(**json.loads(text))
+    """Raises Unreadable."""
+    return known_values(_LETTER, text)
 
 
 def dump_fact(published: Published) -> str:
-    return _compact(
+    return _numbered(
         {
             "id": published.id,
             "subject": published.ref.subject,
@@ -143,14 +245,59 @@ def dump_fact(published: Published) -> str:
     )
 
 
-def load_fact(text: str) -> Published:
-    values = json.loads(text)
-    return Published(
-        id=values["id"],
-        ref=ModelRef.from_subject(values["subject"]),
-        fact=_PUBLISHED[values["type"]].model_validate(values["data"]),
-        time=datetime.fromisoformat(values["time"]),
-        correlation_id=values["correlation_id"],
-        traceparent=values["traceparent"],
-        on_behalf_of=values.get("on_behalf_of"),
+def load_fact(text: str) -> Fact:
+    """Raises Unreadable."""
+    values = read_json(text)
+    if not isinstance(values, dict):
+        raise Unreadable(f"{type(values).__name__}, expected an object")
+    name, identity, data = (values.get(key) for key in ("type", "id", "data"))
+    if not (isinstance(name, str) and _FACT_TYPE.fullmatch(name)):
+        raise Unreadable(f"type {str(name)[:80]!r}, expected one of modelswitch's own")
+    if not (isinstance(identity, str) and 0 < len(identity) <= 256 and isinstance(data, dict)):
+        raise Unreadable("no id, or no data")
+    return Fact(
+        id=identity,
+        ref=_ref(values.get("subject")),
+        type=name,
+        data=data,
+        time=_moment(values.get("time")),
+        correlation_id=_text(values.get("correlation_id")),
+        traceparent=_text(values.get("traceparent")),
+        on_behalf_of=_text(values.get("on_behalf_of")),
     )
+
+
+def load_state(kind: type[F], text: str, most: int) -> F | None:
+    """A document that says how far some work has come; None where there is none that can be read: it begins again."""
+    if not text:
+        return None
+    try:
+        return read_model(kind, text, most)
+    except Unreadable as error:
+        told_unreadable(kind.__name__.lower(), error)
+        return None
+
+
+def refs_of(subjects: list[str]) -> list[ModelRef]:
+    """Of the subjects that this version understands; another one may know further kinds."""
+    refs = []
+    for subject in subjects:
+        try:
+            refs.append(_ref(subject))
+        except Unreadable as error:
+            told_unreadable("subject", error)
+    return refs
+
+
+def _ref(subject: object) -> ModelRef:
+    try:
+        return ModelRef.from_subject(subject if isinstance(subject, str) else "")
+    except ValueError as error:
+        raise Unreadable(f"subject {str(subject)[:80]!r} names no model") from error
+
+
+def _moment(value: object) -> datetime:
+    try:
+        return _MOMENT.validate_python(value)
+    except ValidationError as error:
+        raise Unreadable(f"time {str(value)[:80]!r}") from error

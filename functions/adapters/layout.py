@@ -6,16 +6,27 @@ import re
 import uuid
 from datetime import UTC, datetime
 
+from events.commands import ReloadRequested
 from events.location import Location
 from events.model import ModelRef
 from functions.adapters import codec
-from functions.lifecycle.effects import Commit
+from functions.adapters.stored import SCHEMA
+from functions.lifecycle.effects import AuditEntry, Commit
+from functions.lifecycle.letter import Letter
 from functions.lifecycle.record import Record
 from functions.lifecycle.request import Request
 
 TAG = "{modelswitch}"
-AUDIT_LENGTH = 100_000
+HISTORY_ENTRIES = 100_000
+"""Of all namespaces together; each has an equal share, 10,000 at most. An entry is 1 KiB at most."""
+REFUSAL_ENTRIES = 20_000
+LETTERS = 1000  # of 16 KiB at most: 16 MiB, however much poison comes
+WAITING_FACTS = 20_000
+INDEXED_ENTRIES = 200_000
+"""Of all models together; each model's index has at least 100, at most 1,000."""
+NAMESPACES = 2000  # with streams of their own; what concerns others shares those of the installation
 CHANGES_LENGTH = 10_000  # enough for who was away for minutes; who was away longer starts over
+LEFT_SECONDS = 7 * 24 * 3600  # how long what is left of a deleted model is kept
 OVERLAP_SECONDS = 30  # a step lives for 10 s at most, so no two looks further apart can be in each other's way
 _COUNTING = re.compile(r"\b\d+s\b")
 
@@ -78,13 +89,42 @@ def _outcome(ask: Commit) -> str:
     return codec.dump_answer(ask.answer) if ask.answer else ""
 
 
-ENTRIES_AT = 17
-"""Where the audit entries begin in commit.lua's arguments, counted from 0; how many there are stands at 13."""
+ENTRIES_AT, KINDS_AT = 21, 13
+"""Where the audit entries begin in commit.lua's arguments, counted from 0, and where a letter for each of them stands."""
+
+_KEYS = ("due", "models", "artifacts", "changes", "namespaces", "history", "refusals", "letters", "outbox", "outboxes")
+_LIMITS = (
+    HISTORY_ENTRIES,
+    REFUSAL_ENTRIES,
+    LETTERS,
+    WAITING_FACTS,
+    INDEXED_ENTRIES,
+    NAMESPACES,
+    CHANGES_LENGTH,
+    LEFT_SECONDS,
+)
 
 
 def commit_words(ask: Commit) -> tuple[list[str], list[str]]:
     """KEYS and ARGV of commit.lua."""
+    seen = seen_key(ask.request) if ask.request and ask.token else f"{TAG}:seen:none"
+    return _words(ask.ref, seen, ask)
+
+
+def entry_words(entry: AuditEntry, letter: Letter | None = None) -> tuple[list[str], list[str]]:
+    """KEYS and ARGV of commit.lua for an entry that comes of no step, and for the event that it is about."""
+    ask = Commit(entry.ref or _NO_MODEL, 0, None, audit=(entry,))
+    return _words(entry.ref, f"{TAG}:seen:none", ask, codec.dump_letter(letter) if letter else "", quiet=True)
+
+
+_NO_MODEL = ModelRef(namespace="none", name="none")
+
+
+def _words(
+    ref: ModelRef | None, seen: str, ask: Commit, letter: str = "", *, quiet: bool = False
+) -> tuple[list[str], list[str]]:
     record = ask.record
+    subject = ref.subject if ref else ""
     args = [
         uuid.uuid4().hex,
         ask.token or "",
@@ -95,17 +135,24 @@ def commit_words(ask: Commit) -> tuple[list[str], list[str]]:
         _outcome(ask),
         "1" if ask.forget else "0",
         milliseconds(ask.due),
-        ask.ref.subject,
-        str(AUDIT_LENGTH),
+        subject,
+        ref.namespace if ref else "",
         record.uid if record else "",
         str(OVERLAP_SECONDS * 1000),
-        str(len(ask.audit)),
+        "".join("r" if entry.code else "h" for entry in ask.audit),
         "\n".join(_places(record)) if record else "",
         shown_of(record) if record else "",
-        str(CHANGES_LENGTH),
+        "".join("c" if isinstance(fact.fact, ReloadRequested) else "f" for fact in ask.facts),
+        letter,
+        "1" if quiet else "0",
+        str(SCHEMA),
+        " ".join(str(limit) for limit in _LIMITS),
         *(codec.dump_audit(entry) for entry in ask.audit),
         *(codec.dump_fact(fact) for fact in ask.facts),
     ]
-    seen = seen_key(ask.request) if ask.request and ask.token else f"{TAG}:seen:none"
-    names = ("audit", "outbox", "due", "models", "artifacts", "changes")
-    return [seen, model_key(ask.ref), *(f"{TAG}:{name}" for name in names)], args
+    indexes = (index_key(subject), index_key(subject, refused=True))
+    return [seen, f"{TAG}:model:{subject}", *(f"{TAG}:{name}" for name in _KEYS), f"{TAG}:counts", *indexes], args
+
+
+def index_key(subject: str, *, refused: bool = False) -> str:
+    return f"{TAG}:{'refused' if refused else 'entries'}:{subject}"

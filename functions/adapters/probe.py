@@ -1,14 +1,14 @@
-"""Asking a model's own pods whether they have the model: bounded, side by side, and nobody else is asked.
+"""Asking a model's own pods whether they have the model: bounded, side by side, in fair turns, and nothing else is asked.
 
 From inside the cluster the pods are asked directly; from outside through the API server's proxy, which reaches them from
 where it is. A redirect is not followed, and no credentials go along.
 """
 
 import asyncio
-import json
+import itertools
+import math
 import os
-from collections.abc import Awaitable, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -16,32 +16,28 @@ from typing import Protocol as Interface
 
 import aiohttp
 
-from functions.adapters.answers import Reply, judge, paths
+from functions.adapters import bounded_http
+from functions.adapters.answers import Reply, Silent, Unreached, shown
 from functions.adapters.cluster import Cluster
-from functions.adapters.kserve.served import Protocol, Server
+from functions.adapters.conversation import ANSWER_SECONDS, Bounds, Conversation, could_not
+from functions.adapters.kserve.served import Server
+from functions.adapters.segments import quoted
+from functions.adapters.turns import Turns
 from functions.lifecycle.errors import StepError
 from functions.lifecycle.observation import Answered, PodAnswer
 
-ANSWER_SECONDS = 2.0
-CONNECT_SECONDS = 1.0
 LOOK_SECONDS = 3.0
-_AT_ONCE = 64
-_LARGEST_REPLY = 1024 * 1024
-
-
-class Unreached(Exception):
-    """No connection to the server came about: the network between, not the model, may be why."""
-
-
-class Silent(Exception):
-    """The connection was taken, and nothing came."""
+AT_ONCE = 64
+AT_ONCE_OF_ONE_NAMESPACE = 48
+_WHOLE = Bounds(ANSWER_SECONDS)
+_REMEMBERED = 10_000
 
 
 class Line(Interface):
     """One way to reach a pod."""
 
-    async def ask(self, server: Server, path: str) -> Reply:
-        """Raises Unreached or Silent."""
+    async def ask(self, server: Server, path: str, bounds: Bounds = _WHOLE) -> Reply:
+        """`path` is quoted already. Raises Unreached or Silent."""
 
     async def post(self, server: Server, path: str, body: Any, seconds: float) -> Reply:
         """`body` goes as JSON. Raises Unreached or Silent."""
@@ -69,28 +65,30 @@ class DirectLine:
     def __init__(self) -> None:
         self._session: aiohttp.ClientSession | None = None
 
-    async def ask(self, server: Server, path: str) -> Reply:
-        return await self._request("GET", server, path, None, ANSWER_SECONDS)
+    async def ask(self, server: Server, path: str, bounds: Bounds = _WHOLE) -> Reply:
+        return await self._request("GET", server, path, None, bounds)
 
     async def post(self, server: Server, path: str, body: Any, seconds: float) -> Reply:
-        return await self._request("POST", server, path, body, seconds)
+        return await self._request("POST", server, path, body, Bounds(seconds))
 
-    async def _request(self, method: str, server: Server, path: str, body: Any, seconds: float) -> Reply:
+    async def _request(self, method: str, server: Server, path: str, body: Any, bounds: Bounds) -> Reply:
         address = _address(server)
         host = f"[{address}]" if ":" in address else address
         url = f"{'https' if server.tls else 'http'}://{host}:{server.port}{path}"
-        limit = aiohttp.ClientTimeout(total=seconds, sock_connect=CONNECT_SECONDS)
         try:
-            async with self._connected().request(
-                method, url, json=body, allow_redirects=False, timeout=limit
-            ) as response:
-                return Reply(response.status, await _read(response.content))
+            found = await bounded_http.exchange(
+                self._connected(), method, url, seconds=bounds.seconds, most=bounds.octets, body=body
+            )
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise Unreached(f"no connection to {host}:{server.port} ({_words(error)})") from error
         except TimeoutError as error:
-            raise Silent(f"{host}:{server.port} took the connection and said nothing for {seconds:.0f}s") from error
-        except (aiohttp.ClientError, OSError) as error:
-            raise Unreached(f"{host}:{server.port} closed the connection ({_words(error)})") from error
+            said = f"{host}:{server.port} took the connection and said nothing for {bounds.seconds:.1f}s"
+            raise Silent(said) from error
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise Unreached(
+                f"{host}:{server.port} closed the connection or speaks no HTTP ({_words(error)})"
+            ) from error
+        return Reply(*found)
 
     async def close(self) -> None:
         if self._session:
@@ -98,11 +96,7 @@ class DirectLine:
 
     def _connected(self) -> aiohttp.ClientSession:
         if self._session is None:
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=_AT_ONCE, force_close=True, ssl=False),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                trust_env=False,
-            )
+            self._session = bounded_http.session(aiohttp.TCPConnector(limit=0, force_close=True, ssl=False))
         return self._session
 
 
@@ -112,25 +106,26 @@ class ProxyLine:
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
 
-    async def ask(self, server: Server, path: str) -> Reply:
-        return await self._request(
-            server, self._cluster.raw_get(_proxied(server, path), ANSWER_SECONDS), ANSWER_SECONDS
-        )
+    async def ask(self, server: Server, path: str, bounds: Bounds = _WHOLE) -> Reply:
+        return await self._request("GET", server, path, None, bounds)
 
     async def post(self, server: Server, path: str, body: Any, seconds: float) -> Reply:
         """Needs the right to `create pods/proxy`."""
-        return await self._request(server, self._cluster.raw_post(_proxied(server, path), body, seconds), seconds)
+        return await self._request("POST", server, path, body, Bounds(seconds))
 
-    async def _request(self, server: Server, asked: Awaitable[tuple[int, bytes]], seconds: float) -> Reply:
+    async def _request(self, method: str, server: Server, path: str, body: Any, bounds: Bounds) -> Reply:
         try:
-            status, body = await asked
+            found = await self._cluster.raw(
+                method, _proxied(server, path), body, seconds=bounds.seconds, most=bounds.octets
+            )
         except TimeoutError as error:
-            raise Silent(f"{server.pod}:{server.port} said nothing for {seconds:.0f}s") from error
+            raise Silent(f"{server.pod}:{server.port} said nothing for {bounds.seconds:.1f}s") from error
         except StepError as error:
             raise Unreached(error.message) from error
-        if said := _api_servers_own(status, body):
+        reply = Reply(*found)
+        if said := _api_servers_own(reply):
             raise Unreached(f"the API server did not reach {server.pod}:{server.port} ({said})")
-        return Reply(status, body)
+        return reply
 
     async def close(self) -> None:
         """Nothing of its own is open."""
@@ -138,12 +133,15 @@ class ProxyLine:
 
 @dataclass
 class Probe:
-    """`line` None: nobody is asked."""
+    """`line` None: nobody is asked. Whoever shares a probe shares its turns, fairly between the pods' namespaces."""
 
     line: Line | None
 
     def __post_init__(self) -> None:
-        self._turns = asyncio.Semaphore(_AT_ONCE)
+        self._turns = Turns(AT_ONCE, AT_ONCE_OF_ONE_NAMESPACE)
+        self.metrics_turns = Turns(AT_ONCE, AT_ONCE_OF_ONE_NAMESPACE)
+        self._left_out: dict[str, int] = {}
+        self._numbers = itertools.count()
 
     async def close(self) -> None:
         if self.line:
@@ -155,63 +153,44 @@ class Probe:
             return {}
         if self.line is None:
             return {server.pod_uid: PodAnswer(Answered.UNASKABLE, "asking is turned off") for server in servers}
-        asking = {asyncio.ensure_future(self._in_turn(self.line, server)): server for server in servers}
-        done, late = await asyncio.wait(asking, timeout=within)
-        for task in late:
-            task.cancel()
-        with suppress(asyncio.CancelledError):
-            await asyncio.gather(*late, return_exceptions=True)
+        asking = {asyncio.ensure_future(self._in_turn(self.line, server)): server for server in self._in_order(servers)}
+        try:
+            done, late = await asyncio.wait(asking, timeout=within)
+        finally:
+            for task in asking:
+                task.cancel()
+        self._remember(
+            [asking[task].pod_uid for task in done], [server.pod_uid for task, server in asking.items() if task in late]
+        )
         return {asking[task].pod_uid: task.result() for task in done}
 
     async def _in_turn(self, line: Line, server: Server) -> PodAnswer:
-        async with self._turns:
+        """Whatever goes wrong is about this pod, and is its answer."""
+        async with self._turns.turn(server.namespace):
             try:
-                return await _ask_one(line, server)
-            except Unreached as error:
-                return PodAnswer(Answered.UNASKABLE, str(error))
+                return await Conversation(line.ask, server).ask()
             except Silent as error:
-                return PodAnswer(Answered.UNANSWERED, str(error))
+                return PodAnswer(Answered.UNANSWERED, shown(str(error), 300))
+            except Exception as error:  # noqa: BLE001 - one pod's odd answer must not cost the others theirs
+                return could_not(error)
 
+    def _in_order(self, servers: Sequence[Server]) -> list[Server]:
+        """Who was left out comes first, longest first, so that no pod waits behind the same others for ever."""
+        return sorted(servers, key=lambda server: self._left_out.get(server.pod_uid, math.inf))
 
-async def _ask_one(line: Line, server: Server) -> PodAnswer:
-    """Each protocol and name until one is understood; a model that is missing under one name may have another."""
-    understood: PodAnswer | None = None
-    for protocol in server.protocols:
-        for path in dict.fromkeys(path for name in server.names for path in paths(protocol, name)):
-            reply = await line.ask(server, path)
-            what = judge(protocol, reply, server.names)
-            if what is Answered.LOADED:
-                return PodAnswer(what, f"GET {path}: {reply.status}")
-            if what and understood is None:
-                understood = PodAnswer(what, f"GET {path}: {reply.said}")
-        if understood and understood.what is Answered.MISSING and not server.told:
-            return await _under_any_name(line, server) or understood
-        if understood:
-            return understood
-    spoken = "it speaks gRPC only" if Protocol.GRPC in server.protocols else "its server speaks no protocol that tells"
-    return PodAnswer(Answered.UNASKABLE, spoken, own_protocol=Protocol.GRPC not in server.protocols)
-
-
-async def _under_any_name(line: Line, server: Server) -> PodAnswer | None:
-    """A server that nobody told a name serves its model under one of its own."""
-    reply = await line.ask(server, "/v1/models")
-    if judge(Protocol.OPENAI, reply, ()) is Answered.LOADED:
-        return PodAnswer(Answered.LOADED, f"GET /v1/models: {reply.said}")
-    return None
-
-
-async def _read(content: aiohttp.StreamReader) -> bytes:
-    """What comes in pieces is put together, up to a limit."""
-    body = bytearray()
-    async for piece in content.iter_any():
-        body += piece
-        if len(body) >= _LARGEST_REPLY:
-            break
-    return bytes(body[:_LARGEST_REPLY])
+    def _remember(self, asked: Sequence[str], left_out: Sequence[str]) -> None:
+        for uid in asked:
+            self._left_out.pop(uid, None)
+        for uid in left_out:
+            self._left_out.setdefault(uid, next(self._numbers))
+        while len(self._left_out) > _REMEMBERED:
+            del self._left_out[next(iter(self._left_out))]
 
 
 def _address(server: Server) -> str:
     """Raises Unreached where there is none."""
+    if server.unusable:
+        raise Unreached(f"{server.pod}: {server.unusable}")
     if not server.address:
         raise Unreached(f"{server.pod} has no address")
     return server.address
@@ -221,21 +200,23 @@ def _proxied(server: Server, path: str) -> str:
     """Raises Unreached as `_address`: the API server has nobody to ask then."""
     _address(server)
     scheme = "https:" if server.tls else ""
-    return f"/api/v1/namespaces/{server.namespace}/pods/{scheme}{server.pod}:{server.port}/proxy{path}"
+    namespace, pod = quoted(server.namespace), quoted(server.pod)
+    if not namespace or not pod:
+        raise Unreached(f"{shown(server.pod)} is no name of a pod")
+    return f"/api/v1/namespaces/{namespace}/pods/{scheme}{pod}:{server.port}/proxy{path}"
 
 
-def _api_servers_own(status: int, body: bytes) -> str | None:
+def _api_servers_own(reply: Reply) -> str | None:
     """The message of an answer that the API server gave in the pod's place."""
-    if status < HTTPStatus.BAD_REQUEST:
-        return None
-    try:
-        document = json.loads(body)
-    except ValueError:
-        return None
-    if isinstance(document, dict) and document.get("kind") == "Status" and document.get("apiVersion") == "v1":
-        return str(document.get("message"))[:200]
+    document = reply.document
+    if (
+        reply.status >= HTTPStatus.BAD_REQUEST
+        and document.get("kind") == "Status"
+        and document.get("apiVersion") == "v1"
+    ):
+        return shown(str(document.get("message")), 200)
     return None
 
 
 def _words(error: BaseException) -> str:
-    return str(error) or type(error).__name__
+    return shown(str(error) or type(error).__name__, 200)

@@ -1,9 +1,12 @@
 """The shape of a JSON answer: an example of it says which keys must be there, how long lists are, and the kinds of values."""
 
+from itertools import islice
 from typing import Any
 
 _DEEP = 2
 _LONG = 70
+_MOST_KEYS = 20  # more do not fit into what is shown
+_LONGEST_PLACE = 120
 
 
 def differs(expected: Any, found: Any, where: str = "") -> str | None:
@@ -12,7 +15,7 @@ def differs(expected: Any, found: Any, where: str = "") -> str | None:
     An object: its keys, each of that shape. A list: of that length, each element of that shape; `[]` is any list.
     A value: one of the same kind; null is anything.
     """
-    here = where or "the answer"
+    here = _short(where, _LONGEST_PLACE) or "the answer"
     if expected is None:
         return None
     if isinstance(expected, dict):
@@ -29,7 +32,8 @@ def describe(found: Any, deep: int = _DEEP) -> str:
     if isinstance(found, dict):
         if deep == 0:
             return "{…}"
-        inside = ", ".join(f"{key}: {describe(value, deep - 1)}" for key, value in found.items())
+        first = islice(found.items(), _MOST_KEYS)
+        inside = ", ".join(f"{_short(key)}: {describe(value, deep - 1)}" for key, value in first)
         return _short(f"{{{inside}}}")
     if isinstance(found, list):
         if not found:
@@ -43,8 +47,8 @@ def _object(expected: dict[str, Any], found: Any, where: str, here: str) -> str 
         return f"{here} is {_a(found)}, expected an object"
     for key, value in expected.items():
         if key not in found:
-            return f"{here} has no {key!r}"
-        if difference := differs(value, found[key], f"{where}.{key}" if where else key):
+            return f"{here} has no {_short(repr(key))}"
+        if difference := differs(value, found[key], _place(where, key)):
             return difference
     return None
 
@@ -79,5 +83,9 @@ def _a(value: Any) -> str:
     return kind if kind == "null" else f"{'an' if kind == 'object' else 'a'} {kind}"
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= _LONG else f"{text[: _LONG - 1]}…"
+def _place(where: str, key: str) -> str:
+    return f"{where}.{_short(key)}" if where else _short(key)
+
+
+def _short(text: str, most: int = _LONG) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"

@@ -1,4 +1,4 @@
-"""Redis: what is remembered of models and commands. The only module that imports redis.
+"""Redis: what is remembered of models and commands.
 
 All keys share one hash tag, so that a Redis Cluster takes them as they are. Five Lua scripts write; each checks
 everything before it writes anything. Redis' own clock decides about leases.
@@ -6,25 +6,20 @@ everything before it writes anything. Redis' own clock decides about leases.
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path
 from typing import Any, Self, cast
-
-import redis.asyncio as redis
-from prometheus_client import Counter
-from redis.asyncio.retry import Retry
-from redis.backoff import ExponentialBackoff
-from redis.exceptions import RedisError
 
 from events.location import Location
 from events.model import ModelRef
 from functions.adapters import codec
+from functions.adapters.connection import connect, script
+from functions.adapters.connection import translated as _translated
+from functions.adapters.figures import Figures, Memory, read_figures, read_memory
+from functions.adapters.history import Change, History
 from functions.adapters.layout import (
-    AUDIT_LENGTH,
-    CHANGES_LENGTH,
     LINES,
     TAG,
     commit_words,
@@ -36,6 +31,8 @@ from functions.adapters.layout import (
     place_of,
     seen_key,
 )
+from functions.adapters.outbox import Outbox
+from functions.adapters.stored import SCHEMA, Unreadable, told_unreadable
 from functions.lifecycle.effects import (
     AuditEntry,
     Claim,
@@ -57,31 +54,9 @@ from functions.logs import logger
 
 LEASE_SECONDS = 15
 LINE_LENGTH = 64  # commands that wait for one model; more are told to come again
-MOST_CONNECTIONS = 32
-CONNECTION_WAIT_SECONDS = 3
 REMEMBERED_SECONDS = 7 * 24 * 3600
-LETTERS_LENGTH = 1000  # of 16 KiB at most: 16 MiB, however much poison comes
 RESYNC_LEASE_SECONDS = 10  # renewed page by page; the tick that died leaves the turn to another one
-UNREADABLE = Counter(
-    "modelswitch_line_unreadable_total", "Commands in line that could not be read, and were set aside."
-)
-_LUA = Path(__file__).parent / "lua"
-
-
-@dataclass(frozen=True)
-class Waiting:
-    """A fact in the outbox; `entry` acknowledges it."""
-
-    entry: str
-    published: Published
-
-
-@dataclass(frozen=True)
-class Change:
-    """One entry of the history; `entry` is where to resume."""
-
-    entry: str
-    audit: AuditEntry
+_HISTORY = 1000
 
 
 @dataclass(frozen=True)
@@ -102,42 +77,22 @@ class Pass:
     doc: str
 
 
-@contextmanager
-def _translated() -> Any:
-    try:
-        yield
-    except (RedisError, OSError, TimeoutError) as error:
-        raise StoreUnavailable(f"{type(error).__name__}: {error}") from error
-
-
 class Store:
     """Every method raises StoreUnavailable where Redis does not answer; nothing is then half written."""
 
-    def __init__(self, client: redis.Redis) -> None:
+    def __init__(self, client: Any) -> None:
         self._redis: Any = client  # redis' own types cover every protocol and decoding at once, and so none
-        self._claim = client.register_script((_LUA / "claim.lua").read_text())
-        self._release = client.register_script((_LUA / "release.lua").read_text())
-        self._plan = client.register_script((_LUA / "plan.lua").read_text())
-        self._commit = client.register_script((_LUA / "commit.lua").read_text())
-        self._resync = client.register_script((_LUA / "resync.lua").read_text())
+        self._claim = script(client, "claim")
+        self._release = script(client, "release")
+        self._plan = script(client, "plan")
+        self._commit = script(client, "commit")
+        self._resync = script(client, "resync")
+        self._past = History(client, self._commit)
+        self.outbox = Outbox(client, self._past)
 
     @classmethod
     def connect(cls, url: str) -> Self:
-        """Retries only for a moment: a caller that waits is better told to come again.
-
-        In a burst, calls wait for a connection; the ordinary pool would fail them as if Redis were away.
-        """
-        retry = Retry(ExponentialBackoff(cap=0.2, base=0.02), retries=1)
-        pool = redis.BlockingConnectionPool.from_url(
-            url,
-            max_connections=MOST_CONNECTIONS,
-            timeout=CONNECTION_WAIT_SECONDS,
-            socket_timeout=1.5,
-            socket_connect_timeout=1,
-            retry=retry,
-            decode_responses=True,
-        )
-        return cls(redis.Redis.from_pool(pool))
+        return cls(connect(url))
 
     async def close(self) -> None:
         await self._redis.aclose()
@@ -145,6 +100,12 @@ class Store:
     async def ping(self) -> None:
         with _translated():
             await self._redis.ping()
+
+    async def memory(self) -> Memory:
+        return await read_memory(self._redis)
+
+    async def figures(self) -> Figures:
+        return await read_figures(self._redis, self.outbox, await self.namespaces())
 
     async def claim(self, ask: Claim) -> Claimed | InLine:
         """A command arrives. Raises Refused for an id of another command and where it was refused, Temporary for a full line."""
@@ -201,7 +162,6 @@ class Store:
         other = codec.load_command(waiting, place) if waiting else None
         if waiting and other is None:
             logger().error("a command that can't be read was taken out of its line", action="line", model=ref.subject)
-            UNREADABLE.inc()
             await self._give_back(ref, place, token, stays=False)
             return await self._take(ref, seen, finger, command, request)
         return Claimed(
@@ -220,7 +180,7 @@ class Store:
         """Models with commands in line, the longest waiting first."""
         with _translated():
             subjects: list[str] = await self._redis.zrange(LINES, 0, limit - 1)
-        return [ModelRef.from_subject(subject) for subject in subjects]
+        return codec.refs_of(subjects)
 
     async def load(self, ref: ModelRef) -> Loaded:
         return (await self.load_many([ref]))[0]
@@ -238,7 +198,9 @@ class Store:
     async def plan(self, ask: Plan) -> None:
         """Raises Temporary where the model's turn is not held any more: what was decided may be out of date."""
         with _translated():
-            reply = await self._plan(keys=[model_key(ask.request.ref)], args=[ask.token, ask.intent.model_dump_json()])
+            reply = await self._plan(
+                keys=[model_key(ask.request.ref)], args=[ask.token, codec.dump_intent(ask.intent), SCHEMA]
+            )
         if reply == "lost":
             raise Temporary(
                 Code.BUSY,
@@ -272,13 +234,24 @@ class Store:
             replies = await pipeline.execute()
         return [_committed(reply) for reply in replies]
 
-    async def due(self, until: datetime, limit: int) -> list[ModelRef]:
-        """Models that want a look, the longest due first."""
+    async def due(self, until: datetime, limit: int, start: int = 0) -> list[ModelRef]:
+        """Models that want a look, the longest due first, without the first `start` of them."""
         with _translated():
             subjects: list[str] = await self._redis.zrangebyscore(
-                f"{TAG}:due", "-inf", milliseconds(until), start=0, num=limit
+                f"{TAG}:due", "-inf", milliseconds(until), start=start, num=limit
             )
-        return [ModelRef.from_subject(subject) for subject in subjects]
+        return codec.refs_of(subjects)
+
+    async def make_due(self, refs: Sequence[ModelRef], at: datetime) -> None:
+        """A look at each is due then, where none is due earlier."""
+        if refs:
+            with _translated():
+                await self._redis.zadd(f"{TAG}:due", {ref.subject: milliseconds(at) for ref in refs}, lt=True)
+
+    async def postpone(self, ref: ModelRef, until: datetime) -> None:
+        """A look that is due is due only then."""
+        with _translated():
+            await self._redis.zadd(f"{TAG}:due", {ref.subject: milliseconds(until)}, xx=True)
 
     async def concerned(self, location: Location, namespace: str | None) -> list[ModelRef]:
         """Models that load from this place, from a folder that it is in, or from something in it; one round trip.
@@ -294,33 +267,24 @@ class Store:
                 pipeline.zrangebylex(f"{TAG}:artifacts", first, last)
             found = await pipeline.execute()
         subjects = sorted({entry.rpartition("\t")[2] for entries in found for entry in entries})
-        refs = [ModelRef.from_subject(subject) for subject in subjects]
-        return [ref for ref in refs if namespace in {None, ref.namespace}]
+        return [ref for ref in codec.refs_of(subjects) if namespace in {None, ref.namespace}]
 
     async def publish(self, events: Sequence[Published]) -> None:
         """Into the outbox, without a step: for what concerns no record."""
-        with _translated():
-            pipeline = self._redis.pipeline(transaction=False)
-            for event in events:
-                pipeline.xadd(f"{TAG}:outbox", {"d": codec.dump_fact(event)})
-            await pipeline.execute()
-
-    async def waiting(self, limit: int) -> list[Waiting]:
-        with _translated():
-            entries = await self._redis.xrange(f"{TAG}:outbox", count=limit)
-        return [Waiting(entry, codec.load_fact(fields["d"])) for entry, fields in entries]
-
-    async def published(self, entries: Sequence[str]) -> None:
-        if entries:
-            with _translated():
-                await self._redis.xdel(f"{TAG}:outbox", *entries)
+        await self.commit_many([Commit(event.ref, 0, None, facts=(event,)) for event in events])
 
     async def subjects(self, after: str, limit: int) -> list[str]:
         """Known models in order of their subjects, from behind `after` ("" for the first page)."""
-        start = f"({after}" if after else "-"
-        with _translated():
-            found = await self._redis.zrangebylex(f"{TAG}:models", start, "+", start=0, num=limit)
-        return list(found)
+        known: list[str] = []
+        while len(known) < limit:
+            start = f"({after}" if after else "-"
+            with _translated():
+                found = await self._redis.zrangebylex(f"{TAG}:models", start, "+", start=0, num=limit)
+            known += [ref.subject for ref in codec.refs_of(found)]
+            if len(found) < limit:
+                break
+            after = found[-1]
+        return known[:limit]
 
     async def count(self) -> int:
         with _translated():
@@ -335,45 +299,44 @@ class Store:
         return [codec.load_record(doc) for doc in docs]
 
     async def history(self, ref: ModelRef, limit: int) -> list[AuditEntry]:
-        """The newest entries of one model, newest first; looked for in the last 10,000 entries of all."""
-        with _translated():
-            entries = await self._redis.xrevrange(f"{TAG}:audit", count=10_000)
-        found = (codec.load_audit(fields["d"]) for _, fields in entries)
-        return [entry for entry in found if entry.ref == ref][:limit]
+        """The newest entries of one model, newest first; only its own are read."""
+        return (await self.histories([ref], limit))[ref]
+
+    async def histories(self, refs: Sequence[ModelRef], limit: int = _HISTORY) -> dict[ModelRef, list[AuditEntry]]:
+        return await self._past.of_models(refs, limit)
+
+    async def newest(
+        self, before: str, limit: int, *, namespaces: Collection[str] | None = None, kinds: str = "hr"
+    ) -> list[Change]:
+        """What happened ("h") and what was refused ("r"), backwards from before the place `before` ("" for the newest).
+
+        `namespaces` None: all, and what concerns none.
+        """
+        return await self._past.newest(before, limit, namespaces=namespaces, kinds=kinds)
+
+    async def namespaces(self) -> list[str]:
+        """Those that have a history."""
+        return await self._past.namespaces()
 
     async def write_audit(self, entry: AuditEntry, letter: Letter | None = None) -> None:
-        """For what concerns no record: refused and poisoned events, and dead letters with the event itself."""
-        with _translated():
-            if letter:
-                place = await self._redis.xadd(
-                    f"{TAG}:letters", {"d": codec.dump_letter(letter)}, maxlen=LETTERS_LENGTH, approximate=True
-                )
-                entry = replace(entry, letter=str(place))
-            words = {"d": codec.dump_audit(entry)}
-            pipeline = self._redis.pipeline(transaction=True)
-            pipeline.xadd(f"{TAG}:audit", words, maxlen=AUDIT_LENGTH, approximate=True)
-            if entry.ref:
-                pipeline.xadd(f"{TAG}:changes", words, maxlen=CHANGES_LENGTH, approximate=True)
-            await pipeline.execute()
+        """For what comes of no step: refused and poisoned events, and dead letters with the event itself."""
+        await self._past.write(entry, letter)
 
     async def write_refusal(self, entry: AuditEntry) -> None:
-        """Of an event that was refused before anything was done."""
-        await self.write_audit(entry)
+        """Into the refusals of its namespace, or of the installation where that has no models; no other key is made."""
+        await self._past.write(entry if entry.code else replace(entry, code="Refused"))
 
     async def entry(self, place: str) -> AuditEntry | None:
         """The entry of the history at this place, while it is kept."""
-        with _translated():
-            found = await self._redis.xrange(f"{TAG}:audit", min=place, max=place)
-        return codec.load_audit(found[0][1]["d"]) if found else None
+        return await self._past.entry(place)
 
     async def letters(self, places: Sequence[str]) -> dict[str, Letter]:
         """Those that are still kept, by their places."""
-        with _translated():
-            pipeline = self._redis.pipeline(transaction=False)
-            for place in places:
-                pipeline.xrange(f"{TAG}:letters", min=place, max=place)
-            found = await pipeline.execute() if places else []
-        return {entry: codec.load_letter(fields["d"]) for entries in found for entry, fields in entries}
+        return await self._past.letters(places)
+
+    async def index_older(self, limit: int = 1000) -> int:
+        """Of the history that the version before has written, some more into the models' indexes; 0: all is there."""
+        return await self._past.index_older(limit)
 
     async def last_change(self) -> str:
         """Where those who follow the changes begin."""
@@ -388,27 +351,26 @@ class Store:
         with _translated():
             return bool(await self._redis.xrange(f"{TAG}:changes", min=entry, max=entry, count=1))
 
-    async def newest(self, before: str, limit: int) -> list[Change]:
-        """The history backwards from before `before` ("" for the newest)."""
-        with _translated():
-            entries = await self._redis.xrevrange(f"{TAG}:audit", max=f"({before}" if before else "+", count=limit)
-        return [Change(entry, codec.load_audit(fields["d"])) for entry, fields in entries]
-
     async def changes(self, after: str, wait_seconds: float) -> AsyncIterator[Moved]:
         """What has changed since `after`, as it is written; ends after `wait_seconds` without news.
 
         Reads without blocking Redis' connection pool: one blocking XREAD per caller, bounded by the socket timeout.
+        What can't be read is passed over.
         """
-        with _translated():
-            reply = await self._redis.xread(
-                {f"{TAG}:changes": after}, count=500, block=max(1, round(wait_seconds * 1000))
-            )
-        for _, entries in reply or []:
+        found = 0
+        while not found:
+            with _translated():
+                reply = await self._redis.xread(
+                    {f"{TAG}:changes": after}, count=500, block=max(1, round(wait_seconds * 1000))
+                )
+            entries = [one for _, page in reply or [] for one in page]
+            if not entries:
+                return
             for entry, fields in entries:
-                audit = codec.load_audit(fields["d"]) if "d" in fields else None
-                ref = audit.ref if audit else ModelRef.from_subject(fields["s"])
-                if ref:
-                    yield Moved(entry, ref, audit)
+                after = entry
+                if moved := _moved(entry, fields):
+                    found += 1
+                    yield moved
 
     async def synced(self) -> str:
         """Names the data, once every model was looked at since Redis last began empty; "" before: lists would be short."""
@@ -434,6 +396,20 @@ class Store:
                 args=[token, RESYNC_LEASE_SECONDS * 1000, saved, doc, *flags],
             )
         return [str(part) for part in reply]
+
+
+def _moved(entry: str, fields: dict[str, str]) -> Moved | None:
+    """`d`: the entry of the history, as versions before wrote it; `s` and `a` are the model and, beside it, the entry."""
+    text = fields.get("a") or fields.get("d")
+    audit = None
+    if text:
+        try:
+            audit = codec.load_audit(text)
+        except Unreadable as error:
+            told_unreadable("change", error)
+    refs = codec.refs_of([fields["s"]]) if "s" in fields else []
+    ref = refs[0] if refs else audit.ref if audit else None
+    return Moved(entry, ref, audit) if ref else None
 
 
 def _committed(reply: str) -> Committed:

@@ -14,14 +14,14 @@ import asyncio
 import math
 import struct
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 
 from prometheus_client.parser import text_string_to_metric_families
 
 from functions.adapters.kserve.metered import Metered
-from functions.adapters.probe import Line, Silent, Unreached
+from functions.adapters.probe import AT_ONCE, AT_ONCE_OF_ONE_NAMESPACE, Line
+from functions.adapters.turns import Turns
 
 ASK_SECONDS = 1.0
 _QUEUE_PROXYS = "queue_average_concurrent_requests"
@@ -34,6 +34,10 @@ _EXACT = (
 _PARTLY = (("nv_inference_pending_request_count",),)
 _NAMES = frozenset(name for names in (*_EXACT, *_PARTLY) for name in names)
 _AVERAGE_FIELD = 2
+_MOST_LINES = 1000
+_LONGEST_LINE = 4096
+_LARGEST_MESSAGE = 64 * 1024
+_BELIEVED = 1e9
 
 
 @dataclass(frozen=True)
@@ -44,25 +48,34 @@ class UnderWay:
     exact: bool = True
 
 
-async def ask_under_way(line: Line | None, pods: Sequence[Metered], within: float = ASK_SECONDS) -> dict[str, UnderWay]:
-    """By the pod's uid. Who does not tell, or not in time, is left out."""
+async def ask_under_way(
+    line: Line | None, pods: Sequence[Metered], within: float = ASK_SECONDS, turns: Turns | None = None
+) -> dict[str, UnderWay]:
+    """By the pod's uid. Who does not tell, or not in time, is left out. `turns`: shared with whoever else asks."""
     if line is None or not pods:
         return {}
-    asking = {asyncio.ensure_future(_ask(line, pod)): pod.server.pod_uid for pod in pods}
-    done, late = await asyncio.wait(asking, timeout=within)
-    for task in late:
-        task.cancel()
-    with suppress(asyncio.CancelledError):
-        await asyncio.gather(*late, return_exceptions=True)
+    turns = turns or Turns(AT_ONCE, AT_ONCE_OF_ONE_NAMESPACE)
+    asking = {asyncio.ensure_future(_in_turn(turns, line, pod)): pod.server.pod_uid for pod in pods}
+    try:
+        done, _ = await asyncio.wait(asking, timeout=within)
+    finally:
+        for task in asking:
+            task.cancel()
     return {asking[task]: found for task in done if (found := task.result())}
 
 
+async def _in_turn(turns: Turns, line: Line, pod: Metered) -> UnderWay | None:
+    async with turns.turn(pod.server.namespace):
+        try:
+            return await _ask(line, pod)
+        except Exception:  # noqa: BLE001 - whatever one pod answers, the others are counted
+            return None
+
+
 async def _ask(line: Line, pod: Metered) -> UnderWay | None:
-    try:
-        reply = await line.ask(pod.server, pod.path)
-    except (Unreached, Silent):
-        return None
-    if reply.status != HTTPStatus.OK:
+    """Raises as the line does."""
+    reply = await line.ask(pod.server, pod.path)
+    if reply.status != HTTPStatus.OK or reply.odd:
         return None
     return read_queue_proxy(reply.body) if pod.by_queue_proxy else read_metrics(reply.body)
 
@@ -70,19 +83,26 @@ async def _ask(line: Line, pod: Metered) -> UnderWay | None:
 def read_metrics(body: bytes) -> UnderWay | None:
     """Prometheus' text format; None where no known gauge is in it. Only their lines are parsed: there may be thousands."""
     lines = [line for line in body.decode(errors="replace").splitlines() if _name(line) in _NAMES]
+    if len(lines) > _MOST_LINES or any(len(line) > _LONGEST_LINE for line in lines):
+        return None
     values: dict[str, float] = {}
     try:
         for family in text_string_to_metric_families("\n".join([*lines, ""])):
             for sample in family.samples:
                 values[sample.name] = values.get(sample.name, 0.0) + sample.value
-    except ValueError:
-        return None
-    if not all(math.isfinite(value) and value >= 0 for value in values.values()):
+    except Exception:  # noqa: BLE001 - the parser raises what it likes on what is no metric
         return None
     for names, exact in ((_EXACT, True), (_PARTLY, False)):
         for group in names:
             if group[0] in values:
-                return UnderWay(math.ceil(sum(values.get(name, 0.0) for name in group)), exact)
+                return _under_way([values.get(name, 0.0) for name in group], exact=exact)
+    return None
+
+
+def _under_way(values: Sequence[float], *, exact: bool = True) -> UnderWay | None:
+    """A part of a request on average was one request for a part of the second: rounded up. None for what is no count."""
+    if all(math.isfinite(value) and 0 <= value <= _BELIEVED for value in values):
+        return UnderWay(math.ceil(sum(values)), exact)
     return None
 
 
@@ -91,17 +111,17 @@ def _name(line: str) -> str:
 
 
 def read_queue_proxy(body: bytes) -> UnderWay | None:
-    """A part of a request on average was one request for a part of the second: rounded up."""
+    """As text, or as the message for Knative's autoscaler."""
     if found := read_metrics(body):
         return found
+    if len(body) > _LARGEST_MESSAGE:
+        return None
     try:
         fields = dict(_fields(body))
         average = struct.unpack("<d", fields[_AVERAGE_FIELD])[0] if _AVERAGE_FIELD in fields else 0.0
     except (ValueError, IndexError, struct.error):
         return None
-    if 1 not in fields or not math.isfinite(average) or average < 0:
-        return None
-    return UnderWay(math.ceil(average))
+    return _under_way([average]) if 1 in fields else None
 
 
 def _fields(body: bytes) -> Iterator[tuple[int, bytes]]:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable
+from contextlib import suppress
 from typing import Any
 
 import httpx
@@ -10,7 +11,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from functions.adapters.cluster import Changed, Missing
-from functions.api.context import TheApi
+from functions.api.context import Api, TheApi
 from functions.api.contract import problems
 from functions.api.problems import response
 from functions.lifecycle.errors import PreconditionFailed, StepError
@@ -19,7 +20,11 @@ router = APIRouter(tags=["health"])
 PEER_SECONDS = 2.0
 
 
-_HEALTHY: dict[str, Any] = {"type": "object", "properties": {"status": {"const": "ok"}}, "required": ["status"]}
+_HEALTHY: dict[str, Any] = {
+    "type": "object",
+    "properties": {"status": {"const": "ok"}, "warnings": {"type": "array", "items": {"type": "string"}}},
+    "required": ["status"],
+}
 _HEALTH_RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"description": "Everything answers.", "content": {"application/json": {"schema": _HEALTHY}}},
     503: {**problems(503)[503], "description": "NotReady: `missing` names what does not answer (Retry-After)"},
@@ -32,7 +37,10 @@ _METRICS: dict[str, Any] = {
 
 @router.get("/healthz", summary="Is everything up?", response_model=None, responses=_HEALTH_RESPONSES)
 async def healthz(api: TheApi) -> JSONResponse:
-    """200 when Redis, the Kubernetes API and HEALTH_PEERS answer; else a problem that names what is missing."""
+    """200 when Redis, the Kubernetes API and HEALTH_PEERS answer; else a problem that names what is missing.
+
+    `warnings`: what will need somebody soon, such as Redis' memory.
+    """
     peers = [url.strip() for url in api.parts.settings.health_peers.split(",") if url.strip()]
     names = ["Redis", "the Kubernetes API", *peers]
     checks: list[Awaitable[str | None]] = [
@@ -42,7 +50,8 @@ async def healthz(api: TheApi) -> JSONResponse:
     ]
     missing = {name: trouble for name, trouble in zip(names, await asyncio.gather(*checks), strict=True) if trouble}
     if not missing:
-        return JSONResponse({"status": "ok"})
+        warning = await _memory_warning(api)
+        return JSONResponse({"status": "ok", **({"warnings": [warning]} if warning else {})})
     return response(
         503,
         "NotReady",
@@ -60,7 +69,18 @@ async def livez() -> PlainTextResponse:
 
 @router.get("/metrics", summary="Counters for Prometheus", response_class=Response, responses={200: _METRICS})
 async def metrics(api: TheApi) -> Response:
+    """What Redis holds is left as it was while Redis does not answer."""
+    with suppress(StepError, TimeoutError):
+        async with asyncio.timeout(PEER_SECONDS):
+            api.meters.show(await api.parts.store.figures())
     return Response(generate_latest(api.meters.registry), media_type=CONTENT_TYPE_LATEST)
+
+
+async def _memory_warning(api: Api) -> str | None:
+    with suppress(StepError, TimeoutError):
+        async with asyncio.timeout(PEER_SECONDS):
+            return (await api.parts.store.memory()).warning
+    return None
 
 
 async def _trouble(check: Awaitable[object]) -> str | None:

@@ -13,6 +13,7 @@ from functions.adapters.identity import NotAllowed, User
 from functions.api.context import Api
 from functions.api.problems import invalid
 from functions.lifecycle.errors import StoreUnavailable
+from functions.object_errors import Stage, one_object
 
 PAGE = 500
 _LABEL = re.compile(r"[A-Za-z0-9./_-]{1,317}=[A-Za-z0-9._-]{0,63}")
@@ -134,8 +135,12 @@ async def _statuses(api: Api, refs: list[ModelRef]) -> AsyncIterator[ModelStatus
     """Their present statuses; those forgotten meanwhile are left out."""
     for start in range(0, len(refs), PAGE):
         for record in await api.parts.store.records(refs[start : start + PAGE]):
+            status = None
             if record and record.state:
-                yield record.status()
+                with one_object(Stage.RECORD, record.ref.subject):
+                    status = record.status()
+            if status:
+                yield status
         await asyncio.sleep(0)
 
 

@@ -16,8 +16,10 @@ from events.model import Kind, ModelRef
 from events.status import State
 from functions.adapters.store import Store
 from functions.lifecycle.errors import StoreUnavailable
-from functions.lifecycle.quantity import parse_quantity
+from functions.lifecycle.quantity import memory_in_bytes
 from functions.lifecycle.record import Record
+from functions.logs import logger
+from functions.object_errors import Stage, one_object
 
 PAGE = 500
 READ_AGAIN_SECONDS = 30.0
@@ -123,7 +125,8 @@ class Overview:
             refs = [ModelRef.from_subject(subject) for subject in subjects]
             for record in await self._store.records(refs):
                 if record and record.state:
-                    lines[record.ref] = line_of(record)
+                    with one_object(Stage.RECORD, record.ref.subject):
+                        lines[record.ref] = line_of(record)
             after = subjects[-1]
             await asyncio.sleep(0)
         self._lines = lines
@@ -138,7 +141,8 @@ class Overview:
             self._revision += 1
 
     def _put(self, record: Record) -> None:
-        self._lines[record.ref] = line_of(record)
+        with one_object(Stage.RECORD, record.ref.subject):
+            self._lines[record.ref] = line_of(record)
 
     async def _read_again(self) -> None:
         """Page by page, each in turn with whoever asks: what is read here is never older than what a change brought."""
@@ -162,6 +166,9 @@ class Overview:
                     await self._read_again()
                 await asyncio.sleep(READ_AGAIN_SECONDS if self._data else 1)
             except StoreUnavailable:
+                await asyncio.sleep(1)
+            except Exception:  # noqa: BLE001 - whatever it is, the lines must be read again later
+                logger().exception("lines could not be read", action="overview")
                 await asyncio.sleep(1)
 
 
@@ -188,7 +195,7 @@ def _freed(record: Record) -> Freed | None:
     receipt = record.receipt
     if record.state is not State.STOPPED or receipt is None:
         return None
-    return Freed(receipt.gpus, int(parse_quantity(receipt.memory)), receipt.stopped_at)
+    return Freed(receipt.gpus, memory_in_bytes(receipt.memory), receipt.stopped_at)
 
 
 def _earlier(record: Record) -> Earlier | None:

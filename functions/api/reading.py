@@ -9,12 +9,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from events.model import Kind
 from events.status import ModelStatus, State
+from functions.adapters.history import Change
 from functions.adapters.identity import User, require
-from functions.adapters.store import Change
 from functions.api.context import Api, Caller, TheApi
 from functions.api.contract import BY_NAME_RESPONSES, READ_RESPONSES, History, ModelList
 from functions.api.listing import Wanted, list_models, parse_labels
 from functions.api.naming import GetByName, GetInPath, make_ref, parse_kind
+from functions.api.sight import allowed
 from functions.api.steps import look
 
 router = APIRouter(prefix="/api/v1", tags=["look"])
@@ -74,22 +75,34 @@ async def models(api: TheApi, user: Caller, filters: Annotated[ListFilters, Quer
 
 @router.get("/audit", summary="History", response_model=History, responses=READ_RESPONSES)
 async def audit(api: TheApi, user: Caller, filters: Annotated[HistoryFilters, Query()]) -> JSONResponse:
-    """Newest first, of what you may read; looked for in the last 10,000 entries."""
+    """Newest first, of what you may read; looked for in the last 10,000 entries of those namespaces."""
     place, kind = filters.place(), parse_kind(filters.kind)
     if place:
         kinds = [kind] if kind else list(Kind)
         if not any([await api.access.may(user, "list", one, place) for one in kinds]):
             await require(api.access, user, "list", kinds[0], namespace=place)
     items: list[dict[str, Any]] = []
-    before = ""
+    before, namespaces = "", await _namespaces(api, user, place, kind)
     for _ in range(HISTORY_DEPTH // HISTORY_PAGE):
-        entries = await api.parts.store.newest(before, HISTORY_PAGE)
+        entries = await api.parts.store.newest(before, HISTORY_PAGE, namespaces=namespaces)
         fitting = [entry for entry in entries if _fits(entry, place, filters.name, kind)]
         items += [_shown(entry) for entry in fitting if await _readable(api, user, entry)]
         if len(items) >= filters.limit or len(entries) < HISTORY_PAGE:
             break
         before = entries[-1].entry
     return JSONResponse({"items": items[: filters.limit]})
+
+
+async def _namespaces(api: Api, user: User, place: str | None, kind: Kind | None) -> frozenset[str] | None:
+    """Where there may be entries for this user; None: everywhere."""
+    if place:
+        return frozenset({place})
+    kinds = [kind] if kind else list(Kind)
+    if any([await api.access.may(user, "list", one) for one in kinds]):
+        return None
+    known = await api.parts.store.namespaces()
+    places = await allowed(api, user, "list", ((namespace, one) for namespace in known for one in kinds))
+    return frozenset(namespace for namespace, _ in places)
 
 
 def _fits(entry: Change, namespace: str | None, name: str | None, kind: Kind | None) -> bool:

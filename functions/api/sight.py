@@ -26,6 +26,11 @@ class Sight:
             return Kind.INFERENCE_SERVICE in self.everywhere
         return self.sees_place(ref.namespace, ref.kind)
 
+    @property
+    def namespaces(self) -> frozenset[str] | None:
+        """Where there may be something to see; None: everywhere, and what belongs to no namespace."""
+        return None if self.everywhere else frozenset(namespace for namespace, _ in self.places)
+
     def sees_place(self, namespace: str, kind: Kind) -> bool:
         return kind in self.everywhere or (namespace, kind) in self.places
 

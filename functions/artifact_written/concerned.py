@@ -12,10 +12,13 @@ from events.model import Kind, ModelRef
 from functions.adapters.cluster import Forbidden, Missing
 from functions.adapters.kserve.artifacts import artifacts_of
 from functions.adapters.kserve.model import Model
+from functions.adapters.kserve.pods import name_of
+from functions.adapters.kserve.resources import named
 from functions.artifact_written.reading import Writing
 from functions.composition import Parts
 from functions.lifecycle.effects import AuditEntry, Published
 from functions.lifecycle.errors import Code, Refused, Temporary
+from functions.object_errors import Stage, one_object
 
 _REFUSALS_KEPT = 16
 """Of one event that names no namespace: in so many namespaces that refuse it at most."""
@@ -74,7 +77,7 @@ async def _refusal(parts: Parts, writing: Writing, namespace: str) -> Refused | 
 
 async def _check_claim(parts: Parts, namespace: str, claim: str) -> None:
     try:
-        await parts.cluster.get(f"/api/v1/namespaces/{namespace}/persistentvolumeclaims/{claim}")
+        await parts.cluster.get(named(f"/api/v1/namespaces/{namespace}/persistentvolumeclaims", claim))
     except Forbidden:
         return
     except Missing as error:
@@ -91,12 +94,13 @@ async def _listed(parts: Parts, namespace: str, location: Location) -> list[Mode
         items = await parts.cluster.list_all(await parts.resources.collection(Kind.INFERENCE_SERVICE, namespace))
     except Missing:
         return []
-    models = [Model(Kind.INFERENCE_SERVICE, item) for item in items]
-    return [
-        ModelRef(namespace=namespace, name=model.metadata["name"])
-        for model in models
-        if any(location.overlaps(Location.parse(uri)) for uri in artifacts_of(model))
-    ]
+    found: list[ModelRef] = []
+    for item in items:
+        with one_object(Stage.MODEL, name_of(item)):
+            model = Model(Kind.INFERENCE_SERVICE, item)
+            if any(location.overlaps(Location.parse(uri)) for uri in artifacts_of(model)):
+                found.append(ModelRef(namespace=namespace, name=model.metadata["name"]))
+    return found
 
 
 def _request(writing: Writing, ref: ModelRef) -> Published:

@@ -17,7 +17,7 @@ from functions.lifecycle.record import Record
 def canary_of(seen: Observation) -> str | None:
     """A name for the canary that the model's owner wants: another text, another name. None: none is wanted."""
     text = (seen.annotations or {}).get(CANARY_ANNOTATION)
-    return hashlib.sha256(text.encode()).hexdigest()[:16] if text else None
+    return hashlib.sha256(text.encode(errors="replace")).hexdigest()[:16] if text else None
 
 
 def without_canary(seen: Observation) -> Observation:

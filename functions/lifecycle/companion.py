@@ -5,43 +5,70 @@ annotation of a running model into its pods and so restarts them.
 """
 
 from datetime import datetime
+from typing import Annotated
 
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, ValidationError
 
 from events.model import Frozen
 from events.senders import printable
 from events.status import Hold
 from functions.lifecycle.command_key import join_key
+from functions.lifecycle.moments import in_bounds
+from functions.lifecycle.unusable import Unusable
 
 LONGEST_CLAIM = 253
 UNSIGNED = "unsigned:"
 COMPANION_ANNOTATION = "modelswitch.dev/stop"
+_LONGEST = 256 * 1024
+"""Characters that Kubernetes takes for all annotations of an object together."""
+
+
+# Whoever may patch the model may write anything here: the bounds are what our own stops stay within by far.
+_Word = Annotated[str, StringConstraints(max_length=8 * 1024)]
+_Moment = Annotated[datetime, AfterValidator(in_bounds)]
+_Number = Annotated[int, Field(ge=0, le=2**63 - 1)]
+_Seconds = Annotated[int, Field(ge=0, le=2**31 - 1)]
+
+
+def _with_bounds(hold: Hold) -> Hold:
+    """A hold is part of the contract, which has no such bounds."""
+    if max(len(hold.actor), len(hold.claimed_actor or ""), len(hold.reason or "")) > 8 * 1024:
+        raise ValueError("an actor and a reason of at most 8192 characters")
+    times = {name: moment for name in ("since", "until") if (moment := getattr(hold, name))}
+    return hold.model_copy(update={name: in_bounds(moment) for name, moment in times.items()})
+
+
+_Hold = Annotated[Hold, AfterValidator(_with_bounds)]
 
 
 class LastRunPod(Frozen):
     """A pod that ran when the stop was accepted; what a start will need again."""
 
-    uid: str
-    name: str
-    component: str
-    gpus: int
-    memory: int
-    grace: int
-    requests: dict[str, str]
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    uid: _Word
+    name: _Word
+    component: _Word
+    gpus: _Number
+    memory: _Number
+    grace: _Seconds
+    requests: Annotated[dict[_Word, _Word], Field(max_length=256)]
     bound: bool = True
 
 
 class QueuedStart(Frozen):
     """A start that waits for the last pod. It lives here, so that losing Redis does not lose it."""
 
-    source: str
-    id: str
-    actor: str
-    claimed_actor: str | None = None
-    reason: str | None = None
-    correlation_id: str | None = None
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    source: _Word
+    id: _Word
+    actor: _Word
+    claimed_actor: _Word | None = None
+    reason: _Word | None = None
+    correlation_id: _Word | None = None
     restore_autoscaling: bool = True
-    expires_at: datetime | None = None
+    expires_at: _Moment | None = None
 
 
 def _claim(actor: str, claimed: str | None) -> str | None:
@@ -52,20 +79,23 @@ def _claim(actor: str, claimed: str | None) -> str | None:
 class Companion(Frozen):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    holds: tuple[Hold, ...]
-    source: str
-    command: str
-    sequence: int = Field(default=0, description="Of the command that wrote here last; 0 where Redis was away.")
+    holds: Annotated[tuple[_Hold, ...], Field(max_length=64)]
+    source: _Word
+    command: _Word
+    sequence: _Number = Field(default=0, description="Of the command that wrote here last; 0 where Redis was away.")
     unrecorded: bool = Field(default=False, description="The stop was done while Redis was away: no claim knows it.")
-    also: tuple[str, ...] = Field(
-        default=(), description="Stops that found this one in effect while Redis was away: no claim knows them either."
+    also: Annotated[tuple[Annotated[str, StringConstraints(max_length=16 * 1024 + 1)], ...], Field(max_length=64)] = (
+        Field(
+            default=(),
+            description="Stops that found this one in effect while Redis was away: no claim knows them either.",
+        )
     )
-    since: datetime
-    correlation_id: str | None = None
-    grace: int | None = Field(default=None, description="Seconds for each pod where that is not the pod's own.")
-    pods: tuple[LastRunPod, ...] = ()
-    endpoint: str | None = None
-    prior_stop: str | None = None
+    since: _Moment
+    correlation_id: _Word | None = None
+    grace: _Seconds | None = Field(default=None, description="Seconds for each pod where that is not the pod's own.")
+    pods: Annotated[tuple[LastRunPod, ...], Field(max_length=1000)] = ()
+    endpoint: _Word | None = None
+    prior_stop: _Word | None = None
     queued: QueuedStart | None = None
     signed: bool = Field(default=True, exclude=True, description="false: it bears no signature of ours.")
 
@@ -90,14 +120,23 @@ class Companion(Frozen):
         return join_key(self.source, self.command)
 
     @classmethod
-    def parse(cls, text: str | None) -> "Companion | None":
-        """None where there is none, or where somebody wrote something else there: then the stop counts as external."""
+    def parse(cls, text: str | None) -> "Companion | Unusable | None":
+        """None where there is none, Unusable where somebody wrote something else there: then the stop counts as external."""
         if not text:
             return None
+        if len(text) > _LONGEST:
+            return _unusable(f"{len(text)} characters long", f"at most {_LONGEST}")
         try:
             return cls.model_validate_json(text)
-        except ValidationError:
-            return None
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            place = ".".join(str(part)[:60] for part in first["loc"][:6])
+            wrong = first["msg"].removeprefix("Value error, ").replace("Input should", "should", 1)[:150]
+            return _unusable(f"no note of ours ({place or 'it'}: {wrong})", "what a stop writes there")
 
     def dump(self) -> str:
         return self.model_dump_json(exclude_defaults=True)
+
+
+def _unusable(found: str, expected: str) -> Unusable:
+    return Unusable(f"the annotation {COMPANION_ANNOTATION}", found, expected)

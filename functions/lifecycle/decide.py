@@ -14,6 +14,7 @@ from functions.lifecycle.derive import Limits, next_look
 from functions.lifecycle.effects import PinOwners
 from functions.lifecycle.errors import Superseded
 from functions.lifecycle.handover import hand_over, next_handover
+from functions.lifecycle.heard import with_heard
 from functions.lifecycle.observation import Observation
 from functions.lifecycle.observe import observe
 from functions.lifecycle.record import Intent, Record
@@ -38,6 +39,8 @@ def decide(
     arrives for the first time is the latest there is.
     """
     seen = _with_known_buckets(record, _without_left_behind(record, seen))
+    if record and record.uid == seen.uid:
+        seen = with_heard(seen, record.heard, record.heard_members)
     looked = observe(record, seen, limits, planned, resumed=is_resumed(seen, request))
     ordered = request is not None and request.verb != "reload"
     if request and ordered and request.redelivered and looked.record.sequence > request.sequence:

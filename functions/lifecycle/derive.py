@@ -11,11 +11,13 @@ from functions.lifecycle.canary import next_try
 from functions.lifecycle.observation import Answer, Answered, Mode, Observation, Pod, Trouble
 from functions.lifecycle.reasons import advice
 from functions.lifecycle.record import Record
+from functions.lifecycle.unusable import Unusable
 from functions.lifecycle.verification import Verification, Verified, verify
 
 DEFAULT_GRACE_SECONDS = 30
 KSERVE_TAKES_AT_MOST = timedelta(seconds=120)
 GRACE_MARGIN = timedelta(seconds=30)
+_LONGEST_PROBLEM = 500
 _TOO_FEW = "MinimumReplicasUnavailable"
 """A Deployment's reason, for which KServe says Ready=False also while a model that serves is scaled up."""
 
@@ -90,6 +92,20 @@ class Scene:
         return self.verification.verified
 
     @property
+    def unreadable(self) -> tuple[Unusable, ...]:
+        """What can't be read and is needed to say how the model is.
+
+        On its way down only its pods count, and whatever is in them, they are there or not. Once none is left, what KServe
+        says of the stop is needed, and who placed it.
+        """
+        note = (self.seen.unusable_note,) if self.seen.unusable_note else ()
+        if not self.seen.stop_wanted:
+            return (*note, *self.seen.unusable)
+        if self.seen.pods:
+            return ()
+        return note if self.seen.kserve_says_stopped else (*note, *self.seen.unusable)
+
+    @property
     def idle_at_zero(self) -> bool:
         return self.seen.ready is Answer.TRUE and not self.up and self.seen.may_scale_to_zero
 
@@ -133,6 +149,12 @@ def _stop_ignored(scene: Scene) -> tuple[str, str]:
         f"KServe has not acted on the stop for {scene.elapsed.total_seconds():.0f}s and {count_pods(len(scene.up))} still "
         "run.",
     )
+
+
+def _unreadable(scene: Scene) -> tuple[str, str]:
+    first, more = scene.unreadable[0], len(scene.unreadable) - 1
+    others = f" {more} more can't be read either." if more else ""
+    return "Unreadable", f"{_sentence(str(first)[:_LONGEST_PROBLEM])}{others}"
 
 
 def _pods_not_gone(scene: Scene) -> tuple[str, str]:
@@ -244,6 +266,13 @@ RULES: tuple[Rule, ...] = (
         "Deleting",
         lambda s: s.seen.deleting,
         lambda _: ("Deleting", "The resource is being deleted."),
+    ),
+    Rule(
+        "a field of the model or its pods, or our note on it, can't be read; on its way down only once no pod is left",
+        State.ERROR,
+        "Unreadable",
+        lambda s: bool(s.unreadable),
+        _unreadable,
     ),
     Rule(
         "stop set, pods terminating past their grace",

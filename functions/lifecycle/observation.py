@@ -10,6 +10,7 @@ from events.status import State
 from functions.lifecycle.companion import Companion
 from functions.lifecycle.errors import Code
 from functions.lifecycle.prediction import Prediction
+from functions.lifecycle.unusable import Unusable
 
 
 class Mode(StrEnum):
@@ -54,20 +55,27 @@ class PodAnswer:
     """`detail` is for a person: what was asked, and what came back.
 
     `own_protocol`: it was reached, and answers HTTP in a way that says nothing of a model: only a canary can tell.
+    `heard_at`: when it said so, None in this very look.
     """
 
     what: Answered
     detail: str = ""
     own_protocol: bool = False
+    heard_at: datetime | None = None
 
 
 @dataclass(frozen=True)
 class Member:
-    """A model that a graph sends requests to."""
+    """A model that a graph sends requests to. `unverified`: it is running as far as KServe says, and could not be asked.
+
+    `heard_at`: when it was found so, None in this very look.
+    """
 
     ref: ModelRef
     state: State
     message: str | None = None
+    unverified: bool = False
+    heard_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -123,6 +131,7 @@ class Pod:
     prediction: Prediction | None = None
     handover: Handover | None = None
     left_at: datetime | None = None
+    unusable: tuple[Unusable, ...] = ()
 
     @property
     def terminating(self) -> bool:
@@ -174,7 +183,8 @@ class Observation:
     `routed`: KServe has a route to it, also while it is not all ready. `artifacts` are the storage URIs it loads from,
     `bucketless` the paths that it loads from buckets which only a Secret names, where no pod shows which. `recreated` are
     the components whose old pods must be gone before new ones are made. `wanted` says how many pods an owner is to have, by
-    uid, where one of them is KEPT and the look asked.
+    uid, where one of them is KEPT and the look asked. `unusable` are fields of the object and its pods that can't be read, and
+    count as absent; `unusable_note` is our annotation on it, where that is one of them.
     """
 
     ref: ModelRef
@@ -209,6 +219,8 @@ class Observation:
     bucketless: tuple[str, ...] = ()
     recreated: tuple[str, ...] = ()
     wanted: Mapping[str, int] = field(default_factory=dict)
+    unusable: tuple[Unusable, ...] = ()
+    unusable_note: Unusable | None = None
 
     @property
     def stop_annotation(self) -> str | None:

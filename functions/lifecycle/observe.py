@@ -14,6 +14,7 @@ from functions.lifecycle.canary import tried
 from functions.lifecycle.command_key import split_key
 from functions.lifecycle.derive import Limits, Verdict, derive
 from functions.lifecycle.effects import AuditEntry, Published
+from functions.lifecycle.heard import heard_of_members, heard_of_pods
 from functions.lifecycle.observation import Observation
 from functions.lifecycle.receipt import merge, seen_pod, write_receipt
 from functions.lifecycle.record import Intent, Record, Run
@@ -171,6 +172,8 @@ def observe(
             "effective": _effective(seen, before, start),
             "unrecorded": _unrecorded(seen, before),
             "unanswered_since": (before.unanswered_since or now) if is_silent(seen) else None,
+            "heard": heard_of_pods(seen),
+            "heard_members": heard_of_members(seen),
             "canaries": tried(before, seen),
             "artifacts": seen.artifacts,
             "digest": seen.digest,

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from events.model import Frozen
+from events.model import Frozen, Moment
 
 LEASE = timedelta(seconds=15)
 """Whoever asks has answered by then, or has died."""
@@ -44,13 +44,14 @@ class CanaryTry(Frozen):
     """What one pod made of its model's canary. `of` names the canary and the life of the pod's containers, so that another one,
     and one that was begun again, is asked anew.
 
-    `failures` in a row; `again_at`: not before then; None once it has answered well. `said` and `next` as the last one said.
+    `failures` in a row; `again_at`: not before then; None once it has answered well. `said` and `next` as the last one said:
+    a process that can't reach the pod unsays nothing that another one heard.
     """
 
     of: str
     outcome: Outcome = Outcome.NOT_ASKED
     failures: int = 0
-    again_at: datetime | None = None
+    again_at: Moment | None = None
     said: str = ""
     next: str = ""
 
@@ -69,6 +70,8 @@ class CanaryTry(Frozen):
         if prediction.outcome is Outcome.GOOD:
             return CanaryTry(of=self.of, outcome=Outcome.GOOD, said=prediction.sentence)
         pause = min(_FIRST_PAUSE * 2 ** min(self.failures, 10), _LONGEST_PAUSE)
+        if prediction.outcome is Outcome.UNREACHED and self.failed:
+            return self.model_copy(update={"failures": self.failures + 1, "again_at": now + pause})
         return CanaryTry(
             of=self.of,
             outcome=prediction.outcome,

@@ -1,34 +1,8 @@
-"""Kubernetes quantities: what pods ask for, added up and written as people read it."""
+"""Amounts as people read them. Kubernetes' own quantities are read in functions/adapters/quantities.py."""
 
-import re
 from decimal import Decimal
 
-_QUANTITY = re.compile(r"^([0-9.]+(?:[eE][-+]?[0-9]+)?)(m|k|K|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?$")
-_FACTOR = {
-    None: Decimal(1),
-    "m": Decimal("0.001"),
-    "k": Decimal(1000),
-    "K": Decimal(1000),
-    "M": Decimal(1000**2),
-    "G": Decimal(1000**3),
-    "T": Decimal(1000**4),
-    "P": Decimal(1000**5),
-    "Ki": Decimal(1024),
-    "Mi": Decimal(1024**2),
-    "Gi": Decimal(1024**3),
-    "Ti": Decimal(1024**4),
-    "Pi": Decimal(1024**5),
-}
-
-
-def parse_quantity(text: str | float | None) -> Decimal:
-    """The number behind `8Gi` or `500m`, in bytes, cores or pieces. ValueError for anything else; None is 0."""
-    if text is None:
-        return Decimal(0)
-    match = _QUANTITY.match(str(text))
-    if not match:
-        raise ValueError(f"{text!r} is no Kubernetes quantity; expected a number with a suffix such as 500m or 8Gi")
-    return Decimal(match[1]) * _FACTOR[match[2]]
+_UNITS = {"Gi": 1024**3, "Mi": 1024**2}
 
 
 def format_memory(size: Decimal | int) -> str:
@@ -41,3 +15,11 @@ def format_memory(size: Decimal | int) -> str:
 
 def format_quantity(value: Decimal) -> str:
     return f"{value.normalize():f}"
+
+
+def memory_in_bytes(text: str) -> int:
+    """What format_memory wrote, in bytes. ValueError for anything else."""
+    number, unit = text[:-2], text[-2:]
+    if unit not in _UNITS or not number.replace(".", "", 1).isdecimal() or not number.isascii():
+        raise ValueError(f"{text[:40]!r} is no amount of memory as format_memory writes it, such as 16Gi")
+    return int(Decimal(number) * _UNITS[unit])

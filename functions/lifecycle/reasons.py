@@ -1,6 +1,7 @@
 """What to do next, for each reason that a model can be in error for. Shown behind what happened."""
 
 ADVICE: dict[str, str] = {
+    "Unreadable": "Correct that field, or remove it: kubectl edit. The model can be stopped all the same.",
     "StopIgnored": "Check the KServe controller's log; start the model to withdraw the stop.",
     "PodsNotGone": "Check the node (kubectl get nodes) and the pods' finalizers.",
     "StartDeadlineExceeded": "Read the pods' logs; stop the model to free what it holds.",

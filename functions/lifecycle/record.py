@@ -7,8 +7,9 @@ from pydantic import ConfigDict, Field
 
 from events.artifact import Completeness, Strategy
 from events.commands import Verb
-from events.model import Frozen, ModelRef
+from events.model import Frozen, ModelRef, Moment
 from events.status import Endpoints, Hold, LoadedArtifact, ModelStatus, Receipt, Resources, State
+from functions.lifecycle.heard import Heard, HeardMember
 from functions.lifecycle.observation import Pod
 from functions.lifecycle.prediction import CanaryTry
 from functions.lifecycle.quantity import format_memory
@@ -32,7 +33,7 @@ class SeenPod(Frozen):
 class Run(Frozen):
     """A stop or a start under way, from its acceptance on."""
 
-    since: datetime | None
+    since: Moment | None
     actor: str
     claimed_actor: str | None = None
     reason: str | None = None
@@ -85,7 +86,7 @@ class QueuedReload(Frozen):
 
     run: Run
     wanted: Wanted
-    due: datetime
+    due: Moment
     sequence: int = 0
 
 
@@ -95,7 +96,7 @@ class Saved(Frozen):
     gpu_seconds: float = 0
     memory_byte_seconds: int = 0
     stops: int = 0
-    since: datetime
+    since: Moment
 
 
 _A_STEP_ENDS = timedelta(seconds=15)
@@ -105,7 +106,7 @@ class Intent(Frozen):
     """What a command is about to do, stored before it is done: a crash then loses neither actor nor reason."""
 
     verb: Verb
-    at: datetime
+    at: Moment
     run: Run
     sequence: int = 0
     by_event: bool = Field(default=False, description="A broker delivers it again, whatever happens.")
@@ -130,7 +131,7 @@ class Record(Frozen):
     state: State | None = None
     reason: str | None = None
     message: str | None = None
-    since: datetime | None = None
+    since: Moment | None = None
     desired: Desired = "running"
     gpus: int = 0
     memory: int = 0
@@ -159,8 +160,12 @@ class Record(Frozen):
     left_behind: str | None = Field(
         default=None, description="The companion that somebody else's start did not remove."
     )
-    unanswered_since: datetime | None = Field(
+    unanswered_since: Moment | None = Field(
         default=None, description="Since when ready servers take connections and say nothing."
+    )
+    heard: dict[str, Heard] = Field(default_factory=dict, description="By pod: what it said when it was last asked.")
+    heard_members: dict[str, HeardMember] = Field(
+        default_factory=dict, description="Of a graph, by subject: how its members were when they were last asked."
     )
     canaries: dict[str, CanaryTry] = Field(
         default_factory=dict, description="By pod: what it made of the canary prediction that the model's owner wants."
@@ -169,11 +174,16 @@ class Record(Frozen):
     digest: str | None = Field(default=None, description="What the model's digest annotation says.")
     reload: Reload | None = None
     queued_reload: QueuedReload | None = None
-    reloads_since: datetime | None = Field(
+    reloads_since: Moment | None = Field(
         default=None, description="When the reload was accepted that makes later ones wait."
     )
     loaded: LoadedArtifact | None = None
-    observed_at: datetime | None = None
+    observed_at: Moment | None = None
+
+    @property
+    def can_start(self) -> bool:
+        """Whether the start of a model that is stopped waits for nothing: no pod is left, or KServe ignores the stop."""
+        return self.state is State.STOPPED or self.reason in {"StopIgnored", "Unreadable"}
 
     def status(self) -> ModelStatus:
         """What REST shows. Only for a record that has looked at least once."""

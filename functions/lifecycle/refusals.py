@@ -6,7 +6,6 @@ from events.artifact import Strategy
 from events.commands import ReloadRequested, StartRequested, StopRequested
 from events.location import Location
 from events.model import Kind
-from events.status import State
 from functions.lifecycle.derive import count_pods
 from functions.lifecycle.errors import Code, NotFound, Refused
 from functions.lifecycle.observation import Mode, Observation
@@ -45,7 +44,7 @@ def refuse_stop(seen: Observation, command: StopRequested) -> None:
 
 def refuse_start(record: Record, seen: Observation, request: Request, command: StartRequested) -> None:
     """A start that must wait, or that is sure to fail."""
-    stopping = record.state is not State.STOPPED and record.reason != "StopIgnored"
+    stopping = not record.can_start
     if stopping and not request.queue:
         raise Refused(
             Code.STOP_IN_PROGRESS,

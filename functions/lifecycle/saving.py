@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from events.status import State
-from functions.lifecycle.quantity import parse_quantity
+from functions.lifecycle.quantity import memory_in_bytes
 from functions.lifecycle.record import Record, Saved
 
 
@@ -16,7 +16,7 @@ def saved_by(record: Record, until: datetime) -> Saved | None:
     before = record.saved or Saved(since=receipt.stopped_at)
     return Saved(
         gpu_seconds=round(before.gpu_seconds + receipt.gpus * seconds, 3),
-        memory_byte_seconds=round(before.memory_byte_seconds + int(parse_quantity(receipt.memory)) * seconds),
+        memory_byte_seconds=round(before.memory_byte_seconds + memory_in_bytes(receipt.memory) * seconds),
         stops=before.stops + 1,
         since=before.since,
     )

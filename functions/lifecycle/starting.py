@@ -34,7 +34,7 @@ def take_start(
     if _was_overtaken(seen, request, planned):
         raise Superseded
     refuse_start(known.record, seen, request, command)
-    if known.record.state is not State.STOPPED and known.record.reason != "StopIgnored":
+    if not known.record.can_start:
         return _queue(known, seen, request, command)
     run = request.run(seen.observed_at)
     started = begin_start(known, seen, run, restore_autoscaling=command.restore_autoscaling)

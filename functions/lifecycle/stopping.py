@@ -35,8 +35,10 @@ def take_stop(known: Decision, seen: Observation, request: Request, command: Sto
             effect = note_patch(seen, companion.model_copy(update=written))
             record = known.record.model_copy(update={"queued": False, "holds": holds, "reload": None})
             return asked(replace(known, record=record, effects=(effect,), changed=True), seen, request)
-        return asked(replace(known, note=already(known.record), effects=_noted(seen, request)), seen, request)
-    refuse_stop(seen, command)
+        if not seen.unusable_note:
+            return asked(replace(known, note=already(known.record), effects=_noted(seen, request)), seen, request)
+    else:
+        refuse_stop(seen, command)
     hold = _hold(request, command, seen)
     return asked(begin_stop(known, seen, Stopping.asked_for(request, command, hold)), seen, request)
 
@@ -116,7 +118,7 @@ def begin_stop(known: Decision, seen: Observation, stopping: Stopping) -> Decisi
         grace=grace,
         pods=last_run_pods(seen),
         endpoint=known.record.endpoint,
-        prior_stop=seen.stop_annotation,
+        prior_stop=None if seen.stop_wanted else seen.stop_annotation,
         queued=stopping.queued,
     )
     run = Run(

@@ -51,8 +51,7 @@ def verify(seen: Observation, record: Record, ready: Sequence[Pod]) -> Verificat
         return Verification(Verified.UNASKABLE, "no container of its pods is known to serve a model")
     asked = [pod for pod in servers if pod.answer]
     if not asked:
-        verdict = {State.RUNNING: Verified.YES, None: Verified.UNASKABLE}.get(record.state, Verified.NOT_YET)
-        return Verification(verdict, "its pods were not asked yet")
+        return Verification(_as_before(record), "its pods were not asked yet")
     if canary_of(seen) and (takers := [pod for pod in asked if takes_canary(pod)]):
         return _by_canary(takers, record)
     for what, verdict in _ORDER:
@@ -78,15 +77,20 @@ def _by_canary(takers: Sequence[Pod], record: Record) -> Verification:
     if Outcome.GOOD in known:
         return Verification(Verified.YES)
     if None in tries.values() or Outcome.NOT_ASKED in known:
-        kept = Verified.UNASKABLE if record.reason == "Unverified" else Verified.YES
-        verdict = {State.RUNNING: kept, None: Verified.UNASKABLE}.get(record.state, Verified.NOT_YET)
-        return Verification(verdict, "its canary prediction was not asked for yet")
+        return Verification(_as_before(record), "its canary prediction was not asked for yet")
     if tried := known.get(Outcome.UNREACHED):
         return Verification(
             Verified.UNASKABLE, f"its canary prediction could not be asked for: {tried.next or tried.said}"
         )
     tried = known.get(Outcome.UNUSABLE) or known[Outcome.BAD]
     return Verification(Verified.CANARY, f"{tried.said}. {tried.next}".removesuffix(" ").removesuffix("."))
+
+
+def _as_before(record: Record) -> Verified:
+    kept = Verified.UNASKABLE if record.reason == "Unverified" else Verified.YES
+    return {State.RUNNING: kept, State.UNKNOWN: Verified.UNASKABLE, None: Verified.UNASKABLE}.get(
+        record.state, Verified.NOT_YET
+    )
 
 
 def _timely(verdict: Verified, pod: Pod, seen: Observation, record: Record) -> Verified:
@@ -97,7 +101,7 @@ def _timely(verdict: Verified, pod: Pod, seen: Observation, record: Record) -> V
         return Verified.NOT_YET
     if verdict is Verified.UNANSWERED:
         silent_for = seen.observed_at - (record.unanswered_since or seen.observed_at)
-        if record.state in {State.RUNNING, None}:
+        if record.state in {State.RUNNING, State.UNKNOWN, None}:
             return verdict if silent_for > BUSY_AT_MOST else Verified.UNASKABLE
         return verdict if silent_for > UNANSWERED_AT_MOST else Verified.NOT_YET
     return verdict

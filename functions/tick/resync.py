@@ -5,37 +5,53 @@ time ends, the next tick goes on from the cursor in Redis. A pass that took one 
 longer one by a pause of a minute, so that large clusters are not listed all the time.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 
 from pydantic import Field
 
-from events.model import Frozen, Kind, ModelRef
+from events.model import Frozen, Kind, ModelRef, Moment
+from functions.adapters.codec import load_state
 from functions.adapters.kserve.lookout import Page
 from functions.adapters.layout import OVERLAP_SECONDS
 from functions.adapters.store import Pass
+from functions.adapters.stored import SCHEMA
 from functions.composition import Parts, now
 from functions.lifecycle.decide import decide
-from functions.lifecycle.errors import ClusterRefused, StoreUnavailable
+from functions.lifecycle.errors import ClusterRefused, StepError, StoreUnavailable
 from functions.lifecycle.observation import Observation
 from functions.lifecycle.record import Record
 from functions.lifecycle.step import take_hint
 from functions.logs import logger
+from functions.object_errors import Stage, count, one_object
+from functions.tick.turns import in_turn
 
 REST_AFTER_A_LONG_PASS = timedelta(seconds=60)
+MOST_CHARACTERS = 64 * 1024
 _KINDS = tuple(Kind)
+_KNOWN_AT_ONCE = 1000
 _OF_A_LOOK = {"version", "pods_version", "observed_at", "since", "pods", "stop", "start"}
 
 
 class Cursor(Frozen):
-    """Where a pass is. `seen` are the subjects that it has met: what is known beyond them is gone."""
+    """Where a pass is. `last` is the subject of the last model of this kind that it has met.
 
-    kind: int = 0
+    Lists come in the order of namespaces and names, as the known models are kept: so what is known between the last model
+    of a page and that of the page before, and is not in the page, is gone. Nothing else must be remembered of a pass.
+
+    One of another version that can't be read begins the pass again.
+    """
+
+    schema_number: int = Field(default=SCHEMA, alias="schema")
+    kind: int = Field(default=0, ge=0, le=len(_KINDS))
     token: str = ""
-    ticks: int = 1
-    seen: tuple[str, ...] = ()
-    not_before: datetime = Field(default=datetime.fromtimestamp(0, UTC))
+    ticks: int = Field(default=1, ge=0)
+    last: str = ""
+    not_before: Moment = Field(default=datetime.fromtimestamp(0, UTC))
+
+    def dump(self) -> str:
+        return self.model_copy(update={"schema_number": SCHEMA}).model_dump_json(by_alias=True)
 
 
 async def resync(parts: Parts, until: datetime) -> None:
@@ -45,7 +61,7 @@ async def resync(parts: Parts, until: datetime) -> None:
     turn = await parts.store.take_pass()
     if turn is None:
         return
-    cursor = Cursor.model_validate_json(turn.doc) if turn.doc else Cursor()
+    cursor = load_state(Cursor, turn.doc, MOST_CHARACTERS) or Cursor()
     try:
         if now() >= cursor.not_before:
             turn = await _go_on(parts, turn, cursor, until)
@@ -60,13 +76,13 @@ async def _go_on(parts: Parts, turn: Pass, cursor: Cursor, until: datetime) -> P
     while held and now() < until:
         held, cursor = await _on_in_kind(parts, held, cursor, until)
         if held and cursor.kind >= len(_KINDS):
-            await _forget_the_gone(parts, cursor)
+            await _end_left_pods(parts)
             rest = REST_AFTER_A_LONG_PASS if cursor.ticks > 1 else timedelta()
-            return await parts.store.save_pass(held, Cursor(not_before=now() + rest).model_dump_json(), completed=True)
+            return await parts.store.save_pass(held, Cursor(not_before=now() + rest).dump(), completed=True)
     if held is None:
         logger().warning("the pass was lost with Redis' data, or taken over", action="resync")
         return None
-    return await parts.store.save_pass(held, cursor.model_copy(update={"ticks": cursor.ticks + 1}).model_dump_json())
+    return await parts.store.save_pass(held, cursor.model_copy(update={"ticks": cursor.ticks + 1}).dump())
 
 
 async def _on_in_kind(parts: Parts, turn: Pass, cursor: Cursor, until: datetime) -> tuple[Pass | None, Cursor]:
@@ -76,7 +92,7 @@ async def _on_in_kind(parts: Parts, turn: Pass, cursor: Cursor, until: datetime)
         async with aclosing(parts.lookout.pages(kind, cursor.token, lambda: now() < until)) as pages:
             async for page in pages:
                 cursor = await _take(parts, cursor, page)
-                saved = await parts.store.save_pass(held, cursor.model_dump_json())
+                saved = await parts.store.save_pass(held, cursor.dump())
                 if saved is None:
                     return None, cursor
                 held = saved
@@ -84,19 +100,43 @@ async def _on_in_kind(parts: Parts, turn: Pass, cursor: Cursor, until: datetime)
         if not cursor.token:
             raise
         logger().info("page expired; the kind begins again", action="resync", kind=kind, error=error.message)
-        cursor = cursor.model_copy(update={"token": ""})
+        cursor = cursor.model_copy(update={"token": "", "last": ""})
     return held, cursor
 
 
 async def _take(parts: Parts, cursor: Cursor, page: Page) -> Cursor:
     """Where the pass is behind this page."""
     records = await parts.store.records([seen.ref for seen in page.observations])
-    news = [seen for seen, record in zip(page.observations, records, strict=True) if _is_news(parts, record, seen)]
-    await _adopt(parts, news)
-    seen = (*cursor.seen, *(seen.ref.subject for seen in page.observations))
+    news: dict[ModelRef, Observation] = {}
+    for seen, record in zip(page.observations, records, strict=True):
+        with one_object(Stage.RESYNC, seen.ref.subject):
+            if _is_news(parts, record, seen):
+                news[seen.ref] = seen
+    await _adopt(parts, [news[ref] for ref in in_turn(news)])
+    observed = {seen.ref for seen in page.observations}
+    kind, last = _KINDS[cursor.kind], max((ref.subject for ref in page.met), default=cursor.last)
+    gone = await _gone(parts, kind, cursor.last, last if page.next else None, {ref.subject for ref in page.met})
+    # Looked at when their turn comes, each by itself: that forgets what is gone, and ends its last pods.
+    await parts.store.make_due([*gone, *(ref for ref in page.met if ref not in observed)], now())
     if page.next:
-        return cursor.model_copy(update={"token": page.next, "seen": seen})
-    return cursor.model_copy(update={"kind": cursor.kind + 1, "token": "", "seen": seen})
+        return cursor.model_copy(update={"token": page.next, "last": last})
+    return cursor.model_copy(update={"kind": cursor.kind + 1, "token": "", "last": ""})
+
+
+async def _gone(parts: Parts, kind: Kind, after: str, last: str | None, met: Collection[str]) -> list[ModelRef]:
+    """Known models of a kind behind `after` up to `last` (None: all of them) that were not met."""
+    found: list[ModelRef] = []
+    while known := await parts.store.subjects(after, _KNOWN_AT_ONCE):
+        for subject in known:
+            if last is not None and subject > last:
+                return found
+            if subject not in met:
+                with one_object(Stage.RECORD, subject):
+                    ref = ModelRef.from_subject(subject)
+                    if ref.kind is kind:
+                        found.append(ref)
+        after = known[-1]
+    return found
 
 
 def _is_news(parts: Parts, record: Record | None, seen: Observation) -> bool:
@@ -116,21 +156,19 @@ async def _adopt(parts: Parts, news: Sequence[Observation]) -> None:
     """Raises where Redis is away: the page is then taken again, and the pass is not complete without it."""
     looks = [(take_hint(seen.ref, parts.limits, in_passing=True), seen) for seen in news]
     for error, seen in zip(await parts.interpreter.run_together(looks), news, strict=True):
-        if isinstance(error, StoreUnavailable):
-            raise error
-        if error:
-            logger().warning(error.code, action="resync", model=seen.ref.subject, error=error.message)
+        match error:
+            case None:
+                continue
+            case StoreUnavailable():
+                raise error
+            case StepError():
+                logger().warning(error.code, action="resync", model=seen.ref.subject, error=error.message)
+            case _:
+                count(Stage.RESYNC, seen.ref.subject, error)
 
 
-async def _forget_the_gone(parts: Parts, cursor: Cursor) -> None:
-    """Models that the pass has not met: looked at once more, which forgets those that are gone, and ends their last pods."""
-    met = set(cursor.seen)
-    after = ""
-    while known := await parts.store.subjects(after, 1000):
-        for subject in known:
-            if subject not in met:
-                await parts.interpreter.run(take_hint(ModelRef.from_subject(subject), parts.limits))
-        after = known[-1]
-    for ref in await parts.lookout.leaving():
-        if ref.subject not in met:
-            await parts.interpreter.run(take_hint(ref, parts.limits))
+async def _end_left_pods(parts: Parts) -> None:
+    """Of models that are gone and forgotten, pods that have left their Service: nobody else ends those."""
+    left = await parts.lookout.leaving()
+    records = await parts.store.records(left) if left else []
+    await parts.store.make_due([ref for ref, record in zip(left, records, strict=True) if record is None], now())

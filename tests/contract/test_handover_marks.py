@@ -1,7 +1,6 @@
 """The old pods of a reload on the simulated API and on a real one: marked, out of their Service, ended, never left behind."""
 
 from dataclasses import replace
-from datetime import timedelta
 
 import pytest
 from kserve_eyes import LIMITS, POD_LABEL, ref
@@ -14,7 +13,7 @@ from functions.lifecycle.observation import Handover
 from functions.lifecycle.step import take_hint
 from functions.local.kserve.resources import INFERENCE_SERVICE
 from functions.settings import Settings
-from functions.tick.resync import resync
+from functions.tick.round import go_round
 
 pytest_plugins = ("kserve_here",)
 
@@ -88,12 +87,12 @@ async def test_a_pod_that_left_its_service_does_not_outlive_its_model(here, eyes
     await here.seen(ended, "the pod has ended")
 
 
-async def test_where_every_event_was_lost_the_resync_ends_it(here, eyes, redis_url, request):
+async def test_where_every_event_was_lost_the_timer_ends_it(here, eyes, redis_url, request):
     if "real" in request.node.callspec.id:
         pytest.skip("a resync acts on every model of its cluster, those of other tests too")
     _, pod = await orphaned(here, eyes, "unheard")
     parts = await Parts.connect(Settings(redis_url=redis_url))
-    await resync(parts, now() + timedelta(seconds=5))
+    await go_round(parts)
     await parts.close()
 
     async def ended():

@@ -29,6 +29,10 @@ def asked(identity: str = "1", ref: ModelRef = REF, **changes) -> Request:
     return Request(ref=ref, id=identity, **{**values, **changes})
 
 
+async def waiting_in(store):
+    return [waiting for lane in await store.outbox.lanes() for waiting in await store.outbox.waiting(lane, 10)]
+
+
 async def commit(store, claimed, request, **changes):
     values = {"record": RECORD, "answer": StepAnswer(202, {"changed": True}, changed=True)}
     return await store.commit(
@@ -140,7 +144,7 @@ async def test_a_commit_leaves_everything_or_nothing(store, raw):
     due = NOW + timedelta(seconds=1)
     await commit(store, claimed, request, audit=(ENTRY,), facts=(FACT,), due=due)
     assert (await store.load(REF)).record == RECORD
-    assert [waiting.published for waiting in await store.waiting(10)] == [FACT]
+    assert [waiting.fact.id for waiting in await waiting_in(store)] == [FACT.id]
     assert await store.due(due, 10) == [REF]
     assert await store.history(REF, 10) == [ENTRY]
     before = {key: await dump(raw, key) for key in await raw.keys()}
@@ -182,10 +186,10 @@ async def test_an_id_used_for_another_command_is_refused(store):
 
 async def test_a_fact_is_published_until_it_is_acknowledged(store):
     await store.commit(Commit(REF, 0, RECORD, facts=(FACT,)))
-    (waiting,) = await store.waiting(10)
-    assert [again.entry for again in await store.waiting(10)] == [waiting.entry]
-    await store.published([waiting.entry])
-    assert await store.waiting(10) == []
+    (waiting,) = await waiting_in(store)
+    assert await waiting_in(store) == [waiting]
+    await store.outbox.sent(waiting.lane, [waiting.entry])
+    assert await waiting_in(store) == []
 
 
 async def test_a_model_that_is_gone_is_forgotten(store):
@@ -241,7 +245,7 @@ async def test_what_people_are_shown_can_be_followed_without_an_entry_in_the_his
         await store.commit(Commit(REF, revision, record))
         revision += 1
     assert await followed(store, start) == []
-    assert await raw.xlen("{modelswitch}:audit") == 1
+    assert len(await store.newest("", 10)) == 1
 
 
 async def test_a_message_that_only_counts_its_seconds_on_is_no_change(store):
@@ -334,7 +338,7 @@ async def test_of_events_that_nobody_could_take_the_last_thousand_are_kept(store
     for _ in range(1100):
         await store.write_audit(ENTRY, letter)
     assert await raw.xlen("{modelswitch}:letters") <= 1010
-    assert await raw.xlen("{modelswitch}:audit") == 1100
+    assert len(await store.newest("", 2000)) == 1100
 
 
 async def test_a_correlation_id_that_is_the_events_own_id_takes_no_room(store, raw):
@@ -343,5 +347,5 @@ async def test_a_correlation_id_that_is_the_events_own_id_takes_no_room(store, r
     ]
     await store.commit(Commit(REF, 0, RECORD, audit=tuple(entries)))
     assert [change.audit.correlation_id for change in await store.newest("", 10)] == ["c1", "e1", "e1"]
-    stored = [json.loads(fields["d"]) for _, fields in await raw.xrange("{modelswitch}:audit")]
+    stored = [json.loads(fields["d"]) for _, fields in await raw.xrange("{modelswitch}:history:fraud")]
     assert ["correlation_id" in entry for entry in stored] == [False, False, True]

@@ -138,8 +138,8 @@ PLANTED = (
     Planted(
         "a dropped command takes another's plan away (found by the search)",
         "functions/adapters/lua/commit.lua",
-        "if doc ~= '' then redis.call('HDEL', KEYS[2], 'plan') end",
-        "redis.call('HDEL', KEYS[2], 'plan')",
+        "if doc ~= '' then redis.call('HDEL', KEYS[2], 'plan', 'plan_schema') end",
+        "redis.call('HDEL', KEYS[2], 'plan', 'plan_schema')",
         STORE,
         "leaves_the_plan_of_another",
     ),

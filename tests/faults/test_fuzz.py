@@ -1,6 +1,9 @@
 """A sample of the fuzzing: the parser here, every function and the API as real processes."""
 
 import pytest
+from fuzz.judge import Findings
+from fuzz.reading import fuzz_objects
+from fuzz.rounds import fuzz_rounds
 from fuzz.run import Plan, run
 
 
@@ -12,3 +15,20 @@ def test_nothing_that_can_be_sent_gets_an_answer_outside_the_contract_or_leaks_a
     assert not outcome.findings.found
     assert outcome.functions >= 400
     assert outcome.api >= 200
+
+
+def test_whatever_is_written_into_an_object_its_model_is_observed_and_judged():
+    found = Findings()
+    fuzz_objects(600, 1, found)
+    found.report()
+    assert not found.found
+    assert found.calls >= 600
+
+
+@pytest.mark.timeout(240)
+def test_whatever_one_tenant_writes_every_other_model_is_right_and_the_pages_answer(redis_url, tmp_path):
+    found = Findings()
+    fuzz_rounds(60, 1, found, redis_url, tmp_path)
+    found.report()
+    assert not found.found
+    assert found.calls >= 60

@@ -6,11 +6,11 @@ import pytest
 
 from events.model import Kind, ModelRef
 from events.status import State
+from functions.adapters.kserve.lookout import members_of
 from functions.adapters.kserve.model import Model
 from functions.api.overview import Earlier, Freed, Line
 from functions.api.pages.again import again_of
 from functions.api.pages.chart import bar_of
-from functions.api.pages.graphs import members
 from functions.api.pages.history import failures_of, starts_of, timeline, title_of
 from functions.api.pages.kserve_word import differs, word_of
 from functions.api.pages.view import View
@@ -239,8 +239,10 @@ def test_a_graphs_members_are_found_in_every_node():
         "root": {"steps": [{"serviceName": "a"}, {"nodeName": "more"}]},
         "more": {"steps": [{"serviceName": "b"}]},
     }
-    assert members({"spec": {"nodes": nodes}}) == {"a", "b"}
-    assert members({}) == set()
+    metadata = {"name": "g", "namespace": "blue"}
+    graph = Model(Kind.INFERENCE_GRAPH, {"metadata": metadata, "spec": {"nodes": nodes}})
+    assert [member.name for member in members_of(graph)] == ["a", "b"]
+    assert members_of(Model(Kind.INFERENCE_GRAPH, {"metadata": metadata})) == ()
 
 
 def test_amounts_are_said_as_people_say_them():

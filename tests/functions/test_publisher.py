@@ -49,6 +49,23 @@ def test_what_may_work_later_is_sent_again_with_the_same_id(sink, quick, answer)
     assert len({body for _, body in sink.arrived}) == 1
 
 
+@pytest.mark.parametrize(("answer", "may"), [("drop", True), ((500, {}), True), ((503, {}), True), ((429, {}), False)])
+def test_an_event_whose_fate_is_open_is_said_to_take_effect_perhaps(sink, tmp_path, answer, may):
+    sink.answers = [answer] * 1000
+    with pytest.raises(PublishFailed) as caught:
+        Publisher(sink.url, deadline=0.3, token_file=tmp_path / "token", first_wait=0.01).send(stop_event())
+    assert caught.value.may_take_effect is may
+    assert ("may take effect all the same" in str(caught.value)) is may
+    assert "send the same id again" in str(caught.value)
+
+
+def test_an_attempt_without_an_answer_keeps_it_open_although_the_next_one_was_refused(sink, quick):
+    sink.answers = ["drop", (400, {})]
+    with pytest.raises(PublishFailed) as caught:
+        quick.send(stop_event())
+    assert (caught.value.status, caught.value.may_take_effect) == (400, True)
+
+
 @pytest.mark.parametrize("status", [400, 401, 403, 413, 422, 302])
 def test_what_never_works_is_sent_once_and_said(sink, quick, status):
     sink.answers = [(status, {"location": "http://127.0.0.1:1"})] * 2

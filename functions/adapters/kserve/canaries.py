@@ -5,21 +5,26 @@ It costs the model the work of one prediction a pod. Whose turn it is, is not de
 
 import asyncio
 from collections.abc import Iterable
+from contextlib import AsyncExitStack
 from typing import Protocol
 
 from functions.adapters import canary
+from functions.adapters.answers import Silent, shown
 from functions.adapters.canary import Canary, Unusable
 from functions.adapters.cluster import Forbidden, Json, Missing
+from functions.adapters.conversation import could_not
 from functions.adapters.kserve.served import Server
-from functions.adapters.probe import Line, Silent, Unreached
-from functions.lifecycle.errors import StepError
+from functions.adapters.probe import Line
+from functions.adapters.segments import quoted
+from functions.adapters.turns import Turns
 from functions.lifecycle.observation import CANARY_ANNOTATION, PodAnswer
 from functions.lifecycle.prediction import Outcome, Prediction
 
 PREDICTION_SECONDS = 4.0
 """Behind the look that a step has begun with, well within the 10 s that it has."""
 _TURN_SECONDS = 1.0
-_AT_ONCE = 8
+_AT_ONCE = 16
+_AT_ONCE_OF_ONE_NAMESPACE = 8
 
 
 class ReadsObjects(Protocol):
@@ -35,7 +40,7 @@ class Canaries:
         self._cluster = cluster
         self._line = line
         self._seconds = seconds
-        self._turns = asyncio.Semaphore(_AT_ONCE)
+        self._turns = Turns(_AT_ONCE, _AT_ONCE_OF_ONE_NAMESPACE)
 
     async def ask(self, metadata: Json, pods: Iterable[tuple[Server, PodAnswer | None]]) -> dict[str, Prediction]:
         """By the pod's uid. Who did not get a turn in time is left out. `metadata` is the model's."""
@@ -44,7 +49,7 @@ class Canaries:
             return {}
         try:
             found = await self.read(metadata)
-        except (Missing, StepError, Unusable) as error:
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with one model's canary is about that model
             why = unreadable(error, metadata)
             return {server.pod_uid: why for server, _ in pods}
         answers = await asyncio.gather(*(self._in_turn(found, server, answer) for server, answer in pods))
@@ -55,19 +60,19 @@ class Canaries:
         text = _text(metadata) or otherwise
         if text.lower() != canary.IN_CONFIG_MAP:
             return canary.parse(text)
-        path = f"/api/v1/namespaces/{metadata['namespace']}/configmaps/{_config_map(metadata)}"
-        return canary.read(await self._cluster.get(path))
+        namespace, name = quoted(metadata["namespace"]), quoted(_config_map(metadata))
+        if not namespace or not name:
+            raise Unusable(f"{shown(_config_map(metadata))} is no name of a ConfigMap")
+        return canary.read(await self._cluster.get(f"/api/v1/namespaces/{namespace}/configmaps/{name}"))
 
     async def _in_turn(self, found: Canary, server: Server, answer: PodAnswer | None) -> Prediction | None:
-        try:
-            async with asyncio.timeout(_TURN_SECONDS):
-                await self._turns.acquire()
-        except TimeoutError:
-            return None
-        try:
+        async with AsyncExitStack() as stack:
+            try:
+                async with asyncio.timeout(_TURN_SECONDS):
+                    await stack.enter_async_context(self._turns.turn(server.namespace))
+            except TimeoutError:
+                return None
             return await self.send(found, server, answer)
-        finally:
-            self._turns.release()
 
     async def send(self, found: Canary, server: Server, answer: PodAnswer | None) -> Prediction:
         """`answer` is what the pod said when it was asked for its model: it tells the protocol."""
@@ -78,12 +83,12 @@ class Canaries:
             return Prediction(Outcome.UNUSABLE, "its canary has no path", server.pod, next="Set `path` in its canary.")
         try:
             reply = await self._line.post(server, path, found.payload, self._seconds)
-        except Unreached as error:
-            return Prediction(Outcome.UNREACHED, "cannot be asked", server.pod, path, str(error))
+            return canary.judge(found, reply, server.pod, path)
         except Silent:
             said = f"no answer in {self._seconds:g}s"
             return Prediction(Outcome.BAD, said, server.pod, path, "Read the predictor's log: it may hang.")
-        return canary.judge(found, reply, server.pod, path)
+        except Exception as error:  # noqa: BLE001 - whatever one pod answers is about that pod
+            return Prediction(Outcome.UNREACHED, "cannot be asked", server.pod, path, could_not(error).detail)
 
 
 def unreadable(error: Exception, metadata: Json) -> Prediction:
@@ -100,10 +105,10 @@ def unreadable(error: Exception, metadata: Json) -> Prediction:
             return Prediction(Outcome.UNREACHED, said, next=f"{said} (knative/examples/canary.yaml has the Role)")
         case Unusable():
             in_annotation = _text(metadata).lower() not in {"", canary.IN_CONFIG_MAP}
-            mend = f"the annotation {CANARY_ANNOTATION}" if in_annotation else place
-            return Prediction(Outcome.UNUSABLE, f"its canary: {error}", next=f"Mend {mend}.")
+            place_of_it = f"the annotation {CANARY_ANNOTATION}" if in_annotation else place
+            return Prediction(Outcome.UNUSABLE, f"its canary: {error}", next=f"Fix {place_of_it}.")
         case _:
-            return Prediction(Outcome.UNREACHED, "its canary could not be read", next=str(error))
+            return Prediction(Outcome.UNREACHED, "its canary could not be read", next=could_not(error).detail)
 
 
 def _text(metadata: Json) -> str:

@@ -13,19 +13,24 @@ from dataclasses import replace
 
 from events.model import ModelRef
 from functions.adapters.cluster import Changed, Cluster, Json, Missing
-from functions.adapters.kserve.pods import read_pod
+from functions.adapters.kserve.observations import PodList
+from functions.adapters.kserve.parsing import parse
+from functions.adapters.kserve.pods import name_of
 from functions.adapters.kserve.resources import (
     PIN_FINALIZER,
     PIN_LABEL,
     PIN_MODEL,
     WORKLOADS,
+    named,
     pod_selector,
     pods,
     workloads,
 )
+from functions.adapters.kserve.schema import WORKLOAD
 from functions.lifecycle.effects import EndPods, PinOwners, UnpinOwners
 from functions.lifecycle.errors import StepError
 from functions.lifecycle.observation import Owner, Pin
+from functions.object_errors import Stage, one_object
 
 _PATIENCE_SECONDS = 0.4  # a stop is accepted within a second, and in Standard mode KServe needs 0.1 s
 _LATER_SECONDS = 8.0  # by then a tick has gone on
@@ -80,19 +85,27 @@ class Grace:
     async def _delete_pods(self, effect: EndPods) -> None:
         owned = {owner.uid for owner in effect.owners}
         items = await self._cluster.list_all(pods(effect.ref.namespace), labelSelector=pod_selector(effect.ref))
-        ours = [pod for pod in map(read_pod, items) if pod.owner and pod.owner.uid in owned and not pod.deleting]
+        listed = PodList.read(effect.ref, {"items": items}).pods
+        ours = [pod for pod in listed if pod.owner and pod.owner.uid in owned and not pod.deleting]
         await asyncio.gather(*(self._delete(effect.ref, pod.name, pod.uid, effect.grace) for pod in ours))
         await self.unpin(UnpinOwners(effect.ref, effect.owners))
 
     async def pins_of(self, ref: ModelRef) -> tuple[Pin, ...]:
         """What is pinned for one model, found by label: also where its pods are gone already."""
-        pinned = [item async for item in self._pinned(ref.namespace)]
-        return tuple(pin for subject, pin in map(_read_pin, pinned) if subject == ref.subject)
+        return tuple([pin async for model, pin in self._pins(ref.namespace) if model == ref])
 
     async def pinned_models(self) -> list[ModelRef]:
         """Every model of the cluster that has a pin: a crash can leave one, and nobody else would find it."""
-        subjects = {_read_pin(item)[0] async for item in self._pinned(None)}
-        return [ModelRef.from_subject(subject) for subject in sorted(subjects) if subject]
+        return list(dict.fromkeys([model async for model, _ in self._pins(None)]))
+
+    async def _pins(self, namespace: str | None) -> AsyncIterator[tuple[ModelRef, Pin]]:
+        """Anybody may give a workload our label: what is no pin of ours is passed over."""
+        async for item in self._pinned(namespace):
+            pin = None
+            with one_object(Stage.PIN, name_of(item)):
+                pin = _read_pin(item)
+            if pin:
+                yield pin
 
     async def _pinned(self, namespace: str | None) -> AsyncIterator[Json]:
         for kind in WORKLOADS:
@@ -101,24 +114,25 @@ class Grace:
 
     async def _is_terminating(self, ref: ModelRef, owner: Owner) -> bool:
         try:
-            item = await self._cluster.get(f"{workloads(owner.kind, ref.namespace)}/{owner.name}")
+            item = await self._cluster.get(named(workloads(owner.kind, ref.namespace), owner.name))
         except Missing:
             return True
-        return item["metadata"]["uid"] != owner.uid or "deletionTimestamp" in item["metadata"]
+        metadata = parse(WORKLOAD, item).get("metadata") or {}
+        return metadata.get("uid") != owner.uid or metadata.get("deletionTimestamp") is not None
 
     async def _delete(self, ref: ModelRef, name: str, uid: str, grace: int) -> None:
         """Never 0: the object would vanish while the process holds the GPU."""
         body = {"gracePeriodSeconds": max(1, grace), "preconditions": {"uid": uid}}
         with suppress(Missing, Changed):
-            await self._cluster.delete(f"{pods(ref.namespace)}/{name}", body)
+            await self._cluster.delete(named(pods(ref.namespace), name), body)
 
     async def _set_pin(self, ref: ModelRef, owner: Owner, *, pinned: bool) -> None:
-        path = f"{workloads(owner.kind, ref.namespace)}/{owner.name}"
         for _ in range(_TRIES):
             try:
-                metadata = (await self._cluster.get(path))["metadata"]
+                path = named(workloads(owner.kind, ref.namespace), owner.name)
+                metadata = parse(WORKLOAD, await self._cluster.get(path)).get("metadata") or {}
                 finalizers = set(metadata.get("finalizers") or [])
-                if metadata["uid"] != owner.uid or (PIN_FINALIZER in finalizers) == pinned:
+                if metadata.get("uid") != owner.uid or (PIN_FINALIZER in finalizers) == pinned:
                     return
                 await self._cluster.merge_patch(path, {"metadata": _pin_patch(metadata, ref, pinned=pinned)})
             except Missing:
@@ -132,15 +146,18 @@ def _pin_patch(metadata: Json, ref: ModelRef, *, pinned: bool) -> Json:
     others = [name for name in metadata.get("finalizers") or [] if name != PIN_FINALIZER]
     return {
         "uid": metadata["uid"],
-        "resourceVersion": metadata["resourceVersion"],
+        "resourceVersion": metadata.get("resourceVersion"),
         "finalizers": [*others, PIN_FINALIZER] if pinned else others,
         "labels": {PIN_LABEL: "true" if pinned else None},
         "annotations": {PIN_MODEL: ref.subject if pinned else None},
     }
 
 
-def _read_pin(item: Json) -> tuple[str, Pin]:
-    metadata = item["metadata"]
+def _read_pin(item: Json) -> tuple[ModelRef, Pin]:
+    """ValueError, KeyError: it is no pin of ours. A pin is where its model is, so that no tenant names another's."""
+    metadata = parse(WORKLOAD, item)["metadata"]
+    model = ModelRef.from_subject((metadata.get("annotations") or {}).get(PIN_MODEL, ""))
+    if model.namespace != metadata["namespace"]:
+        raise ValueError(f"its annotation {PIN_MODEL} names a model of namespace {model.namespace}")
     owner = Owner(item["kind"], metadata["name"], metadata["uid"])
-    subject = (metadata.get("annotations") or {}).get(PIN_MODEL, "")
-    return subject, Pin(owner, "deletionTimestamp" in metadata)
+    return model, Pin(owner, metadata.get("deletionTimestamp") is not None)

@@ -11,18 +11,22 @@ from contextlib import suppress
 
 from events.model import ModelRef
 from functions.adapters.cluster import Changed, Cluster, Json, Missing
-from functions.adapters.kserve.pods import read_pod
+from functions.adapters.kserve.parsing import parse
+from functions.adapters.kserve.pods import name_of
 from functions.adapters.kserve.resources import (
     HANDOVER_LABEL,
     LEFT_ANNOTATION,
     SERVICE_LABEL,
+    named,
     owner_of,
     pods,
     workloads,
 )
+from functions.adapters.kserve.schema import WORKLOAD
 from functions.lifecycle.effects import MarkPod
 from functions.lifecycle.errors import PreconditionFailed
 from functions.lifecycle.observation import Handover, Observation, Pod
+from functions.object_errors import Stage, one_object
 
 _LEAVING = f"{HANDOVER_LABEL}={Handover.LEAVING}"
 
@@ -33,8 +37,8 @@ class Handovers:
 
     async def mark(self, effect: MarkPod) -> None:
         """A pod of another uid answers 422 (409 elsewhere): it is another one by now."""
-        path = f"{pods(effect.ref.namespace)}/{effect.name}/status"
         with suppress(Missing, Changed, PreconditionFailed):
+            path = f"{named(pods(effect.ref.namespace), effect.name)}/status"
             await self._cluster.merge_patch(path, {"metadata": {"uid": effect.uid, **_marks(effect)}})
 
     async def wanted(self, seen: Observation) -> Mapping[str, int]:
@@ -46,20 +50,25 @@ class Handovers:
     async def models_left(self) -> list[ModelRef]:
         """Every model of the cluster with a pod that is out of its Service: nobody but us would end that."""
         items = await self._cluster.list_all(pods(None), labelSelector=_LEAVING)
-        owners = (owner_of(item["metadata"].get("labels") or {}, item["metadata"]["namespace"]) for item in items)
-        return list(dict.fromkeys(owner for owner in owners if owner))
+        found: dict[ModelRef, None] = {}
+        for item in items:
+            with one_object(Stage.LEFT_POD, name_of(item)):
+                if owner := owner_of(item["metadata"].get("labels") or {}, item["metadata"]["namespace"]):
+                    found[owner] = None
+        return list(found)
 
     async def _wanted(self, namespace: str, kind: str, name: str) -> int:
         try:
-            item = await self._cluster.get(f"{workloads(kind, namespace)}/{name}")
+            item = await self._cluster.get(named(workloads(kind, namespace), name))
         except Missing:
             return 0
-        return int((item.get("spec") or {}).get("replicas", 1))
+        wanted = (parse(WORKLOAD, item).get("spec") or {}).get("replicas")
+        return 1 if wanted is None else int(wanted)
 
 
-def leaving(items: Iterable[Json]) -> tuple[Pod, ...]:
-    """Of a list of pods those that are out of their Service."""
-    return tuple(pod for pod in map(read_pod, items) if pod.handover is Handover.LEAVING)
+def leaving(pods: Iterable[Pod]) -> tuple[Pod, ...]:
+    """Those that are out of their Service."""
+    return tuple(pod for pod in pods if pod.handover is Handover.LEAVING)
 
 
 def _marks(effect: MarkPod) -> Json:

@@ -2,55 +2,55 @@
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from events.model import Kind, ModelRef, is_name
 from events.status import State
 from functions.adapters.cluster import Cluster, Json, Missing
-from functions.adapters.kserve.artifacts import artifacts_of, bucketless
 from functions.adapters.kserve.canaries import Canaries
 from functions.adapters.kserve.grace import Grace
 from functions.adapters.kserve.handover import Handovers, leaving
 from functions.adapters.kserve.model import Model
 from functions.adapters.kserve.notes import Notes
+from functions.adapters.kserve.observations import PodList, observe_object, servers_of, with_answers
 from functions.adapters.kserve.obstacles import find_obstacles
-from functions.adapters.kserve.pods import read_pod
+from functions.adapters.kserve.pods import name_of
 from functions.adapters.kserve.portions import portions
 from functions.adapters.kserve.quota import find_shortages
-from functions.adapters.kserve.resources import Resources, as_number, kind_selector, owner_of, pod_selector, pods
+from functions.adapters.kserve.resources import Resources, kind_selector, owner_of, pod_selector, pods
 from functions.adapters.kserve.runtimes import Runtimes
-from functions.adapters.kserve.served import Server, holds_model, server_of
+from functions.adapters.kserve.schema import MOST_PODS
+from functions.adapters.kserve.served import Server
 from functions.adapters.probe import Probe
 from functions.lifecycle.canary import takes_canary, without_canary
 from functions.lifecycle.companion import COMPANION_ANNOTATION
 from functions.lifecycle.derive import Limits, derive
 from functions.lifecycle.effects import Look
-from functions.lifecycle.observation import (
-    AUTOSCALER_ANNOTATION,
-    Answer,
-    Member,
-    Observation,
-    Obstacle,
-    Pin,
-    PodAnswer,
-    QuotaShortage,
-)
+from functions.lifecycle.errors import StepError
+from functions.lifecycle.observation import Member, Observation, Obstacle, Pin, QuotaShortage
 from functions.lifecycle.record import Record
+from functions.object_errors import Stage, count, one_object
 
 _HINDERED = frozenset({"stop", "reload"})
 _MEMBERS_AT_ONCE = 16
+MOST_MEMBERS = 100
+"""Of one graph; those that its first names are are looked at."""
 _PAGES_AT_ONCE = 3
 _PAGE_SECONDS = 5.0  # for the answers of its pods, hundreds of them
 
 
 @dataclass(frozen=True)
 class Page:
-    """Observations of one page of models; `next` continues the list, "" at its end."""
+    """Observations of one page of models; `next` continues the list, "" at its end.
+
+    `met` are all models of the page: one that could not be observed beside the others needs a look of its own.
+    """
 
     observations: tuple[Observation, ...]
     next: str
+    met: tuple[ModelRef, ...] = ()
 
 
 class Lookout:
@@ -83,19 +83,20 @@ class Lookout:
         )
         if item is None:
             pins = await self._grace.pins_of(ref) if ask.pinned else ()
-            left = leaving(listed.get("items") or [])
+            left = leaving(PodList.read(ref, listed).pods)
             return Observation(ref, self._clock(), exists=False, pins=pins, pods=left)
-        model = Model(ref.kind, item)
-        seen = self._read(ref, model, listed, self._clock())
+        model, found = Model(ref.kind, item), PodList.read(ref, listed)
+        seen = self._read(ref, model, found, self._clock())
         if seen.stop_wanted and not seen.pods:
             # The pods may have been listed before the object was read: "no pod is left" must hold after it.
             listed = await self._cluster.get(pods(ref.namespace), labelSelector=pod_selector(ref))
-            seen = self._read(ref, model, listed, self._clock())
+            found = PodList.read(ref, listed)
+            seen = self._read(ref, model, found, self._clock())
         if ask.verb != "stop":
-            answers = await self._probe.ask(list(servers_of(model, seen, listed)))
-            seen = replace(with_answers(seen, answers), members=(await self._members(model))[0])
+            answers = await self._probe.ask(list(servers_of(model, seen, found)))
+            seen = replace(with_answers(seen, answers), members=(await self._members(model))[0] or ())
         if ask.predict:
-            seen = await self._with_predictions(seen, model, listed, ask.predict)
+            seen = await self._with_predictions(seen, model, found, ask.predict)
         return replace(
             seen,
             pins=await self._pins(ask, seen),
@@ -104,8 +105,8 @@ class Lookout:
             wanted=await self._handovers.wanted(seen) if ask.verb is None else {},
         )
 
-    def _read(self, ref: ModelRef, model: Model, listed: Json, now: datetime) -> Observation:
-        seen = read_observation(ref, model, listed, now)
+    def _read(self, ref: ModelRef, model: Model, found: PodList, now: datetime) -> Observation:
+        seen = observe_object(ref, model, found, now)
         if seen.companion is None or self._notes is None:
             return seen
         text = (model.annotations or {}).get(COMPANION_ANNOTATION)
@@ -120,18 +121,19 @@ class Lookout:
         what has a stop under way with another grace, is left out: it needs a look of its own.
         """
         first = next(iter(refs))
-        listed, (by_model, version) = await asyncio.gather(
+        listed, by_model = await asyncio.gather(
             self._cluster.list_all(await self._resources.collection(first.kind, first.namespace)),
             self._pods_by_model(first.kind, first.namespace),
         )
         runtimes, now = Runtimes(self._cluster), self._clock()
         found: dict[ModelRef, Observation] = {}
-        for item in listed:
-            ref, model = _ref(first.kind, item), Model(first.kind, item)
-            if ref not in refs or model.companion:
-                continue
-            seen = self._read(ref, model, {"metadata": version, "items": by_model[ref.subject]}, now)
-            found[ref] = replace(seen, obstacles=await self._obstacles(model, runtimes))
+        for ref, item in _named(first.kind, listed):
+            with one_object(Stage.MODEL, ref.subject):
+                model = Model(first.kind, item)
+                if ref not in refs or model.companion:
+                    continue
+                seen = self._read(ref, model, PodList.read(ref, by_model(ref)), now)
+                found[ref] = replace(seen, obstacles=await self._obstacles(model, runtimes))
         return found
 
     async def pages(self, kind: Kind, token: str, more: Callable[[], bool]) -> AsyncGenerator[Page]:
@@ -168,18 +170,25 @@ class Lookout:
             items = listed.get("items") or await self._cluster.list_all(collection, fieldSelector=only)
         except Missing:
             return []
-        return [_ref(kind, item) for item in items]
+        return [ref for ref, _ in _named(kind, items)]
 
     async def _with_predictions(
-        self, seen: Observation, model: Model, listed: Json, wanted: Collection[str]
+        self, seen: Observation, model: Model, found: PodList, wanted: Collection[str]
     ) -> Observation:
         answers = {pod.uid: pod.answer for pod in seen.pods if pod.uid in wanted and takes_canary(pod)}
-        servers = [server for server in servers_of(model, seen, listed) if server.pod_uid in answers]
-        found = await self._canaries.ask(model.metadata, [(server, answers[server.pod_uid]) for server in servers])
-        return replace(seen, pods=tuple(replace(pod, prediction=found.get(pod.uid)) for pod in seen.pods))
+        servers = [server for server in servers_of(model, seen, found) if server.pod_uid in answers]
+        told = await self._canaries.ask(model.metadata, [(server, answers[server.pod_uid]) for server in servers])
+        return replace(seen, pods=tuple(replace(pod, prediction=told.get(pod.uid)) for pod in seen.pods))
 
     async def _obstacles(self, model: Model, runtimes: Runtimes) -> tuple[Obstacle, ...]:
-        return await find_obstacles(model, runtimes, self._resources)
+        """None where they can't be read off the object: it must be possible to stop what is broken."""
+        try:
+            return await find_obstacles(model, runtimes, self._resources)
+        except StepError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever somebody wrote into an object
+            count(Stage.MODEL, name_of(model.object), error)
+            return ()
 
     async def _objects(self, kind: Kind, token: str) -> tuple[list[Json], str]:
         """A page of them, and the token that continues the list, "" at its end."""
@@ -191,8 +200,17 @@ class Lookout:
 
     async def _page(self, kind: Kind, items: list[Json], token: str) -> Page:
         """Pods are listed after the objects: "no pod is left" must hold after the stop was read."""
-        found = await asyncio.gather(*(self._observe_all(kind, place, some) for place, some in portions(items)))
-        return Page(tuple(seen for portion in found for seen in portion), token)
+        named = dict(_named(kind, items))
+        try:
+            found = await asyncio.gather(
+                *(self._observe_all(kind, place, some) for place, some in portions(list(named.values())))
+            )
+        except StepError:
+            raise
+        except Exception as error:  # noqa: BLE001 - then each model of it gets a look of its own, and the pass goes on
+            count(Stage.RESYNC, f"a page of {kind.plural}", error)
+            found = []
+        return Page(tuple(seen for portion in found for seen in portion), token, tuple(named))
 
     async def _object(self, ref: ModelRef) -> Json | None:
         try:
@@ -213,118 +231,99 @@ class Lookout:
         return find_shortages(model, seen.companion, quotas)
 
     async def _observe_all(self, kind: Kind, namespace: str | None, items: list[Json]) -> list[Observation]:
-        names = sorted({item["metadata"]["name"] for item in items})
-        by_model, version = await self._pods_by_model(kind, namespace, names)
+        """What can't be observed at all is left out: it is counted, and keeps none of the others from it."""
+        named = _named(kind, items)
+        by_model = await self._pods_by_model(kind, namespace, sorted({ref.name for ref, _ in named}))
         now = self._clock()
-        models = {_ref(kind, item): Model(kind, item) for item in items}
-        lists = {ref: {"metadata": version, "items": by_model[ref.subject]} for ref in models}
-        looks = {ref: self._read(ref, model, lists[ref], now) for ref, model in models.items()}
-        servers = [server for ref, model in models.items() for server in servers_of(model, looks[ref], lists[ref])]
+        models: dict[ModelRef, Model] = {}
+        looks: dict[ModelRef, Observation] = {}
+        servers: list[Server] = []
+        for ref, item in named:
+            with one_object(Stage.MODEL, ref.subject):
+                model, found = Model(kind, item), PodList.read(ref, by_model(ref))
+                seen = self._read(ref, model, found, now)
+                servers += servers_of(model, seen, found)
+                models[ref], looks[ref] = model, seen
         answers = await self._probe.ask(servers, within=_PAGE_SECONDS)
-        members = await self._members(*models.values())
+        members = await self._members(*models.values(), within=_PAGE_SECONDS)
         return [
-            replace(with_answers(seen, answers), members=found)
-            for seen, found in zip(looks.values(), members, strict=True)
+            replace(with_answers(seen, answers), members=named_by_it)
+            for seen, named_by_it in zip(looks.values(), members, strict=True)
+            if named_by_it is not None
         ]
 
-    async def _members(self, *models: Model) -> list[tuple[Member, ...]]:
+    async def _members(self, *models: Model, within: float | None = None) -> list[tuple[Member, ...] | None]:
         """For each, the models of its namespace that it sends requests to, looked at once however many graphs share one.
 
-        What a graph reaches by URL is not ours to ask.
+        What a graph reaches by URL is not ours to ask. None where not all could be looked at `within` so many seconds.
         """
         turns = asyncio.Semaphore(_MEMBERS_AT_ONCE)
 
         async def look(ref: ModelRef) -> Member:
             async with turns:
-                return _member(await self.look(Look(ref)))
+                try:
+                    return _member(await self.look(Look(ref)))
+                except StepError:
+                    raise
+                except Exception as error:  # noqa: BLE001 - a member is somebody's object too
+                    count(Stage.MODEL, ref.subject, error)
+                    return Member(ref, State.ERROR, "it can't be read")
 
         named = [members_of(model) for model in models]
-        refs = list(dict.fromkeys(ref for members in named for ref in members))
-        found = dict(zip(refs, await asyncio.gather(*map(look, refs)), strict=True))
-        return [tuple(found[ref] for ref in members) for members in named]
+        refs = dict.fromkeys(ref for members in named for ref in members)
+        looks = {ref: asyncio.ensure_future(look(ref)) for ref in refs}
+        try:
+            if looks:
+                await asyncio.wait(looks.values(), timeout=within)
+            found = {ref: one.result() for ref, one in looks.items() if one.done()}
+        finally:
+            for one in looks.values():
+                one.cancel()
+            await asyncio.gather(*looks.values(), return_exceptions=True)
+        return [tuple(found[ref] for ref in members) if found.keys() >= set(members) else None for members in named]
 
     async def _pods_by_model(
         self, kind: Kind, namespace: str | None, names: Iterable[str] = ()
-    ) -> tuple[dict[str, list[Json]], Json]:
-        """`names` () means every model of the kind."""
+    ) -> Callable[[ModelRef], Json]:
+        """The list of each model's pods. `names` () means every model of the kind."""
         by_model: dict[str, list[Json]] = defaultdict(list)
         version: Json = {}
         selector = kind_selector(kind, names)
         async for page in self._cluster.pages(pods(namespace), labelSelector=selector):
-            version = version or {"resourceVersion": page["metadata"].get("resourceVersion", "0")}
+            version = version or page.get("metadata") or {}
             for item in page.get("items") or []:
-                ref = owner_of(item["metadata"].get("labels") or {}, item["metadata"]["namespace"])
-                if ref:
-                    by_model[ref.subject].append(item)
-        return by_model, version
+                with one_object(Stage.POD, name_of(item)):
+                    ref = owner_of(item["metadata"].get("labels") or {}, item["metadata"]["namespace"])
+                    if ref and len(by_model[ref.subject]) <= MOST_PODS:
+                        by_model[ref.subject].append(item)
+        return lambda ref: {"metadata": version, "items": by_model.get(ref.subject, [])}
 
 
 def members_of(model: Model) -> tuple[ModelRef, ...]:
-    """Models that a graph's steps name, each once, in the order of their names."""
+    """Models that a graph's steps name, each once, in the order of their names; no more than MOST_MEMBERS."""
     if model.kind is not Kind.INFERENCE_GRAPH:
         return ()
     nodes = (model.spec.get("nodes") or {}).values()
     names = {step.get("serviceName") for node in nodes for step in node.get("steps") or []} - {None, ""}
-    namespace = model.metadata["namespace"]
-    return tuple(ModelRef(namespace=namespace, name=name) for name in sorted(names) if is_name(name))
+    namespace = model.metadata.get("namespace")
+    if not namespace:
+        return ()
+    known = sorted(name for name in names if is_name(name))[:MOST_MEMBERS]
+    return tuple(ModelRef(namespace=namespace, name=name) for name in known)
 
 
 def _member(seen: Observation) -> Member:
     if not seen.exists:
         return Member(seen.ref, State.ERROR, "there is no such model")
     verdict = derive(without_canary(seen), Record(ref=seen.ref), Limits())
-    return Member(seen.ref, verdict.state, verdict.what)
+    return Member(seen.ref, verdict.state, verdict.what, unverified=verdict.reason == "Unverified")
 
 
-def servers_of(model: Model, seen: Observation, listed: Json) -> Iterator[Server]:
-    """Whom to ask: the ready pods that hold the model, while it is to run."""
-    if seen.stop_wanted or seen.deleting:
-        return
-    ready = {pod.uid for pod in seen.pods if pod.ready and pod.serves and not pod.deleting}
-    for item in listed.get("items") or []:
-        if item["metadata"]["uid"] in ready and (server := server_of(model, item)):
-            yield server
-
-
-def with_answers(seen: Observation, answers: Mapping[str, PodAnswer]) -> Observation:
-    return replace(seen, pods=tuple(replace(pod, answer=answers.get(pod.uid)) for pod in seen.pods))
-
-
-def _ref(kind: Kind, item: Json) -> ModelRef:
-    return ModelRef(namespace=item["metadata"]["namespace"], name=item["metadata"]["name"], kind=kind)
-
-
-def read_observation(ref: ModelRef, model: Model, listed: Json, now: datetime) -> Observation:
-    """What one object and the list of its pods show."""
-    metadata = model.metadata
-    ready, stopped = model.ready, model.condition("Stopped")
-    items: Iterable[Json] = listed.get("items") or []
-    return Observation(
-        ref=ref,
-        observed_at=now,
-        exists=True,
-        uid=metadata["uid"],
-        version=as_number(metadata.get("resourceVersion")),
-        pods_version=as_number((listed.get("metadata") or {}).get("resourceVersion")),
-        generation=metadata.get("generation") or 0,
-        labels=metadata.get("labels") or {},
-        annotations=model.annotations,
-        deleting="deletionTimestamp" in metadata,
-        mode=model.mode,
-        ready=ready.status if ready else Answer.UNKNOWN,
-        ready_reason=ready.reason if ready else None,
-        ready_changed=ready.changed if ready else None,
-        stopped_condition=stopped.status if stopped else None,
-        trouble=model.trouble,
-        url=model.url,
-        companion=model.companion,
-        stop_actor=model.stop_actor,
-        pods=tuple(replace(read_pod(item), serves=holds_model(ref.kind, item)) for item in items),
-        routed=model.routed,
-        artifacts=artifacts_of(model, items),
-        bucketless=bucketless(model, items),
-        recreated=model.recreated,
-        autoscaler=(model.annotations or {}).get(AUTOSCALER_ANNOTATION),
-        autoscaler_is_ours=model.autoscaler_is_ours,
-        may_scale_to_zero=model.may_scale_to_zero,
-    )
+def _named(kind: Kind, items: Iterable[Json]) -> list[tuple[ModelRef, Json]]:
+    """Each with the model that it is; what has no name as Kubernetes has them is left out."""
+    found: list[tuple[ModelRef, Json]] = []
+    for item in items:
+        with one_object(Stage.MODEL, name_of(item)):
+            metadata = item["metadata"]
+            found.append((ModelRef(namespace=metadata["namespace"], name=metadata["name"], kind=kind), item))
+    return found

@@ -8,12 +8,21 @@ from dataclasses import dataclass
 
 from events.model import Kind
 from functions.adapters.cluster import Json
-from functions.adapters.kserve.served import Server, holds_model, server_container, server_port, speaks_tls
+from functions.adapters.kserve.served import (
+    Server,
+    container_of,
+    holds_model,
+    server_at,
+    server_container,
+    server_port,
+    speaks_tls,
+)
+from functions.adapters.segments import port_number, quoted_path
 
 _PREFIXES = ("prometheus.kserve.io", "prometheus.io")
 _QUEUE_PROXY = "queue-proxy"
 _AUTOSCALER_PORT = 9090
-_HIGHEST_PORT = 65_535
+_PATH = "/metrics"
 
 
 @dataclass(frozen=True)
@@ -27,40 +36,15 @@ class Metered:
 
 def metered(kind: Kind, item: Json) -> Metered | None:
     """None where nothing in the pod could tell."""
-    containers = (item.get("spec") or {}).get("containers") or []
-    if any(container.get("name") == _QUEUE_PROXY for container in containers):
-        return Metered(_server(item, _AUTOSCALER_PORT, tls=False), "/metrics", by_queue_proxy=True)
+    if container_of(item, _QUEUE_PROXY):
+        return Metered(server_at(item, _AUTOSCALER_PORT, tls=False), _PATH, by_queue_proxy=True)
     container = server_container(kind, item)
     if container is None or not holds_model(kind, item):
         return None
-    annotations = item["metadata"].get("annotations") or {}
+    found = item["metadata"].get("annotations")
+    annotations = found if isinstance(found, dict) else {}
     own = server_port(kind, container)
-    prefix = next((one for one in _PREFIXES if _is_port(annotations.get(f"{one}/port"))), None)
-    port = int(annotations[f"{prefix}/port"]) if prefix else own
-    path = annotations.get(f"{prefix}/path") if prefix else None
-    return Metered(_server(item, port, tls=speaks_tls(container) and port == own), _path(path))
-
-
-def _is_port(text: str | None) -> bool:
-    return bool(text) and str(text).isdecimal() and 0 < int(str(text)) <= _HIGHEST_PORT
-
-
-def _path(text: str | None) -> str:
-    """Whoever may annotate a pod may name a path on it, and nothing else."""
-    return (
-        text if text and text.startswith("/") and text.isprintable() and not set(text) & set(" ?#%\\") else "/metrics"
-    )
-
-
-def _server(item: Json, port: int, *, tls: bool) -> Server:
-    return Server(
-        pod_uid=item["metadata"]["uid"],
-        pod=item["metadata"]["name"],
-        namespace=item["metadata"]["namespace"],
-        address=(item.get("status") or {}).get("podIP") or "",
-        port=port,
-        tls=tls,
-        names=(),
-        told=False,
-        protocols=(),
-    )
+    prefix = next((one for one in _PREFIXES if port_number(annotations.get(f"{one}/port"))), None)
+    port = port_number(annotations.get(f"{prefix}/port")) if prefix else own
+    path = quoted_path(annotations.get(f"{prefix}/path")) if prefix else None
+    return Metered(server_at(item, port, tls=speaks_tls(container) and port == own), path or _PATH)

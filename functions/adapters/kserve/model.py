@@ -2,13 +2,17 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from events.model import Kind
 from functions.adapters.cluster import FIELD_MANAGER, Json
+from functions.adapters.kserve.parsing import Parsed, parse
 from functions.adapters.kserve.resources import HANDOVER_POLICY
+from functions.adapters.kserve.schema import MODELS
 from functions.lifecycle.companion import COMPANION_ANNOTATION, Companion
 from functions.lifecycle.observation import AUTOSCALER_ANNOTATION, STOP_ANNOTATION, Answer, Mode, Trouble
+from functions.lifecycle.unusable import Unusable
 
 COMPONENTS = ("predictor", "transformer", "explainer")
 DEPLOYMENT_MODE = "serving.kserve.io/deploymentMode"
@@ -45,14 +49,22 @@ class Condition:
 
 @dataclass(frozen=True)
 class Model:
-    """One KServe object, read-only."""
+    """One KServe object, read-only: what of it is as it should be."""
 
     kind: Kind
     object: Json
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "object", parse(MODELS[self.kind], self.object))
+
+    @property
+    def unusable(self) -> tuple[Unusable, ...]:
+        """The fields that are not, and are left out."""
+        return self.object.unusable if isinstance(self.object, Parsed) else ()
+
     @property
     def metadata(self) -> Json:
-        return dict(self.object["metadata"])
+        return dict(self.object.get("metadata") or {})
 
     @property
     def spec(self) -> Json:
@@ -66,9 +78,18 @@ class Model:
     def annotations(self) -> dict[str, str] | None:
         return self.metadata.get("annotations")
 
+    @cached_property
+    def note(self) -> Companion | Unusable | None:
+        """Our annotation on a stopped model."""
+        return Companion.parse((self.annotations or {}).get(COMPANION_ANNOTATION))
+
     @property
     def companion(self) -> Companion | None:
-        return Companion.parse((self.annotations or {}).get(COMPANION_ANNOTATION))
+        return self.note if isinstance(self.note, Companion) else None
+
+    @property
+    def unusable_note(self) -> Unusable | None:
+        return self.note if isinstance(self.note, Unusable) else None
 
     @property
     def mode(self) -> Mode | None:
@@ -88,7 +109,7 @@ class Model:
             Answer(status) if status in {"True", "False"} else Answer.UNKNOWN,
             last.get("reason"),
             last.get("message"),
-            _moment(last.get("lastTransitionTime")),
+            last.get("lastTransitionTime"),
         )
 
     @property
@@ -184,9 +205,5 @@ def _keeps_pods(condition: Condition) -> bool:
 def _field(entry: Json, *path: str) -> dict[str, Any]:
     fields: Any = entry.get("fieldsV1") or {}
     for key in path:
-        fields = fields.get(key) or {}
-    return dict(fields)
-
-
-def _moment(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
+        fields = fields.get(key) if isinstance(fields, dict) else None
+    return fields if isinstance(fields, dict) else {}

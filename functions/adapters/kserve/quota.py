@@ -1,17 +1,53 @@
-"""Whether a start is sure to exceed a ResourceQuota, by what the model's last run requested."""
+"""ResourceQuotas, and whether a start is sure to exceed one, by what the model's last run requested."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from decimal import Decimal
+from typing import Self
 
 from functions.adapters.cluster import Json
 from functions.adapters.kserve.model import Model
+from functions.adapters.kserve.parsing import parse
+from functions.adapters.kserve.pods import name_of
+from functions.adapters.kserve.schema import QUOTA
+from functions.adapters.quantities import parse_quantity
 from functions.lifecycle.companion import Companion, LastRunPod
 from functions.lifecycle.observation import QuotaShortage
-from functions.lifecycle.quantity import format_memory, format_quantity, parse_quantity
+from functions.lifecycle.quantity import format_memory, format_quantity
+from functions.object_errors import Stage, count, one_object
 
 _BYTES = ("memory", "storage")
 _ALIASES = {"cpu": "requests.cpu", "memory": "requests.memory", "count/pods": "pods"}
+
+
+@dataclass(frozen=True)
+class Quota:
+    """Amounts by resource. `hard` is what its owner wrote, `enforced` what Kubernetes holds to. `scoped`: for some pods only."""
+
+    namespace: str
+    name: str
+    scoped: bool
+    hard: Mapping[str, Decimal]
+    enforced: Mapping[str, Decimal]
+    used: Mapping[str, Decimal]
+
+    @classmethod
+    def read(cls, item: Json) -> Self:
+        """An amount that can't be read counts as none, and is counted. KeyError where it has no name."""
+        parsed = parse(QUOTA, item)
+        for problem in parsed.unusable:
+            count(Stage.QUOTA, name_of(item), problem)
+        metadata, spec, status = parsed["metadata"], parsed.get("spec") or {}, parsed.get("status") or {}
+        return cls(
+            metadata.get("namespace") or "",
+            metadata["name"],
+            bool(spec.get("scopes") or spec.get("scopeSelector")),
+            spec.get("hard") or {},
+            status.get("hard") or spec.get("hard") or {},
+            status.get("used") or {},
+        )
 
 
 def find_shortages(model: Model, companion: Companion | None, quotas: Iterable[Json]) -> tuple[QuotaShortage, ...]:
@@ -19,12 +55,13 @@ def find_shortages(model: Model, companion: Companion | None, quotas: Iterable[J
     if companion is None or not companion.pods:
         return ()
     needed = _needed(model, companion.pods)
-    return tuple(
-        shortage
-        for quota in quotas
-        if not (quota.get("spec") or {}).get("scopes") and not (quota.get("spec") or {}).get("scopeSelector")
-        for shortage in _shortages(quota, needed)
-    )
+    found: list[QuotaShortage] = []
+    for item in quotas:
+        with one_object(Stage.QUOTA, name_of(item)):
+            quota = Quota.read(item)
+            if not quota.scoped:
+                found += _shortages(quota, needed)
+    return tuple(found)
 
 
 def _needed(model: Model, pods: Iterable[LastRunPod]) -> dict[str, Decimal]:
@@ -38,16 +75,14 @@ def _needed(model: Model, pods: Iterable[LastRunPod]) -> dict[str, Decimal]:
         for pod in ran[: max(1, min(int(minimum), len(ran)))]:
             needed["pods"] += 1
             for name, amount in pod.requests.items():
-                needed[name] += parse_quantity(amount)
+                with suppress(ValueError):  # whoever may patch the model may have written it: then it is not known
+                    needed[name] += parse_quantity(amount)
     return needed
 
 
-def _shortages(quota: Json, needed: dict[str, Decimal]) -> Iterable[QuotaShortage]:
-    status = quota.get("status") or {}
-    hard = status.get("hard") or (quota.get("spec") or {}).get("hard") or {}
-    used = status.get("used") or {}
-    for resource, limit in hard.items():
-        wanted = needed.get(_ALIASES.get(resource, resource), Decimal(0))
-        if wanted and parse_quantity(used.get(resource)) + wanted > parse_quantity(limit):
-            needs = format_memory(wanted) if resource.endswith(_BYTES) else format_quantity(wanted)
-            yield QuotaShortage(quota["metadata"]["name"], resource, needs, str(used.get(resource, "0")), str(limit))
+def _shortages(quota: Quota, needed: dict[str, Decimal]) -> Iterable[QuotaShortage]:
+    for resource, limit in quota.enforced.items():
+        wanted, used = needed.get(_ALIASES.get(resource, resource), Decimal(0)), quota.used.get(resource, Decimal(0))
+        if wanted and used + wanted > limit:
+            show = format_memory if resource.endswith(_BYTES) else format_quantity
+            yield QuotaShortage(quota.name, resource, show(wanted), show(used), show(limit))

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from events.model import Kind, ModelRef
 from functions.adapters.cluster import Cluster, Json, Missing
+from functions.adapters.segments import quoted
 from functions.lifecycle.errors import ClusterUnavailable
 
 GROUP = "/apis/serving.kserve.io"
@@ -48,7 +49,7 @@ class Resources:
         return f"{GROUP}/{await self._version(kind)}{place}/{kind.plural}"
 
     async def model(self, ref: ModelRef) -> str:
-        return f"{await self.collection(ref.kind, ref.namespace)}/{ref.name}"
+        return named(await self.collection(ref.kind, ref.namespace), ref.name)
 
     async def llm_can_stop(self) -> bool:
         """KServe 0.17 brought both v1alpha2 and the stop annotation to LLMInferenceService."""
@@ -78,6 +79,14 @@ class Resources:
         return frozenset(version["version"] for version in group.get("versions") or [])
 
 
+def named(collection: str, name: str) -> str:
+    """One object of a collection. Raises Missing for what no object is called: whoever makes a reference may write anything."""
+    segment = quoted(name)
+    if segment is None:
+        raise Missing(f"{collection}: no object is called {name!r:.100}")
+    return f"{collection}/{segment}"
+
+
 def pods(namespace: str | None) -> str:
     return f"/api/v1/namespaces/{namespace}/pods" if namespace else "/api/v1/pods"
 
@@ -104,6 +113,8 @@ def kind_selector(kind: Kind, names: Iterable[str] = ()) -> str:
 
 def owner_of(labels: Mapping[str, str], namespace: str) -> ModelRef | None:
     """The model that a pod's labels name; None where it is no model's pod. Anybody may write any label on a pod."""
+    if not isinstance(labels, Mapping):
+        return None
     kind = next((kind for kind in (Kind.INFERENCE_SERVICE, Kind.INFERENCE_GRAPH) if labels.get(_LABELS[kind])), None)
     if kind is None and labels.get("app.kubernetes.io/part-of") == "llminferenceservice":
         kind = Kind.LLM_INFERENCE_SERVICE
@@ -116,6 +127,6 @@ def owner_of(labels: Mapping[str, str], namespace: str) -> ModelRef | None:
         return None
 
 
-def as_number(version: str | None) -> int:
+def as_number(version: object) -> int:
     """ResourceVersions compare as integers within one resource type (Kubernetes 1.35); 0 where one is opaque."""
-    return int(version) if version and _NUMBER.fullmatch(version) else 0
+    return int(version) if isinstance(version, str) and _NUMBER.fullmatch(version) else 0

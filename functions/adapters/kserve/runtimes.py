@@ -3,7 +3,9 @@
 from enum import Enum, auto
 
 from functions.adapters.cluster import Cluster, Forbidden, Json, Missing
-from functions.adapters.kserve.resources import GROUP
+from functions.adapters.kserve.parsing import parse
+from functions.adapters.kserve.resources import GROUP, named
+from functions.adapters.kserve.schema import RUNTIME
 
 
 class Found(Enum):
@@ -35,7 +37,7 @@ class Runtimes:
         )
         for place in places:
             try:
-                return _state(await self._cluster.get(f"{place}/{name}"))
+                return _state(await self._cluster.get(named(place, name)))
             except Missing:
                 continue
             except Forbidden:
@@ -44,4 +46,4 @@ class Runtimes:
 
 
 def _state(runtime: Json) -> Found:
-    return Found.DISABLED if (runtime.get("spec") or {}).get("disabled") else Found.THERE
+    return Found.DISABLED if (parse(RUNTIME, runtime).get("spec") or {}).get("disabled") else Found.THERE

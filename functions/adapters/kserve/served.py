@@ -4,14 +4,18 @@ Sources: KServe's pkg/constants and the controllers' defaults (the first contain
 8000), the arguments by which KServe's servers, vLLM and Hugging Face's are told the model's name.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from events.model import Kind
 from functions.adapters.cluster import Json
 from functions.adapters.kserve.model import Model
+from functions.adapters.segments import pod_address, port_number, quoted
 
+MOST_NAMES = 4
+"""Of a pod, the declared ones among them."""
 _CONTAINERS = {Kind.INFERENCE_SERVICE: "kserve-container", Kind.LLM_INFERENCE_SERVICE: "main"}
 _DEFAULT_PORT = {Kind.INFERENCE_SERVICE: 8080, Kind.LLM_INFERENCE_SERVICE: 8000}
 _NAME_FLAGS = ("--model_name", "--model-name", "--served-model-name", "--served_model_name")
@@ -33,6 +37,7 @@ class Server:
     """One pod's model server. `names` are what the model may be called; `protocols` in the order in which to ask.
 
     `address` is "" where the pod has none. `told`: the server was told the name; one that was not may call its model as it likes.
+    `unusable`: why it is not asked at all, "" where it is.
     """
 
     pod_uid: str
@@ -44,72 +49,117 @@ class Server:
     names: tuple[str, ...]
     told: bool
     protocols: tuple[Protocol, ...]
+    unusable: str = ""
 
 
 def holds_model(kind: Kind, item: Json) -> bool:
     """Whether the pod serves the model itself: no transformer, no graph's router, no worker of a group, no scheduler."""
-    labels = item["metadata"].get("labels") or {}
-    if labels.get("component") in _WITHOUT_A_MODEL or labels.get(_WORKER_INDEX, "0") != "0":
+    labels = _dict(item["metadata"].get("labels"))
+    if str(labels.get("component")) in _WITHOUT_A_MODEL or labels.get(_WORKER_INDEX, "0") != "0":
         return False
     return server_container(kind, item) is not None
 
 
 def server_of(model: Model, item: Json) -> Server | None:
-    """None where the pod holds no model."""
+    """None where the pod holds no model. What its owner wrote and can't be asked is said in `unusable`."""
     container = server_container(model.kind, item)
     if container is None or not holds_model(model.kind, item):
         return None
-    told = list(_named(container))
-    return Server(
-        pod_uid=item["metadata"]["uid"],
-        pod=item["metadata"]["name"],
-        namespace=item["metadata"]["namespace"],
-        address=(item.get("status") or {}).get("podIP") or "",
-        port=server_port(model.kind, container),
+    told, declared = list(_usable(_named(container))), list(_usable(_declared(model)))
+    port = server_port(model.kind, container)
+    return server_at(
+        item,
+        port,
         tls=speaks_tls(container),
-        names=tuple(dict.fromkeys([*told, *_declared(model)])),
+        names=tuple(dict.fromkeys([*told[: MOST_NAMES - len(declared)], *declared])),
         told=bool(told),
         protocols=_protocols(model),
     )
 
 
+def server_at(
+    item: Json,
+    port: int | None,
+    *,
+    tls: bool,
+    names: tuple[str, ...] = (),
+    told: bool = False,
+    protocols: tuple[Protocol, ...] = (),
+) -> Server:
+    """The pod's own address and this port of it, `port` None where what was given is none."""
+    said = _dict(item.get("status")).get("podIP") or ""
+    address = pod_address(said)
+    strange = f"its address is {said!r:.100}, which is none of a pod" if said and address is None else ""
+    return Server(
+        pod_uid=item["metadata"]["uid"],
+        pod=item["metadata"]["name"],
+        namespace=item["metadata"]["namespace"],
+        address=address or "",
+        port=port or 0,
+        tls=tls,
+        names=names,
+        told=told,
+        protocols=protocols,
+        unusable=strange or ("" if port else "its port is no number from 1 to 65535"),
+    )
+
+
 def server_container(kind: Kind, item: Json) -> Json | None:
-    name = _CONTAINERS.get(kind)
-    containers = (item.get("spec") or {}).get("containers") or []
-    return next((container for container in containers if container.get("name") == name), None)
+    return container_of(item, _CONTAINERS.get(kind, ""))
 
 
-def server_port(kind: Kind, container: Json) -> int:
-    ports = container.get("ports") or []
-    return int(ports[0]["containerPort"]) if ports else _DEFAULT_PORT[kind]
+def container_of(item: Json, name: str) -> Json | None:
+    return next((one for one in _dicts(_dict(item.get("spec")).get("containers")) if one.get("name") == name), None)
+
+
+def server_port(kind: Kind, container: Json) -> int | None:
+    """None where the first port is none."""
+    ports = _dicts(container.get("ports"))
+    return port_number(ports[0].get("containerPort")) if ports else _DEFAULT_PORT[kind]
 
 
 def speaks_tls(container: Json) -> bool:
-    probe: Mapping[str, Json] = container.get("readinessProbe") or {}
-    return (probe.get("httpGet") or {}).get("scheme") == "HTTPS"
+    return _dict(_dict(container.get("readinessProbe")).get("httpGet")).get("scheme") == "HTTPS"
 
 
-def _named(container: Json) -> Iterator[str]:
-    words = [str(word) for word in [*(container.get("command") or []), *(container.get("args") or [])]]
+def _named(container: Json) -> Iterator[object]:
+    words = [str(word) for word in [*_list(container.get("command")), *_list(container.get("args"))]]
     for index, word in enumerate(words):
         flag, _, value = word.partition("=")
         if flag in _NAME_FLAGS:
             yield value or next(iter(words[index + 1 :]), "")
 
 
-def _declared(model: Model) -> Iterator[str]:
+def _declared(model: Model) -> Iterator[object]:
     """An LLMInferenceService's own name of the model, else the resource's (facts: where the artifact is named)."""
-    if model.kind is Kind.LLM_INFERENCE_SERVICE and (model.spec.get("model") or {}).get("name"):
-        yield model.spec["model"]["name"]
+    if model.kind is Kind.LLM_INFERENCE_SERVICE:
+        yield _dict(_dict(model.spec).get("model")).get("name")
     yield model.metadata["name"]
+
+
+def _usable(names: Iterable[object]) -> Iterator[str]:
+    """A name that can't stand in a path is no name: a server may be told any, and be asked under another."""
+    return (name for name in names if isinstance(name, str) and quoted(name))
 
 
 def _protocols(model: Model) -> tuple[Protocol, ...]:
     """What is declared first; the others behind it, since many servers speak more than they declare."""
     if model.kind is Kind.LLM_INFERENCE_SERVICE:
         return (Protocol.OPENAI,)
-    declared = ((model.spec.get("predictor") or {}).get("model") or {}).get("protocolVersion") or "v1"
+    declared = str(_dict(_dict(_dict(model.spec).get("predictor")).get("model")).get("protocolVersion") or "v1")
     if declared.startswith("grpc"):
         return (Protocol.GRPC,)
     first = Protocol.V2 if declared in {"v2", "open-inference-protocol"} else Protocol.V1
     return tuple(dict.fromkeys([first, Protocol.V1, Protocol.V2, Protocol.OPENAI]))
+
+
+def _dict(value: Any) -> Json:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _dicts(value: Any) -> list[Json]:
+    return [one for one in _list(value) if isinstance(one, dict)]

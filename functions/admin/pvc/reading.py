@@ -8,7 +8,7 @@ from typing import Any
 
 from events.model import ModelRef
 from functions.adapters.cluster import Cluster, Forbidden, Missing
-from functions.adapters.kserve.resources import GROUP, pod_selector, pods
+from functions.adapters.kserve.resources import GROUP, named, pod_selector, pods
 from functions.admin.pvc.manifests import LOADERS
 from functions.admin.pvc.seen import UNREADABLE, Json, Seen, Unreadable
 from functions.admin.pvc.volumes import CLASSES, claims
@@ -46,7 +46,7 @@ async def read(cluster: Cluster, wish: Wish) -> Seen:
         classes=await _classes(cluster),
         runtime=runtime,
         runtime_is_cluster_wide=wide,
-        runtime_copy=await _found(cluster, _runtimes(wish, wish.runtime_copy)) if wish.runtime_copy else None,
+        runtime_copy=await _found(cluster, named(_runtimes(wish), wish.runtime_copy)) if wish.runtime_copy else None,
         pods=tuple(await cluster.list_all(pods(wish.namespace), labelSelector=pod_selector(_ref(wish)))),
         nodes=await _nodes(cluster),
         storage_secret=await _storage_secret(cluster, wish.namespace, secret_name),
@@ -66,13 +66,20 @@ def _isvc(wish: Wish, name: str) -> str:
     return f"{GROUP}/v1beta1/namespaces/{wish.namespace}/inferenceservices/{name}"
 
 
-def _runtimes(wish: Wish, name: str) -> str:
-    return f"{GROUP}/v1alpha1/namespaces/{wish.namespace}/servingruntimes/{name}"
+def _runtimes(wish: Wish) -> str:
+    return f"{GROUP}/v1alpha1/namespaces/{wish.namespace}/servingruntimes"
 
 
 async def _found(cluster: Cluster, path: str) -> Json | None:
     with suppress(Missing):
         return await cluster.get(path)
+    return None
+
+
+async def _named(cluster: Cluster, collection: str, name: object) -> Json | Unreadable | None:
+    """The object that an annotation or a reference of somebody else's object names; None for what no object is called."""
+    with suppress(Missing):
+        return await _allowed(cluster, named(collection, name if isinstance(name, str) else ""))
     return None
 
 
@@ -103,7 +110,7 @@ async def _nodes(cluster: Cluster) -> int | None:
 
 async def _volume(cluster: Cluster, claim: Json | None) -> Json | Unreadable | None:
     name = ((claim or {}).get("spec") or {}).get("volumeName")
-    return await _allowed(cluster, f"/api/v1/persistentvolumes/{name}") if name else None
+    return await _named(cluster, "/api/v1/persistentvolumes", name) if name else None
 
 
 async def _runtime(cluster: Cluster, wish: Wish, model: Json) -> tuple[Json | None, bool]:
@@ -112,15 +119,16 @@ async def _runtime(cluster: Cluster, wish: Wish, model: Json) -> tuple[Json | No
     name = wish.runtime_from or predictor.get("runtime")
     if not name:
         return None, False
-    if own := await _found(cluster, _runtimes(wish, name)):
-        return own, False
-    shared = await _allowed(cluster, f"{GROUP}/v1alpha1/clusterservingruntimes/{name}")
+    with suppress(Missing):
+        if own := await _found(cluster, named(_runtimes(wish), str(name))):
+            return own, False
+    shared = await _named(cluster, f"{GROUP}/v1alpha1/clusterservingruntimes", name)
     return (None, False) if isinstance(shared, Unreadable) or shared is None else (shared, True)
 
 
 async def _storage_secret(cluster: Cluster, namespace: str, name: str) -> dict[str, Json] | None:
     """Its entries that are JSON, without what only they should know: a plan is shown to people."""
-    found = await _allowed(cluster, f"/api/v1/namespaces/{namespace}/secrets/{name}")
+    found = await _named(cluster, f"/api/v1/namespaces/{namespace}/secrets", name)
     if isinstance(found, Unreadable):
         return None
     entries: dict[str, Json] = {}
@@ -136,12 +144,12 @@ async def _account_secrets(cluster: Cluster, namespace: str, model: Json) -> tup
     """The secrets that the model's ServiceAccount lists, their keys without the values."""
     predictor = (model.get("spec") or {}).get("predictor") or {}
     account = predictor.get("serviceAccountName") or "default"
-    found = await _allowed(cluster, f"/api/v1/namespaces/{namespace}/serviceaccounts/{account}")
+    found = await _named(cluster, f"/api/v1/namespaces/{namespace}/serviceaccounts", account)
     if found is None or isinstance(found, Unreadable):
         return ()
     secrets: list[Json] = []
-    for named in found.get("secrets") or []:
-        secret = await _allowed(cluster, f"/api/v1/namespaces/{namespace}/secrets/{named['name']}")
+    for listed in found.get("secrets") or []:
+        secret = await _named(cluster, f"/api/v1/namespaces/{namespace}/secrets", listed.get("name"))
         if isinstance(secret, dict):
             secrets.append({**secret, "data": dict.fromkeys(secret.get("data") or {}, "")})
     return tuple(secrets)

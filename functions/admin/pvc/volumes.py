@@ -2,11 +2,12 @@
 
 import hashlib
 
+from functions.adapters.quantities import parse_quantity
 from functions.admin.pvc import manifests
 from functions.admin.pvc.seen import Json, Seen, Unreadable
 from functions.admin.pvc.verdicts import Change, Check, note, ok, refused
 from functions.admin.pvc.wish import DEFAULT_ACCESS_MODE, Wish, in_bytes
-from functions.lifecycle.quantity import format_memory, parse_quantity
+from functions.lifecycle.quantity import format_memory
 
 CLASSES = "/apis/storage.k8s.io/v1/storageclasses"
 RETAIN = "Retain"

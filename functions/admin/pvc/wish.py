@@ -8,10 +8,10 @@ from pathlib import PurePosixPath
 from events.artifact import Strategy
 from events.errors import shown
 from events.location import Location
+from functions.adapters.quantities import parse_quantity
 from functions.admin.pvc.errors import Refusal
 from functions.admin.pvc.folder import Folder
 from functions.admin.pvc.scripts import STAGING
-from functions.lifecycle.quantity import parse_quantity
 
 ACCESS_MODES = ("ReadWriteOnce", "ReadWriteMany", "ReadWriteOncePod")
 DEFAULT_ACCESS_MODE = ACCESS_MODES[0]

@@ -3,12 +3,14 @@
 import asyncio
 
 from functions.adapters import canary
-from functions.adapters.canary import Canary, Unusable
+from functions.adapters.canary import Canary
 from functions.adapters.cluster import Forbidden, Missing
 from functions.adapters.kserve.canaries import Canaries, ReadsObjects, unreadable
 from functions.adapters.kserve.served import Protocol, Server
-from functions.adapters.probe import Line
+from functions.adapters.probe import AT_ONCE, AT_ONCE_OF_ONE_NAMESPACE, Line
+from functions.adapters.turns import Turns
 from functions.admin.verify.sighting import NOT_ASKED, Sighting
+from functions.lifecycle.errors import ClusterUnavailable
 from functions.lifecycle.observation import CANARY_ANNOTATION, Answered, Pod
 from functions.lifecycle.prediction import Outcome, Prediction
 
@@ -23,6 +25,7 @@ class Predictions:
         self._canaries = Canaries(cluster, line, seconds)
         self._line = line
         self._good: dict[str, Prediction] = {}
+        self._turns = Turns(AT_ONCE, AT_ONCE_OF_ONE_NAMESPACE)
 
     async def of(self, sighting: Sighting) -> Prediction:
         """Only a pod that has its model is asked, or that nobody can ask otherwise. A ConfigMap counts without annotation."""
@@ -35,16 +38,22 @@ class Predictions:
         metadata = {"name": ref.name, "namespace": ref.namespace, "annotations": annotations}
         try:
             found = await self._canaries.read(metadata, otherwise=canary.IN_CONFIG_MAP)
-        except Unusable as error:
-            return unreadable(error, metadata)
         except (Missing, Forbidden) as error:
             if annotations.get(CANARY_ANNOTATION):
                 return unreadable(error, metadata)
             # A Role that names each canary answers Forbidden for a model that has none.
             said = "no canary" if isinstance(error, Missing) else "no canary that may be read"
             return Prediction(Outcome.NOT_ASKED, said)
-        answers = await asyncio.gather(*(self._one(found, server, pod) for server, pod in asked))
+        except ClusterUnavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with one model's canary is about that model
+            return unreadable(error, metadata)
+        answers = await asyncio.gather(*(self._in_turn(found, server, pod) for server, pod in asked))
         return min(answers, key=lambda answer: _RANK.index(answer.outcome) if answer.outcome in _RANK else len(_RANK))
+
+    async def _in_turn(self, found: Canary, server: Server, pod: Pod) -> Prediction:
+        async with self._turns.turn(server.namespace):
+            return await self._one(found, server, pod)
 
     async def _one(self, found: Canary, server: Server, pod: Pod) -> Prediction:
         if pod.uid in self._good:

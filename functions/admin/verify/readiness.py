@@ -90,7 +90,7 @@ def _looks_at(item: Json) -> str | None:
 def _probe(item: Json) -> Json:
     """In Knative mode queue-proxy has the container's probe, in its environment."""
     containers = item["spec"].get("containers") or []
-    proxy: Json = next((one for one in containers if one["name"] == "queue-proxy"), {})
+    proxy: Json = next((one for one in containers if one.get("name") == "queue-proxy"), {})
     for variable in proxy.get("env") or []:
         if variable.get("name") == "SERVING_READINESS_PROBE":
             with suppress(ValueError):
@@ -102,4 +102,4 @@ def _probe(item: Json) -> Json:
 def server_container(item: Json) -> Json:
     """The container of a pod that serves the model."""
     containers = item["spec"].get("containers") or []
-    return next((one for one in containers if one["name"] in _SERVERS), {"name": _SERVERS[0]})
+    return next((one for one in containers if one.get("name") in _SERVERS), {"name": _SERVERS[0]})

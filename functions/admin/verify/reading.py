@@ -10,16 +10,20 @@ from typing import TypeVar
 from events.cli.names import Target
 from events.model import Kind, ModelRef
 from functions.adapters.cluster import Cluster, Forbidden, Json, Missing
+from functions.adapters.conversation import ANSWER_SECONDS
 from functions.adapters.kserve.grace import Grace
-from functions.adapters.kserve.lookout import Lookout, read_observation, servers_of, with_answers
+from functions.adapters.kserve.lookout import Lookout
 from functions.adapters.kserve.model import Model
+from functions.adapters.kserve.observations import PodList, observe_object, servers_of, with_answers
+from functions.adapters.kserve.pods import name_of
 from functions.adapters.kserve.resources import Resources, kind_selector, owner_of, pod_selector, pods
-from functions.adapters.probe import ANSWER_SECONDS, LOOK_SECONDS, Line, Probe
+from functions.adapters.probe import LOOK_SECONDS, Line, Probe
 from functions.admin.verify.prediction import Predictions
 from functions.admin.verify.sighting import Sighting
 from functions.lifecycle.effects import Look
 from functions.lifecycle.observation import Answered, Observation, PodAnswer
 from functions.lifecycle.verification import is_silent
+from functions.object_errors import Stage, one_object
 
 _AT_ONCE = 64
 _ROUNDS = 3
@@ -112,9 +116,13 @@ class Reader:
             return []
         by_model: dict[str, list[Json]] = defaultdict(list)
         for pod in await self._cluster.list_all(pods(namespace), labelSelector=kind_selector(kind)):
-            if owner := owner_of(pod["metadata"].get("labels") or {}, pod["metadata"]["namespace"]):
-                by_model[owner.subject].append(pod)
-        made = [(item, by_model[_ref(kind, item).subject]) for item in items]
+            with one_object(Stage.POD, name_of(pod)):
+                if owner := owner_of(pod["metadata"].get("labels") or {}, pod["metadata"]["namespace"]):
+                    by_model[owner.subject].append(pod)
+        made: list[tuple[Json, list[Json]]] = []
+        for item in items:
+            with one_object(Stage.MODEL, name_of(item)):
+                made.append((item, by_model[_ref(kind, item).subject]))
         return list(await asyncio.gather(*(self._sighting(kind, *one) for one in made)))
 
     async def _sighting(self, kind: Kind, item: Json, listed: list[Json]) -> Sighting:
@@ -122,10 +130,9 @@ class Reader:
         ref, model = _ref(kind, item), Model(kind, item)
         if kind is Kind.INFERENCE_GRAPH:
             return Sighting(await self._lookout.look(Look(ref)))
-        as_list = {"metadata": {}, "items": listed}
-        seen = read_observation(ref, model, as_list, _now())
-        by_uid = {pod["metadata"]["uid"]: pod for pod in listed}
-        return Sighting(seen, tuple(servers_of(model, seen, as_list)), by_uid, runtime_of(model))
+        found = PodList.read(ref, {"items": listed})
+        seen = observe_object(ref, model, found, _now())
+        return Sighting(seen, tuple(servers_of(model, seen, found)), found.readable, runtime_of(model))
 
     async def _asked(self, found: Iterable[Sighting]) -> list[Sighting]:
         """All pods of all models side by side. Who says nothing is asked again, with fewer beside it: it may have been the

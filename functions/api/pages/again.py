@@ -16,6 +16,7 @@ from events.commands import ReloadRequested, StartRequested, StopRequested
 from events.envelope import Received, build, understand
 from events.errors import ContractError
 from events.model import Frozen, Kind, ModelRef
+from functions.adapters.history import PLACE
 from functions.adapters.identity import NotAllowed
 from functions.adapters.sink import SOURCE
 from functions.api.bodies import Calling, CallNow, Origin, parse
@@ -28,7 +29,6 @@ from functions.lifecycle.errors import Code
 from functions.lifecycle.letter import Letter
 
 router = APIRouter(include_in_schema=False)
-_ENTRY = re.compile(r"[0-9]{1,19}-[0-9]{1,19}")
 _HEADER = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,254}[\x21-\x7e])?")
 
 
@@ -125,7 +125,7 @@ async def send_again(call: CallNow) -> JSONResponse:
 
 
 async def _entry(call: Calling, place: str) -> AuditEntry:
-    found = await call.api.parts.store.entry(place) if _ENTRY.fullmatch(place) else None
+    found = await call.api.parts.store.entry(place) if PLACE.fullmatch(place) else None
     ref = found.ref if found else None
     kind, namespace = (ref.kind, ref.namespace) if ref else (Kind.INFERENCE_SERVICE, "")
     if found is None or not await call.api.access.may(call.user, "list", kind, namespace):

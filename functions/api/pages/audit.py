@@ -1,7 +1,6 @@
 """GET /audit: what was asked for and by whom, and what was refused or poisoned; what is known well enough can be sent again."""
 
 import json
-import re
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,8 +8,8 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from events.model import ModelRef
+from functions.adapters.history import PLACE, Change
 from functions.adapters.identity import User
-from functions.adapters.store import Change
 from functions.api.context import Api, TheApi
 from functions.api.pages.again import Again, again_of
 from functions.api.pages.frame import page, shown, troubles
@@ -25,7 +24,6 @@ router = APIRouter(include_in_schema=False)
 PAGE_ENTRIES = 50
 _READ_AT_ONCE = 500
 _DEPTH = 10_000
-_ENTRY = re.compile(r"[0-9]{1,19}-[0-9]{1,19}")
 _KINDS = {"refused": "Refused and dead letters", "commands": "Asked for", "all": "Everything"}
 
 
@@ -56,7 +54,7 @@ async def audit(api: TheApi, request: Request) -> HTMLResponse:
 
     async def make(user: User) -> HTMLResponse:
         scene = await look_around(api, user)
-        position = before if _ENTRY.fullmatch(before) else ""
+        position = before if PLACE.fullmatch(before) else ""
         entries, older = await _entries(api, scene.sight, show, query.lower(), position)
         entries = [replace(one, off=await _off(api, user, one)) for one in entries]
         content: dict[str, Any] = {"entries": entries, "older": older, "show": show, "q": query, "kinds": _KINDS}
@@ -68,8 +66,9 @@ async def audit(api: TheApi, request: Request) -> HTMLResponse:
 async def _entries(api: Api, sight: Sight, show: str, query: str, before: str) -> tuple[list[Entry], str]:
     """A page, and where the next one begins ("" where none does, as far as 10,000 entries reach)."""
     found: list[Change] = []
+    namespaces, streams = sight.namespaces, "r" if show == "refused" else "hr"
     for _ in range(_DEPTH // _READ_AT_ONCE):
-        changes = await api.parts.store.newest(before, _READ_AT_ONCE)
+        changes = await api.parts.store.newest(before, _READ_AT_ONCE, namespaces=namespaces, kinds=streams)
         for change in changes:
             if sight.sees(change.audit.ref) and _wanted(change.audit, show) and _matches(change.audit, query):
                 if len(found) == PAGE_ENTRIES:
@@ -98,7 +97,7 @@ async def _off(api: Api, user: User, one: Entry) -> str | None:
 def _wanted(entry: AuditEntry, show: str) -> bool:
     match show:
         case "refused":
-            return bool(entry.code)
+            return bool(entry.code) or entry.action == "unreadable"
         case "commands":
             return entry.action not in {"state", "adopted"}
         case _:

@@ -3,11 +3,15 @@
 from collections import defaultdict
 
 from events.model import Kind, ModelRef
-from functions.adapters.cluster import Json, Missing
+from functions.adapters.cluster import Missing
 from functions.adapters.identity import User
+from functions.adapters.kserve.lookout import members_of
+from functions.adapters.kserve.model import Model
+from functions.adapters.kserve.pods import name_of
 from functions.adapters.kserve.resources import Resources
 from functions.api.context import Api
 from functions.lifecycle.errors import StepError
+from functions.object_errors import Stage, one_object
 
 Users = dict[tuple[str, str], list[str]]
 """By namespace and name of an InferenceService."""
@@ -26,13 +30,9 @@ async def graphs_using(api: Api, user: User, refs: list[ModelRef]) -> Users | No
             continue
         except StepError:
             return None
-        for graph in items:
-            for name in members(graph):
-                found[namespace, name].append(graph["metadata"]["name"])
+        for item in items:
+            with one_object(Stage.MODEL, name_of(item)):
+                graph = Model(Kind.INFERENCE_GRAPH, item)
+                for member in members_of(graph):
+                    found[namespace, member.name].append(graph.metadata["name"])
     return found
-
-
-def members(graph: Json) -> set[str]:
-    """The InferenceServices that a graph's steps name."""
-    nodes = ((graph.get("spec") or {}).get("nodes") or {}).values()
-    return {step["serviceName"] for node in nodes for step in node.get("steps") or [] if step.get("serviceName")}

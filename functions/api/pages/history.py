@@ -1,6 +1,5 @@
 """What happened to a model, step by step, and what its starts took: from the audit, as far back as that is kept."""
 
-from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,8 +10,7 @@ from functions.api.context import Api
 from functions.lifecycle.effects import AuditEntry
 from functions.lifecycle.reasons import advice
 
-PAGE = 500
-DEPTH = 10_000
+DEPTH = 1000
 _TAKEN_INTO_ACCOUNT = 10
 
 
@@ -61,18 +59,8 @@ class Starts:
 
 
 async def read_histories(api: Api, refs: Collection[ModelRef], depth: int = DEPTH) -> dict[ModelRef, list[AuditEntry]]:
-    """Of each its entries, newest first, out of the last `depth` entries of all."""
-    found: dict[ModelRef, list[AuditEntry]] = defaultdict(list)
-    wanted, before = frozenset(refs), ""
-    for _ in range(depth // PAGE):
-        changes = await api.parts.store.newest(before, PAGE)
-        for change in changes:
-            if change.audit.ref in wanted and change.audit.ref:
-                found[change.audit.ref].append(change.audit)
-        if len(changes) < PAGE:
-            break
-        before = changes[-1].entry
-    return found
+    """Of each its last `depth` entries, newest first."""
+    return await api.parts.store.histories(list(refs), depth)
 
 
 def timeline(entries: list[AuditEntry]) -> list[Step]:
@@ -137,6 +125,10 @@ def title_of(entry: AuditEntry) -> str:
     """What happened, in a few words."""
     if entry.action == "dead-letter":
         return "An event could not be delivered"
+    if entry.action == "not-published":
+        return "An event could not be published"
+    if entry.action == "unreadable":
+        return "An entry that can't be read"
     if entry.action == "artifact-written":
         return "News of an artifact refused" if entry.code else "An artifact was written"
     if entry.code:

@@ -6,10 +6,12 @@ from typing import Any
 
 from events.model import ModelRef
 from functions.adapters.cluster import Json
-from functions.adapters.kserve.pods import read_pod
+from functions.adapters.kserve.pods import name_of, parse_pod, read_pod
 from functions.adapters.kserve.resources import pod_selector, pods
+from functions.adapters.kserve.schema import MOST_PODS
 from functions.api.context import Api
 from functions.lifecycle.observation import Pod
+from functions.object_errors import Stage, one_object
 
 _ORDER = ("PodScheduled", "PodReadyToStartContainers", "Initialized", "ContainersReady", "Ready")
 
@@ -42,17 +44,21 @@ class PodView:
 async def pods_of(api: Api, ref: ModelRef) -> list[PodView]:
     """Raises as Cluster.get."""
     listed = await api.parts.cluster.get(pods(ref.namespace), labelSelector=pod_selector(ref))
-    return sorted((_view(item) for item in listed.get("items") or []), key=lambda view: view.pod.name)
+    views: list[PodView] = []
+    for item in (listed.get("items") or [])[:MOST_PODS]:
+        with one_object(Stage.POD, name_of(item)):
+            views.append(_view(parse_pod(item)))
+    return sorted(views, key=lambda view: view.pod.name)
 
 
 def _view(item: Json) -> PodView:
+    """`item` as it was parsed."""
     status = item.get("status") or {}
-    created = item["metadata"].get("creationTimestamp")
     pod = read_pod(item)
     return PodView(
         pod=pod,
         phase="Terminating" if pod.terminating else "Leaving" if pod.deleting else status.get("phase") or "Unknown",
-        since=datetime.fromisoformat(created) if created else None,
+        since=pod.created,
         conditions=tuple(sorted((_condition(one) for one in status.get("conditions") or []), key=_place)),
         containers=tuple(
             _container(one)
@@ -64,7 +70,7 @@ def _view(item: Json) -> PodView:
 
 def _condition(one: dict[str, Any]) -> Condition:
     why = ": ".join(part for part in (one.get("reason"), one.get("message")) if part)
-    return Condition(one["type"], one["status"], why)
+    return Condition(one.get("type") or "?", one.get("status") or "?", why)
 
 
 def _place(condition: Condition) -> tuple[int, str]:
@@ -78,5 +84,5 @@ def _container(one: dict[str, Any]) -> Container:
     elif ended := state.get("terminated"):
         words = f"ended: {ended.get('reason') or 'no reason given'} (exit code {ended.get('exitCode')})"
     else:
-        words = "running" if "running" in state else "unknown"
-    return Container(one["name"], words, one.get("restartCount") or 0)
+        words = "running" if state.get("running") is not None else "unknown"
+    return Container(one.get("name") or "?", words, one.get("restartCount") or 0)

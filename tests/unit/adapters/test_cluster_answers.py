@@ -5,7 +5,8 @@ import json
 import pytest
 from aiohttp import web
 
-from functions.adapters.cluster import DEEPEST, LARGEST, PAGE, Forbidden, Missing
+from functions.adapters.bounded_json import DEEPEST
+from functions.adapters.cluster import LARGEST, PAGE, Forbidden, Missing
 from functions.lifecycle.errors import ClusterRefused, ClusterUnavailable
 
 

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import pytest
 
 from events.model import Kind, ModelRef
-from functions.adapters.kserve.lookout import read_observation
 from functions.adapters.kserve.model import Model
+from functions.adapters.kserve.observations import PodList, read_observation
 from functions.adapters.kserve.obstacles import find_obstacles
 from functions.adapters.kserve.pods import is_gpu, read_pod
 from functions.adapters.kserve.quota import find_shortages
@@ -90,7 +90,7 @@ URL = "http://scorer-fraud.example.com"
 def look_at(*conditions, url=URL, kind=Kind.INFERENCE_SERVICE):
     not_ready = said("Ready", conditions[-1]["reason"], conditions[-1]["message"])
     model = a_model(not_ready, *conditions, kind=kind, url=url)
-    return read_observation(ModelRef(namespace="fraud", name="scorer", kind=kind), model, {}, datetime.now(UTC))
+    return read_observation(ModelRef(namespace="fraud", name="scorer", kind=kind), model, PodList(), datetime.now(UTC))
 
 
 @pytest.mark.parametrize(
@@ -282,7 +282,7 @@ def test_a_look_shows_the_bucket_that_a_pod_loads_from_and_says_where_none_does(
     ref, now = ModelRef(namespace="fraud", name="scorer"), datetime.now(UTC)
     loading = {"name": "storage-initializer", "args": ["s3://ml/scorer", "/mnt/models"]}
     pod = {"metadata": {"name": "p", "uid": "1"}, "spec": {"initContainers": [loading]}}
-    seen = read_observation(ref, model, {"items": [pod]}, now)
+    seen = read_observation(ref, model, PodList.read(ref, {"items": [pod]}), now)
     assert (seen.artifacts, seen.bucketless) == (("s3://ml/scorer",), ())
-    seen = read_observation(ref, model, {"items": []}, now)
+    seen = read_observation(ref, model, PodList(), now)
     assert (seen.artifacts, seen.bucketless) == ((), ("scorer",))

@@ -5,7 +5,8 @@ from builders import LIMITS, NOW, REF, a_companion, a_pod, later, running, stop_
 
 from events.status import Hold, HoldKind, State
 from functions.lifecycle.companion import QueuedStart
-from functions.lifecycle.observation import Answer
+from functions.lifecycle.heard import Heard
+from functions.lifecycle.observation import Answer, Answered
 from functions.lifecycle.observe import observe
 from functions.lifecycle.record import Intent, Record, Run, SeenPod
 
@@ -38,6 +39,7 @@ def test_a_running_model_as_it_is_first_seen():
         available=True,
         pods={"uid-scorer-0": SCORER_0, "uid-b": SeenPod(name="b", gpus=1, memory=2 * GIB, own=30)},
         labels={"team": "fraud"},
+        heard={uid: Heard(what=Answered.LOADED, at=NOW) for uid in ("uid-scorer-0", "uid-b")},
         observed_at=NOW,
     )
 

@@ -1,11 +1,15 @@
 """The JSON Patches themselves, operation by operation: what they test, in which order, and what they set."""
 
+import json
+from datetime import UTC, datetime
+
 import pytest
 from builders import NOW, a_companion, running, stop_set
 
 from events.status import Hold, HoldKind
-from functions.lifecycle.companion import Companion, QueuedStart
+from functions.lifecycle.companion import COMPANION_ANNOTATION, Companion, QueuedStart
 from functions.lifecycle.patches import note_patch, start_patch, stop_patch
+from functions.lifecycle.unusable import Unusable
 
 UID = {"op": "test", "path": "/metadata/uid", "value": "model-1"}
 STOP = "/metadata/annotations/serving.kserve.io~1stop"
@@ -115,9 +119,71 @@ def test_the_companion_comes_back_as_it_was_written_and_says_nothing_twice():
     )
 
 
-@pytest.mark.parametrize("text", [None, "", "hello", "{}", '{"holds": "none"}'])
-def test_what_is_not_our_companion_counts_as_none(text):
+@pytest.mark.parametrize("text", [None, ""])
+def test_no_companion_is_none(text):
     assert Companion.parse(text) is None
+
+
+NOTE = {"holds": [], "source": "x", "command": "y", "since": "2026-01-01T00:00:00Z"}
+POD = {"uid": "1", "name": "p", "component": "predictor", "gpus": 1, "memory": 1, "grace": 30, "requests": {}}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"since": "2026-01-01T00:00:00"},
+        {"since": "0000-01-01T00:00:00Z"},
+        {"since": "0001-01-01T00:00:00+14:00"},
+        {"since": "9999-12-31T23:59:59-10:00"},
+        {"since": 10**30},
+        {"since": None},
+        {"holds": "none"},
+        {"holds": [{"kind": "user", "actor": "x", "since": "2026-01-01T00:00:00"}]},
+        {"holds": [{"kind": "user", "actor": "x"}] * 1000},
+        {"holds": [{"kind": "user", "actor": "x" * 100_000}]},
+        {"grace": 10**15},
+        {"grace": -1},
+        {"sequence": 2**64},
+        {"source": "x" * 20_000},
+        {"also": ["x"] * 1000},
+        {"pods": [POD] * 2000},
+        {"pods": [POD | {"memory": 10**300}]},
+        {"pods": [POD | {"requests": {str(number): "1" for number in range(1000)}}]},
+        {"queued": {"source": "x", "id": "1", "actor": "z", "expires_at": "2026-01-01T00:00:00"}},
+        {"queued": {"source": "x", "id": "1", "actor": "z", "expires_at": "0001-01-01T00:00:00+10:00"}},
+    ],
+    ids=lambda changes: str(changes)[:60],
+)
+def test_a_companion_out_of_bounds_is_unusable_and_names_the_field(changes):
+    found = Companion.parse(json.dumps(NOTE | changes))
+    assert isinstance(found, Unusable)
+    assert COMPANION_ANNOTATION in found.field
+    assert next(iter(changes)) in found.found
+    assert len(str(found)) < 400
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["hello", "{}", "[]", "null", "[" * 100_000, '{"a":' * 50_000, "x" * 2**20, "\ud800"],
+    ids=lambda text: ascii(text)[:20],
+)
+def test_what_is_no_companion_at_all_is_unusable(text):
+    assert isinstance(Companion.parse(text), Unusable)
+
+
+def test_the_longest_companion_of_our_own_is_read_back():
+    longest = a_companion(
+        since=datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC),
+        queued=QueuedStart(
+            source="s" * 4096,
+            id="i" * 4096,
+            actor="a" * 253,
+            reason="r" * 1024,
+            expires_at=datetime.max.replace(tzinfo=UTC),
+        ),
+        also=("s" * 4096 + " " + "i" * 4096,) * 8,
+    )
+    assert Companion.parse(longest.dump()) == longest
 
 
 def test_a_companion_of_a_later_version_is_understood():

@@ -1,0 +1,80 @@
+"""The connection to Redis. The only module that imports redis."""
+
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+import redis.asyncio as redis
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import ReadOnlyError, RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from functions.lifecycle.errors import StoreUnavailable
+
+MOST_CONNECTIONS = 32
+CONNECTION_WAIT_SECONDS = 3
+_LUA = Path(__file__).parent / "lua"
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Redis' errors become StoreUnavailable."""
+    try:
+        yield
+    except (RedisError, OSError, TimeoutError) as error:
+        raise StoreUnavailable(f"{type(error).__name__}: {error}") from error
+
+
+class _Retry(Retry):
+    """One more try where the connection failed, or leads to a primary that was demoted (READONLY).
+
+    After a failover every idle connection may still lead there, and would go on answering reads with what was true then:
+    all of them are closed, and the address is resolved again.
+    """
+
+    pool: Any = None
+
+    def __init__(self) -> None:
+        backoff = ExponentialBackoff(cap=0.2, base=0.02)
+        super().__init__(backoff, 1, (RedisConnectionError, RedisTimeoutError, ReadOnlyError))
+
+    def __deepcopy__(self, _memo: object) -> Self:
+        """Each connection copies its retry; this one holds nothing of a connection's own."""
+        return self
+
+    async def call_with_retry(
+        self, do: Callable[[], Awaitable[Any]], fail: Callable[..., Any], *args: Any, **options: Any
+    ) -> Any:
+        async def failed(error: Exception, *more: Any) -> None:
+            await fail(error, *more)
+            if isinstance(error, ReadOnlyError) and self.pool is not None:
+                await self.pool.disconnect(inuse_connections=False)
+
+        return await super().call_with_retry(do, failed, *args, **options)
+
+
+def connect(url: str) -> redis.Redis:
+    """Retries only for a moment: a caller that waits is better told to come again.
+
+    In a burst, calls wait for a connection; the ordinary pool would fail them as if Redis were away.
+    """
+    retry = _Retry()
+    pool = redis.BlockingConnectionPool.from_url(
+        url,
+        max_connections=MOST_CONNECTIONS,
+        timeout=CONNECTION_WAIT_SECONDS,
+        socket_timeout=1.5,
+        socket_connect_timeout=1,
+        retry=retry,
+        decode_responses=True,
+    )
+    retry.pool = pool
+    return redis.Redis.from_pool(pool)
+
+
+def script(client: Any, name: str) -> Any:
+    """A Lua script, called by its digest and sent again where Redis has forgotten it."""
+    return client.register_script((_LUA / f"{name}.lua").read_text())

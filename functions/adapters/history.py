@@ -1,0 +1,261 @@
+"""What happened, and apart from it what was refused: a stream of each per namespace, and an index per model.
+
+Namespaces that never had a model share a stream. `audit` is the one stream of all that versions before these had; it is
+read as long as it is there. A place names an entry across streams: `ID.KIND.NAMESPACE`, of the older stream `ID` alone.
+"""
+
+import re
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from events.model import ModelRef
+from functions.adapters import codec
+from functions.adapters.connection import translated
+from functions.adapters.layout import TAG, entry_words, index_key
+from functions.adapters.stored import Unreadable, told_unreadable
+from functions.lifecycle.effects import AuditEntry
+from functions.lifecycle.letter import Letter
+
+PLACE = re.compile(r"(?P<id>[0-9]{1,19}-[0-9]{1,19})(?:\.(?P<kind>[hr])\.(?P<namespace>[a-z0-9-]{0,63}))?")
+_OLDER = f"{TAG}:audit"
+_INDEXED = f"{TAG}:audit-indexed"
+_NAMES = {"h": "history", "r": "refusals"}
+_OLDER_KEPT_SECONDS = 30 * 24 * 3600
+_FIRST_READ = 8
+_OTHERS = 10_000  # of the older stream, where all namespaces' entries are in one
+
+
+@dataclass(frozen=True)
+class Change:
+    """One entry; `entry` is its place, where to resume."""
+
+    entry: str
+    audit: AuditEntry
+
+
+@dataclass(frozen=True, order=True)
+class _Position:
+    """The order of entries across streams: newest last. `kind` "" for the older stream."""
+
+    time: int
+    number: int
+    kind: str
+    namespace: str
+
+    @classmethod
+    def of(cls, place: str) -> "_Position | None":
+        match = PLACE.fullmatch(place)
+        if match is None:
+            return None
+        time, number = match["id"].split("-")
+        return cls(int(time), int(number), match["kind"] or "", match["namespace"] or "")
+
+    @property
+    def place(self) -> str:
+        identity = f"{self.time}-{self.number}"
+        return f"{identity}.{self.kind}.{self.namespace}" if self.kind else identity
+
+
+@dataclass
+class _Stream:
+    """One stream, read backwards: `entries` that were read and not yet given out, the next one last."""
+
+    kind: str
+    namespace: str
+    entries: list[tuple[_Position, dict[str, str]]]
+    next: str
+    more: bool = True
+
+    @property
+    def key(self) -> str:
+        return stream_key(self.kind, self.namespace) if self.kind else _OLDER
+
+
+def stream_key(kind: str, namespace: str) -> str:
+    key = f"{TAG}:{_NAMES[kind]}"
+    return f"{key}:{namespace}" if namespace else key
+
+
+class History:
+    """Raises StoreUnavailable where Redis does not answer, and nothing else: an entry that can't be read is shown as one."""
+
+    def __init__(self, client: Any, commit: Any) -> None:
+        self._redis = client
+        self._commit = commit
+
+    async def write(self, entry: AuditEntry, letter: Letter | None = None) -> None:
+        """For what comes of no step: refused and poisoned events, and dead letters with the event itself."""
+        keys, args = entry_words(entry, letter)
+        with translated():
+            await self._commit(keys=keys, args=args)
+
+    async def namespaces(self) -> list[str]:
+        """Those with streams of their own."""
+        with translated():
+            return sorted(await self._redis.zrange(f"{TAG}:namespaces", 0, -1))
+
+    async def of_models(self, refs: Sequence[ModelRef], limit: int) -> dict[ModelRef, list[AuditEntry]]:
+        """Of each its newest entries, newest first; only its own are read."""
+        with translated():
+            pipeline = self._redis.pipeline(transaction=False)
+            for ref in refs:
+                pipeline.zrevrange(index_key(ref.subject), 0, limit - 1)
+                pipeline.zrevrange(index_key(ref.subject, refused=True), 0, limit - 1)
+            found = await pipeline.execute()
+            wanted = [
+                (ref, _position(member, kind, ref.namespace))
+                for ref, pair in zip(refs, zip(found[::2], found[1::2], strict=True), strict=True)
+                for kind, members in zip("hr", pair, strict=True)
+                for member in members
+            ]
+            pipeline = self._redis.pipeline(transaction=False)
+            for _, position in wanted:
+                identity = f"{position.time}-{position.number}"
+                pipeline.xrange(_Stream(position.kind, position.namespace, [], "").key, min=identity, max=identity)
+            entries = await pipeline.execute() if wanted else []
+        changes: dict[ModelRef, list[tuple[_Position, AuditEntry]]] = {ref: [] for ref in refs}
+        for (ref, position), here in zip(wanted, entries, strict=True):
+            changes[ref] += [(position, _read(position, fields)) for _, fields in here]
+        newest = {ref: sorted(here, key=lambda one: one[0], reverse=True)[:limit] for ref, here in changes.items()}
+        return {ref: [audit for _, audit in here] for ref, here in newest.items()}
+
+    async def newest(
+        self, before: str, limit: int, *, namespaces: Collection[str] | None = None, kinds: str = "hr"
+    ) -> list[Change]:
+        """Backwards from before the place `before` ("" for the newest), merged from all streams.
+
+        `namespaces` None: all, and what concerns none. `kinds`: "h" what happened, "r" what was refused.
+        """
+        streams = await self._streams(namespaces, kinds, _Position.of(before))
+        count = max(_FIRST_READ, limit // max(1, len(streams)) + 1)
+        found: list[Change] = []
+        others = 0
+        while len(found) < limit and others < _OTHERS:
+            await self._fill([one for one in streams if one.more and not one.entries], count)
+            full = [one for one in streams if one.entries]
+            if not full:
+                break
+            position, fields = max(full, key=lambda one: one.entries[-1][0]).entries.pop()
+            audit = _read(position, fields)
+            if position.kind or _is_wanted(audit, namespaces, kinds):
+                found.append(Change(position.place, audit))
+            else:
+                others += 1
+        return found
+
+    async def entry(self, place: str) -> AuditEntry | None:
+        """The entry at this place, while it is kept."""
+        position = _Position.of(place)
+        if position is None:
+            return None
+        identity = f"{position.time}-{position.number}"
+        with translated():
+            found = await self._redis.xrange(
+                _Stream(position.kind, position.namespace, [], "").key, min=identity, max=identity
+            )
+        return _read(position, found[0][1]) if found else None
+
+    async def letters(self, places: Sequence[str]) -> dict[str, Letter]:
+        """Those that are still kept and can be read, by their places: `ID.NAMESPACE`."""
+        with translated():
+            pipeline = self._redis.pipeline(transaction=False)
+            for place in places:
+                identity, _, namespace = place.partition(".")
+                pipeline.xrange(
+                    f"{TAG}:letters:{namespace}" if namespace else f"{TAG}:letters", min=identity, max=identity
+                )
+            found = await pipeline.execute() if places else []
+        letters: dict[str, Letter] = {}
+        for place, entries in zip(places, found, strict=True):
+            for _, fields in entries:
+                try:
+                    letters[place] = codec.load_letter(fields.get("d", ""))
+                except Unreadable as error:
+                    told_unreadable("letter", error)
+        return letters
+
+    async def index_older(self, limit: int) -> int:
+        """Enters what versions before these wrote into the models' indexes, page by page; how many entries this page had.
+
+        May be done twice for the same entry. The older stream itself goes 30 days after its first entry was indexed.
+        """
+        with translated():
+            after = await self._redis.get(_INDEXED)
+            entries = await self._redis.xrange(_OLDER, min=f"({after}" if after else "-", count=limit)
+            if not entries:
+                return 0
+            pipeline = self._redis.pipeline(transaction=True)
+            for position, fields in _with_positions("", "", entries):
+                audit = _read(position, fields)
+                if audit.ref:
+                    key = index_key(audit.ref.subject, refused=bool(audit.code))
+                    pipeline.zadd(key, {f"{position.place}.a": position.time})
+                    pipeline.zremrangebyrank(key, 0, -1001)
+            pipeline.set(_INDEXED, entries[-1][0], ex=2 * _OLDER_KEPT_SECONDS)
+            pipeline.expire(_OLDER, _OLDER_KEPT_SECONDS, nx=True)
+            await pipeline.execute()
+        return len(entries)
+
+    async def _streams(self, namespaces: Collection[str] | None, kinds: str, before: _Position | None) -> list[_Stream]:
+        places: Iterable[str] = ["", *await self.namespaces()] if namespaces is None else sorted(set(namespaces))
+        made = [_Stream(kind, namespace, [], _begin(kind, namespace, before)) for namespace in places for kind in kinds]
+        return [*made, _Stream("", "", [], _begin("", "", before))]
+
+    async def _fill(self, streams: list[_Stream], count: int) -> None:
+        if not streams:
+            return
+        with translated():
+            pipeline = self._redis.pipeline(transaction=False)
+            for stream in streams:
+                pipeline.xrevrange(stream.key, max=stream.next, count=count)
+            pages = await pipeline.execute()
+        for stream, page in zip(streams, pages, strict=True):
+            stream.entries = _with_positions(stream.kind, stream.namespace, page)[::-1]
+            stream.more = len(page) == count
+            stream.next = f"({page[-1][0]}" if page else "-"
+
+
+def _begin(kind: str, namespace: str, before: _Position | None) -> str:
+    """Of two entries with the same id that of the later stream counts as newer."""
+    if before is None:
+        return "+"
+    identity = f"{before.time}-{before.number}"
+    return identity if (kind, namespace) < (before.kind, before.namespace) else f"({identity}"
+
+
+def _is_wanted(audit: AuditEntry, namespaces: Collection[str] | None, kinds: str) -> bool:
+    here = namespaces is None or bool(audit.ref and audit.ref.namespace in namespaces)
+    return here and ("r" if audit.code else "h") in kinds
+
+
+def _with_positions(kind: str, namespace: str, page: list[Any]) -> list[tuple[_Position, dict[str, str]]]:
+    found = []
+    for entry, fields in page:
+        time, number = entry.split("-")
+        found.append((_Position(int(time), int(number), kind, namespace), fields))
+    return found
+
+
+def _position(member: str, kind: str, namespace: str) -> _Position:
+    """Of an index' member: an id in the namespace's own stream, with a point in the shared one, with `.a` in the older one."""
+    identity, point, older = member.partition(".")
+    time, _, number = identity.partition("-")
+    return _Position(int(time), int(number), "" if older else kind, "" if point else namespace)
+
+
+def _read(position: _Position, fields: dict[str, str]) -> AuditEntry:
+    """Never raises: one entry that another version wrote, or somebody else, must not hide the others."""
+    try:
+        audit = codec.load_audit(fields.get("d", ""))
+    except Unreadable as error:
+        told_unreadable("audit", error)
+        return AuditEntry(
+            time=datetime.fromtimestamp(min(position.time, 10**14) / 1000, UTC),
+            ref=None,
+            action="unreadable",
+            actor="unknown",
+            message=f"This entry can't be read ({error}); another version may have written it.",
+        )
+    return replace(audit, letter=fields["l"]) if fields.get("l") else audit

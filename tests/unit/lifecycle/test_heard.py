@@ -1,0 +1,135 @@
+"""Two processes look at the same pods, and only one of them reaches them: the state is what that one heard."""
+
+import itertools
+
+import pytest
+from builders import LIMITS, REF, a_pod, later, running
+
+from events.model import Kind, ModelRef
+from events.status import State
+from functions.lifecycle.decide import decide
+from functions.lifecycle.heard import HELD_FOR, MOST_KEPT
+from functions.lifecycle.observation import Answered, Member, PodAnswer
+from functions.lifecycle.prediction import Outcome, Prediction
+
+CANARY = {"modelswitch.dev/canary": '{"payload": 1}'}
+NO_CONNECTION = PodAnswer(Answered.UNASKABLE, "no connection to 10.0.0.1:8080")
+OWN_PROTOCOL = PodAnswer(Answered.UNASKABLE, "its server speaks no protocol that tells", own_protocol=True)
+GRAPH = ModelRef(namespace="fraud", name="route", kind=Kind.INFERENCE_GRAPH)
+
+
+def answered(what):
+    return what if isinstance(what, PodAnswer) or what is None else PodAnswer(what, f"GET /v1/models/m: {what}")
+
+
+def looks(*answers, every=10, begin=60, pods=None, annotations=None, record=None):
+    """One look after another, each by whoever: the record, and what each look made known."""
+    facts, versions = [], itertools.count(11)
+    for number, what in enumerate(answers):
+        seen = running(
+            *(pods or (lambda answer: [a_pod(answer=answer)]))(answered(what)),
+            observed_at=later(begin + number * every),
+            version=next(versions),
+            annotations=annotations or {},
+        )
+        decision = decide(record, seen, None, LIMITS)
+        facts += [*decision.facts, *(entry for entry in decision.audit if entry.action == "state")]
+        record = decision.record
+    return record, facts
+
+
+def state(record):
+    return record.state, record.reason
+
+
+@pytest.mark.parametrize(
+    ("heard", "expected"),
+    [
+        (Answered.MISSING, (State.ERROR, "ModelMissing")),
+        (Answered.LOADED, (State.RUNNING, None)),
+        (Answered.LOADING, (State.STARTING, "Verifying")),
+    ],
+)
+@pytest.mark.parametrize("other", [NO_CONNECTION, OWN_PROTOCOL, None])
+def test_who_could_not_ask_changes_nothing_of_what_another_heard(heard, expected, other):
+    record, facts = looks(heard, *([other, heard] * 10))
+    assert state(record) == expected
+    assert facts == []
+    record, facts = looks(heard, *([other] * 5))
+    assert state(record) == expected
+    assert facts == []
+
+
+def test_a_silent_server_stays_silent_for_whoever_does_not_reach_it():
+    record, _ = looks(Answered.UNANSWERED, *([NO_CONNECTION, Answered.UNANSWERED] * 5))
+    assert state(record) == (State.ERROR, "ModelNotAnswering")
+    record, facts = looks(NO_CONNECTION, NO_CONNECTION, begin=180, record=record)
+    assert state(record) == (State.ERROR, "ModelNotAnswering")
+    assert facts == []
+
+
+def test_that_a_server_has_a_protocol_of_its_own_holds_against_no_connection():
+    record, _ = looks(OWN_PROTOCOL, NO_CONNECTION)
+    assert record.heard["uid-scorer-0"].own_protocol
+    assert "no protocol that tells" in record.message
+
+
+def test_another_answer_replaces_it_at_once():
+    record, _ = looks(Answered.MISSING, NO_CONNECTION, Answered.LOADED, NO_CONNECTION)
+    assert state(record) == (State.RUNNING, None)
+
+
+def test_it_holds_for_five_minutes_from_when_it_was_heard():
+    minutes = HELD_FOR.total_seconds()
+    record, _ = looks(Answered.LOADED, *([NO_CONNECTION] * 6), every=minutes / 5)
+    assert state(record) == (State.RUNNING, "Unverified")
+    record, _ = looks(Answered.LOADED, *([NO_CONNECTION] * 5), every=minutes / 5)
+    assert state(record) == (State.RUNNING, None)
+
+
+def test_it_says_nothing_of_another_pod_or_of_a_container_that_was_begun_again():
+    record, _ = looks(Answered.MISSING)
+    new, _ = looks(NO_CONNECTION, begin=70, pods=lambda answer: [a_pod("new", answer=answer)], record=record)
+    assert state(new) == (State.RUNNING, "Unverified")
+    again, _ = looks(NO_CONNECTION, begin=70, pods=lambda answer: [a_pod(restarts=1, answer=answer)], record=record)
+    assert state(again) == (State.RUNNING, "Unverified")
+
+
+def test_of_a_thousand_pods_a_record_keeps_a_hundred():
+    record, _ = looks(Answered.LOADED, pods=lambda answer: [a_pod(str(n), answer=answer) for n in range(1000)])
+    assert len(record.heard) == MOST_KEPT
+    record, _ = looks(PodAnswer(Answered.MISSING, "x" * 100_000))
+    assert len(record.heard["uid-scorer-0"].detail) <= 300
+
+
+def test_a_canary_that_failed_is_not_unsaid_by_whoever_can_not_send_it():
+    def sent(outcome, said):
+        return lambda answer: [a_pod(answer=answer, prediction=Prediction(outcome, said))]
+
+    record, _ = looks(Answered.LOADED, annotations=CANARY, pods=sent(Outcome.BAD, "500 no"))
+    assert state(record) == (State.ERROR, "CanaryFailed")
+    unreached = sent(Outcome.UNREACHED, "cannot be asked")
+    record, facts = looks(Answered.LOADED, begin=80, annotations=CANARY, pods=unreached, record=record)
+    assert state(record) == (State.ERROR, "CanaryFailed")
+    assert facts == []
+    record, _ = looks(Answered.LOADED, begin=90, annotations=CANARY, pods=sent(Outcome.GOOD, "200"), record=record)
+    assert state(record) == (State.RUNNING, None)
+
+
+def test_a_graphs_member_is_what_whoever_could_ask_it_found():
+    member = ModelRef(namespace="fraud", name="scorer")
+    down = Member(member, State.ERROR, "ModelMissing")
+    unknown = Member(member, State.RUNNING, "Unverified", unverified=True)
+    record, states = None, []
+    for number, found in enumerate([down, unknown, down, unknown, Member(member, State.RUNNING), unknown]):
+        seen = running(ref=GRAPH, observed_at=later(60 + number), version=11 + number, members=(found,))
+        record = decide(record, seen, None, LIMITS).record
+        states.append(state(record))
+    assert states == [(State.ERROR, "MemberNotRunning")] * 4 + [(State.RUNNING, None)] * 2
+
+
+def test_a_look_that_asked_nobody_keeps_what_nobody_could_ask():
+    record, facts = looks(NO_CONNECTION, None, NO_CONNECTION)
+    assert state(record) == (State.RUNNING, "Unverified")
+    assert facts == []
+    assert record.ref == REF
