@@ -95,7 +95,9 @@ class ArtifactWritten(Artifact):
 
     type: ClassVar[str] = "dev.modelswitch.artifact.written.v1"
 
-    written_by: str | None = Field(default=None, max_length=253, description="Who wrote it, for the audit.")
+    written_by: str | None = Field(
+        default=None, max_length=253, description="Who wrote it, as the sender says: shown as a claim."
+    )
     reason: str | None = Field(default=None, max_length=1024, description="Why, for whoever sees the model reload.")
     strategy: Strategy = Field(
         default=Strategy.ROLLING,

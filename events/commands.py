@@ -13,11 +13,13 @@ Grace = Annotated[Duration, Field(ge=1, le=MAX_GRACE_SECONDS), WithJsonSchema(DU
 
 
 class Command(Frozen):
-    """`actor` and `reason` are what the sender says of itself: shown and audited, never trusted for permission."""
+    """`actor` and `reason` are what the sender says of itself: shown as a claim, never trusted."""
 
     type: ClassVar[str]
 
-    actor: str | None = Field(default=None, max_length=253, description="Who asks, for the audit.")
+    actor: str | None = Field(
+        default=None, max_length=253, description="Who the sender says it is or acts for: shown as a claim."
+    )
     reason: str | None = Field(default=None, max_length=1024, description="Why, for whoever finds the model stopped.")
 
 

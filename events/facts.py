@@ -11,7 +11,13 @@ from events.status import Receipt
 class Fact(Frozen):
     type: ClassVar[str]
 
-    actor: str = Field(description="Who asked; `external:NAME` where it was done without us.")
+    actor: str = Field(
+        description="Who asked, verified: a REST user's name; `event:SOURCE` of an event; `external:NAME` where it was done "
+        "outside modelswitch; `unknown` where nothing proves it."
+    )
+    claimed_actor: str | None = Field(
+        default=None, description="Who the sender says it is or acts for. Only a claim: nothing proves it."
+    )
     reason: str | None = Field(default=None, description="Why, in the words of who asked.")
 
 

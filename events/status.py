@@ -35,7 +35,8 @@ class Hold(Frozen):
     """A reason to stay stopped. A model runs when nothing holds it."""
 
     kind: HoldKind
-    actor: str
+    actor: str = Field(description="Who placed it, verified; `event:SOURCE` where that was an event.")
+    claimed_actor: str | None = Field(default=None, description="Who that sender says it is: only a claim.")
     reason: str | None = None
     since: Moment | None = None
     until: Moment | None = None
@@ -59,7 +60,8 @@ class Receipt(Frozen):
     seconds: float | None = Field(description="null where the stop was not ours, or its start was not seen.")
     grace: tuple[PodGrace, ...] = Field(default=(), description="What each pod held, and the grace that it really got.")
     stopped_at: Moment = Field(description="When the last pod was gone.")
-    actor: str = Field(description="Who asked for the stop.")
+    actor: str = Field(description="Who asked for the stop, verified.")
+    claimed_actor: str | None = Field(default=None, description="Who that sender says it is: only a claim.")
     complete: bool = Field(default=True, description="false: pods may have been freed that nobody had seen.")
 
 

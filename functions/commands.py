@@ -1,19 +1,36 @@
-"""A command event, taken through its step."""
+"""A command event, taken through its step, once its sender and its namespace's consent are known."""
+
+from datetime import UTC, datetime
 
 from starlette.requests import Request as HttpRequest
 
-from events.commands import Command
-from events.envelope import Received, read
+from events.commands import Command, ModelCommand
+from events.envelope import Received, understand
 from events.model import ModelRef
+from events.wire import open_event
 from functions.composition import Parts
+from functions.lifecycle.effects import AuditEntry
+from functions.lifecycle.errors import Refused
 from functions.lifecycle.request import Request
 from functions.lifecycle.step import take_command
+from functions.senders import Sender, sender_of
 
 
 async def take(parts: Parts, http: HttpRequest, body: bytes, *accepts: type[Command]) -> str:
-    """Returns `changed`, `unchanged` or `in line`. Who sent it nobody can tell behind a broker: the namespace must have opted in."""
-    received = read(http.headers, body, accepts=[command.type for command in accepts])
-    request = _request(received)
+    """Returns `changed`, `unchanged`, `in line`, or the code of a refusal: then nothing is claimed, and only the refusal is kept."""
+    event = open_event(http.headers, body)
+    received = understand(event, accepts=[wanted.type for wanted in accepts])
+    command, ref = received.data, received.ref
+    if not (isinstance(command, ModelCommand) and isinstance(ref, ModelRef)):
+        raise TypeError(f"{received.type} is no command for a model")
+    sender = sender_of(event, command.actor, parts.signer, http.state.user)
+    request = _request(received, command, ref, sender)
+    if not sender.ours:
+        consent, refused = await parts.consents.ask(ref.namespace, request.verb, sender.source, sender.user)
+        if refused:
+            if consent.exists:
+                await parts.store.write_refusal(_refusal(request, refused))
+            return refused.code
     try:
         answer = await parts.interpreter.run(take_command(request, parts.limits))
     finally:
@@ -23,19 +40,33 @@ async def take(parts: Parts, http: HttpRequest, body: bytes, *accepts: type[Comm
     return "changed" if answer.changed else "unchanged"
 
 
-def _request(received: Received) -> Request:
-    command = received.data
-    if not (isinstance(command, Command) and isinstance(received.ref, ModelRef)):
-        raise TypeError(f"{received.type} is no command for a model")
+def _request(received: Received, command: ModelCommand, ref: ModelRef, sender: Sender) -> Request:
     return Request(
-        ref=received.ref,
+        ref=ref,
         command=command,
         source=received.source,
         id=received.id,
-        actor=command.actor or f"event:{received.source}",
+        actor=sender.actor,
+        claimed_actor=sender.claimed_actor,
         correlation_id=received.correlation_id,
         traceparent=received.traceparent,
         expires_at=received.expires_at,
         by_event=True,
         queue=True,
+    )
+
+
+def _refusal(request: Request, refused: Refused) -> AuditEntry:
+    return AuditEntry(
+        time=datetime.now(UTC),
+        ref=request.ref,
+        action=request.verb,
+        actor=request.actor,
+        claimed_actor=request.claimed_actor,
+        code=refused.code,
+        reason=request.command.reason,
+        message=refused.message,
+        source=request.source,
+        event_id=request.id,
+        correlation_id=request.correlation_id,
     )

@@ -5,12 +5,17 @@ from datetime import UTC, datetime
 from typing import Self
 
 from functions.adapters.cluster import Cluster
+from functions.adapters.consents import Consents
+from functions.adapters.delivery import Deliveries
+from functions.adapters.identity import ClusterAccess
 from functions.adapters.kserve.grace import Grace
 from functions.adapters.kserve.lookout import Lookout
+from functions.adapters.kserve.notes import Notes
 from functions.adapters.kserve.resources import Resources
 from functions.adapters.no_cluster import NoCluster
 from functions.adapters.probe import Probe, line_for
 from functions.adapters.selected_cluster import SelectedCluster
+from functions.adapters.signature import Signer
 from functions.adapters.sink import Sink
 from functions.adapters.store import Store
 from functions.interpreter import Interpreter
@@ -37,6 +42,9 @@ class Parts:
     probe: Probe
     store: Store
     sink: Sink
+    signer: Signer
+    deliveries: Deliveries
+    consents: Consents
     interpreter: Interpreter
     line: Line
 
@@ -50,11 +58,13 @@ class Parts:
         resources = Resources(cluster)
         grace = Grace(cluster)
         probe = Probe(line_for(settings.probe, cluster))
-        lookout = Lookout(cluster, resources, grace, probe, now)
+        notes = Notes(settings.signing_keys)
+        lookout = Lookout(cluster, resources, grace, probe, now, notes=notes)
         store = Store.connect(settings.redis_url)
+        signer = Signer(settings.delivery_keys)
         limits = Limits(start_deadline=settings.start_deadline)
-        sink = Sink(settings.k_sink, store, settings.k_ca_certs)
-        interpreter = Interpreter(cluster, resources, lookout, grace, store)
+        sink = Sink(settings.k_sink, store, signer, settings.k_ca_certs)
+        interpreter = Interpreter(cluster, resources, lookout, grace, store, notes=notes)
         return cls(
             settings=settings,
             limits=limits,
@@ -65,6 +75,9 @@ class Parts:
             probe=probe,
             store=store,
             sink=sink,
+            signer=signer,
+            consents=Consents(cluster),
+            deliveries=_deliveries(settings, cluster),
             interpreter=interpreter,
             line=Line(interpreter, limits, sink.flush),
         )
@@ -84,3 +97,10 @@ async def _cluster(settings: Settings) -> Cluster:
     cluster = await SelectedCluster.connect()
     cluster.select(settings.namespace_selector)
     return cluster
+
+
+def _deliveries(settings: Settings, cluster: Cluster) -> Deliveries:
+    """Without a cluster no token can be reviewed: there the delivery secret counts."""
+    audience = None if isinstance(cluster, NoCluster) else settings.delivery_audience
+    tokens = ClusterAccess(cluster, audience) if audience else None
+    return Deliveries(settings.delivery_keys, settings.direct_keys, tokens, settings.delivery_senders)

@@ -11,6 +11,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 
 from cloudevents.http import CloudEvent
 from prometheus_client import CONTENT_TYPE_LATEST, Counter, Histogram, generate_latest
@@ -20,17 +21,23 @@ from starlette.responses import JSONResponse, Response
 
 from events.errors import ContractError, Impossible
 from events.wire import MAX_BODY_BYTES, open_event
+from functions.adapters.delivery import NotConfigured, Unverified
 from functions.composition import Parts
 from functions.lifecycle.effects import AuditEntry
 from functions.lifecycle.errors import Code, StepError, StoreUnavailable
 from functions.lifecycle.letter import Letter
 from functions.logs import configure, logger
+from functions.same_origin import refusal
+from functions.senders import actor_of, claim_in
 from functions.serving import at_end, without_control_socket
 from functions.settings import Settings
 
 without_control_socket()
 
 EVENTS = Counter("modelswitch_events_total", "Events by function and outcome.", ["function", "outcome"])
+REFUSED = Counter(
+    "modelswitch_deliveries_refused_total", "Requests whose delivery was not verified.", ["function", "reason"]
+)
 SECONDS = Histogram("modelswitch_event_seconds", "Time to answer an event.", ["function"])
 
 _ID_CHARACTERS = 200  # of an event that was perhaps never understood, in the log
@@ -48,7 +55,7 @@ class _Process:
     async def get(self, *, cluster_used: bool = True) -> Parts:
         async with self.lock:
             if self.parts is None:
-                settings = Settings()
+                settings = _settings()
                 configure(settings.log_format, settings.log_level)
                 self.parts = await Parts.connect(settings, cluster_used=cluster_used)
             return self.parts
@@ -63,11 +70,17 @@ _PROCESS = _Process()
 at_end(_PROCESS.close)
 
 
-async def handle(name: str, request: Request, work: Work, *, cluster_used: bool = True) -> Response:
+async def handle(
+    name: str, request: Request, work: Work, *, direct: bool = False, cluster_used: bool = True
+) -> Response:
     """Runs `work` on an event. It returns the outcome in a word, for counter and log; errors become their answers.
 
+    Before anything of the event is read its delivery is verified; of a refused one nothing is left but a count. `direct`: senders
+    may deliver without a broker; `request.state.user` is then the account that did, None where only a secret proves it.
     `cluster_used` False: this function runs where there is no cluster's token.
     """
+    if _settings().auth == "none" and (foreign := refusal(request.method, request.headers)):
+        return _problem(403, Code.FORBIDDEN, *foreign)
     if request.method in {"GET", "HEAD"}:
         return await _get(request, cluster_used=cluster_used)
     if request.method != "POST":
@@ -75,9 +88,14 @@ async def handle(name: str, request: Request, work: Work, *, cluster_used: bool 
     begun, body = time.monotonic(), b""
     try:
         parts = await _PROCESS.get(cluster_used=cluster_used)
+        given = request.query_params.getlist("delivery"), request.headers.get("authorization")
+        request.state.user = (await parts.deliveries.verify(*given, direct=direct)).user
         body = await _body(request)
         outcome = await work(parts, request, body)
         response = Response(status_code=202, background=BackgroundTask(_flush, parts))
+    except Unverified as error:
+        REFUSED.labels(name, error.reason).inc()
+        return _step_problem(error)
     except _TooLarge as error:
         outcome, response = "TooLarge", _problem(413, Code.TOO_LARGE, str(error), "Send a smaller event.")
     except ContractError as error:
@@ -110,10 +128,17 @@ async def _get(request: Request, *, cluster_used: bool) -> Response:
     if request.url.path == "/metrics":
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
     try:
-        await _PROCESS.get(cluster_used=cluster_used)
+        parts = await _PROCESS.get(cluster_used=cluster_used)
+        if request.url.path == "/healthz" and not parts.deliveries.configured:
+            raise NotConfigured
     except StepError as error:
         return _step_problem(error)
     return Response("ok", media_type="text/plain")
+
+
+@cache
+def _settings() -> Settings:
+    return Settings()
 
 
 class _TooLarge(Exception):
@@ -149,7 +174,8 @@ async def _poison(name: str, request: Request, body: bytes, error: ContractError
             time=datetime.now(UTC),
             ref=letter.ref if letter else None,
             action="poison",
-            actor=str(attributes.get("source", "unknown")),
+            actor=actor_of(str(attributes.get("source", "unknown"))),
+            claimed_actor=claim_in(event.data if event else None),
             code=error.code,
             message=f"{name}: {error.message}",
             source=attributes.get("source"),

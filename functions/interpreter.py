@@ -10,6 +10,7 @@ from functions.adapters.cluster import Changed, Cluster, Missing
 from functions.adapters.kserve.grace import Grace
 from functions.adapters.kserve.handover import Handovers
 from functions.adapters.kserve.lookout import Lookout
+from functions.adapters.kserve.notes import Notes
 from functions.adapters.kserve.resources import Resources, as_number, named, pods
 from functions.adapters.store import Store
 from functions.lifecycle.effects import (
@@ -75,13 +76,23 @@ def _took_too_long() -> Temporary:
 class Interpreter:
     """Runs steps. A step that takes 10 s is given up, well before its claim's lease of 15 s ends."""
 
-    def __init__(self, cluster: Cluster, resources: Resources, lookout: Lookout, grace: Grace, store: Store) -> None:
+    def __init__(
+        self,
+        cluster: Cluster,
+        resources: Resources,
+        lookout: Lookout,
+        grace: Grace,
+        store: Store,
+        *,
+        notes: Notes | None = None,
+    ) -> None:
         self._cluster = cluster
         self._resources = resources
         self._lookout = lookout
         self._grace = grace
         self._handovers = Handovers(cluster)
         self._store = store
+        self._notes = notes or Notes(())
 
     async def run(self, step: Step, looked: Observation | None = None) -> StepAnswer:
         """Raises the step's own StepError; Temporary where it took too long.
@@ -228,7 +239,7 @@ class Interpreter:
         """The model's new resourceVersion. A model that vanished since the look is looked at again."""
         try:
             path = await self._resources.model(ask.ref)
-            patched = await self._cluster.json_patch(path, list(ask.operations))
+            patched = await self._cluster.json_patch(path, self._notes.signed(ask))
         except Missing as error:
             raise PreconditionFailed(str(error)) from error
         return as_number(patched["metadata"].get("resourceVersion"))

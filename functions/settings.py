@@ -8,9 +8,17 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from events.duration import parse_duration
 
+SHORTEST_SECRET = 16
+
 
 def _as_timedelta(text: object) -> timedelta:
     return text if isinstance(text, timedelta) else timedelta(seconds=parse_duration(text))
+
+
+def read_secrets(text: str) -> tuple[str, ...]:
+    """At most two; what is too short to be one is left out, as is the placeholder of the manifests."""
+    given = [part.strip() for part in text.split(",")]
+    return tuple(part for part in given if len(part) >= SHORTEST_SECRET)[:2]
 
 
 class Settings(BaseSettings):
@@ -49,6 +57,29 @@ class Settings(BaseSettings):
         description="The serving certificate, PEM. With it the API speaks HTTPS; read again when it changes.",
     )
     tls_key_file: str | None = Field(default=None, description="Its key; None: in the same file.")
+    delivery_secrets: str = Field(
+        default="",
+        repr=False,
+        description="What a Trigger's subscriber URI carries (?delivery=…) so that a function takes the event: the current "
+        "secret, and behind a comma the one before it. At least 16 characters each.",
+    )
+    direct_secrets: str = Field(
+        default="", repr=False, description="The same for senders that post to artifact-written without a broker."
+    )
+    note_keys: str = Field(
+        default="",
+        repr=False,
+        description="What notes on stopped models are signed with: the current key, and behind a comma the one before it. At least "
+        "16 characters each. Default: DELIVERY_SECRETS.",
+    )
+    delivery_audience: str | None = Field(
+        default=None, description="The audience of Triggers' tokens. Where it is set, only such tokens count."
+    )
+    delivery_senders: str = Field(
+        default="",
+        description="The accounts that deliver for the broker, comma-separated, with * at the end for any that begins so: "
+        "system:serviceaccount:modelswitch:oidc-eventing.knative.dev-trigger-*",
+    )
     host: str = "127.0.0.1"
     port: int = 8080
     default_namespace: str | None = None
@@ -59,3 +90,17 @@ class Settings(BaseSettings):
     @property
     def audiences(self) -> tuple[str, ...]:
         return tuple(part.strip() for part in self.auth_audience.split(",") if part.strip())
+
+    @property
+    def signing_keys(self) -> tuple[str, ...]:
+        """Of notes, the current one first."""
+        return read_secrets(self.note_keys or self.delivery_secrets)
+
+    @property
+    def direct_keys(self) -> tuple[str, ...]:
+        return read_secrets(self.direct_secrets)
+
+    @property
+    def delivery_keys(self) -> tuple[str, ...]:
+        """The delivery secrets that count, the current one first."""
+        return read_secrets(self.delivery_secrets)

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Puts modelswitch on the cluster that KUBECONFIG names. Run by `make deploy`; every step can be repeated.
 #   IMAGE    the pushed image, needed      OVERLAY  a folder of overlays/, default dev
+# `deploy.sh rotate` gives the functions a new delivery secret; nothing else changes, and no event is lost.
 #   WAIT     seconds to wait until everything is ready, default 180; 0: don't wait
 #   NAMESPACE  this installation's, default modelswitch; it is part of the names of what is made for the whole cluster
 set -euo pipefail
@@ -90,6 +91,81 @@ stringData:
 END
 }
 
+random_secret() { od -An -N24 -tx1 /dev/urandom | tr -d ' \n'; }
+
+# By which functions know the broker (DIRECT_SECRETS: a store that posts without one), and with which notes on stopped models are
+# signed (NOTE_KEYS). Made once, then kept: without the key, notes that are there name nobody any more.
+delivery_secret() {
+    ! kubectl -n $NS get secret delivery > /dev/null 2>&1 || return 0
+    kubectl create -f - << END
+apiVersion: v1
+kind: Secret
+metadata: {name: delivery, namespace: $NS, labels: {app.kubernetes.io/part-of: modelswitch}}
+stringData:
+  DELIVERY_SECRETS: $(random_secret)
+  DIRECT_SECRETS: $(random_secret)
+  NOTE_KEYS: $(random_secret)
+END
+    teach_triggers "$(current_secret)" # those of an installation that had no such secret: before its functions ask for it
+}
+
+current_secret() {
+    local secrets
+    secrets=$(kubectl -n $NS get secret delivery -o 'jsonpath={.data.DELIVERY_SECRETS}' | base64 -d)
+    [ -n "$secrets" ] || fail "Secret $NS/delivery has no DELIVERY_SECRETS." "Delete it and repeat make deploy, which makes a new one."
+    printf '%s' "${secrets%%,*}"
+}
+
+# A secret stands in no file and no command line: it goes to kubectl through a pipe.
+set_secrets() { # the current one, and behind a comma the one that is still accepted
+    kubectl -n $NS patch secret delivery --type merge --patch-file /dev/stdin <<< "{\"stringData\": {\"DELIVERY_SECRETS\": \"$1\"}}"
+}
+
+teach_triggers() { # those that are there
+    local uri="/?delivery=$1" object sink
+    for object in $(kubectl -n $NS get triggers.eventing.knative.dev,brokers.eventing.knative.dev -o name); do
+        sink=$(kubectl -n $NS get "$object" -o 'jsonpath={.spec.delivery.deadLetterSink.ref.name}')
+        {
+            printf '{"spec": {'
+            case "$object" in trigger*) printf '"subscriber": {"uri": "%s"}' "$uri" ;; esac
+            case "$object,$sink" in trigger*,?*) printf ', ' ;; esac
+            [ -z "$sink" ] || printf '"delivery": {"deadLetterSink": {"uri": "%s"}}' "$uri"
+            printf '}}'
+        } | kubectl -n $NS patch "$object" --type merge --patch-file /dev/stdin
+    done
+    kubectl -n $NS wait --for=condition=Ready --timeout="${WAIT}s" triggers.eventing.knative.dev --all ||
+        echo "some Triggers are not ready yet; going on"
+}
+
+apply_rendered() {
+    local secret rendered
+    secret=$(current_secret)
+    rendered=$(cat .run/deploy/rendered.yaml)
+    kubectl apply -f - <<< "${rendered//not-deployed/$secret}"
+}
+
+restart_pods() { # an environment that comes from a Secret is read when a pod starts
+    local service now
+    now=$(date -u +%Y-%m-%dT%H:%M:%SZ)
+    kubectl -n $NS rollout restart deployment -l app.kubernetes.io/part-of=modelswitch
+    [ "$SERVING" = no ] || for service in $(kubectl -n $NS get services.serving.knative.dev -o name); do
+        kubectl -n $NS patch "$service" --type merge \
+            -p "{\"spec\": {\"template\": {\"metadata\": {\"annotations\": {\"modelswitch.dev/restarted-at\": \"$now\"}}}}}"
+    done
+    wait_until_ready
+}
+
+rotate() { # first all pods accept the new secret too, then the broker sends it, then all pods sign with it
+    local old new
+    old=$(current_secret) new=$(random_secret)
+    set_secrets "$old,$new"
+    restart_pods
+    teach_triggers "$new"
+    set_secrets "$new,$old"
+    restart_pods
+    echo "the delivery secret is a new one; the one before it is accepted until the next rotation"
+}
+
 console_link() { # the console's menu needs the host that the router chose
     local host
     kubectl -n $NS wait route/api --for='jsonpath={.status.ingress[0].host}' --timeout=30s > /dev/null 2>&1 ||
@@ -109,7 +185,7 @@ wait_until_ready() {
         kubectl -n $NS rollout status "$workload" --timeout="${WAIT}s" ||
             fail "$workload is not ready after $WAIT s." "kubectl -n $NS describe $workload; kubectl -n $NS get events"
     done
-    [ "$OVERLAY" = no-serving ] || wait_for services.serving.knative.dev --all
+    [ "$SERVING" = no ] || wait_for services.serving.knative.dev --all
     wait_for brokers.eventing.knative.dev --all
     wait_for triggers.eventing.knative.dev --all
     wait_for apiserversources.sources.knative.dev,pingsources.sources.knative.dev,sinkbindings.sources.knative.dev --all
@@ -122,18 +198,27 @@ modelswitch is on the cluster (overlay $OVERLAY, image $IMAGE). Next:
   kubectl -n $NS port-forward service/api 8080:80          # then http://127.0.0.1:8080, with a bearer token
   curl -H "Authorization: Bearer \$(kubectl -n NAMESPACE create token SERVICEACCOUNT --audience modelswitch)" http://127.0.0.1:8080/api/v1/models
   kubectl label namespace NAMESPACE modelswitch.dev/events=allow   # lets events stop and start the models of NAMESPACE
+                                                            # from whom: docs/events.md#who-may-send
   kubectl -n $NS get broker modelswitch                    # its URL takes stop and start requests
   make undeploy NAMESPACE=$NS                     # takes it off again, models stay as they are
 END
 }
 
+SERVING=yes
+if [ "${1:-}" = rotate ]; then
+    kubectl get crd services.serving.knative.dev > /dev/null 2>&1 || SERVING=no
+    rotate
+    exit 0
+fi
 check_arguments
 check_cluster
+[ "$OVERLAY" != no-serving ] || SERVING=no
 [ "$OVERLAY" != production ] || check_production
 render
 make_namespace
 random_redis_secret
-kubectl apply -f .run/deploy/rendered.yaml
+delivery_secret
+apply_rendered
 [ "$OVERLAY" != openshift ] || console_link
 [ "$WAIT" = 0 ] || wait_until_ready
 next_steps

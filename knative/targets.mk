@@ -16,9 +16,12 @@ opt-in: ## with OVERLAY=per-namespace: let it read and change the models of name
 opt-out:
 	@MODELS='$(MODELS)' NAMESPACE='$(NAMESPACE)' knative/opt-in.sh out
 
+rotate: ## give the functions on the cluster a new delivery secret
+	@WAIT='$(WAIT)' NAMESPACE='$(NAMESPACE)' knative/deploy.sh rotate
+
 image: ## build the image: IMAGE=… (default modelswitch:0.1.0), by podman, docker or buildah
 	@IMAGE='$(or $(IMAGE),modelswitch:0.1.0)' knative/image.sh
 
 MODELS ?=
 
-.PHONY: deploy undeploy opt-in opt-out image
+.PHONY: deploy undeploy rotate opt-in opt-out image

@@ -58,8 +58,29 @@ event = build(StopRequested(timeout="90s"), ModelRef(namespace="fraud", name="sc
 Publisher.from_environment(os.environ).send(event)
 ```
 
-`send` returns when the sink has taken the event, or raises `events.errors.PublishFailed`. The namespace of the model must
-allow commands by event: label `modelswitch.dev/events: allow`.
+`send` returns when the sink has taken the event, or raises `events.errors.PublishFailed`.
+
+## Who may send
+
+The namespace of the model must allow commands by event: label `modelswitch.dev/events: allow`. Then every event that the broker lets in
+counts. Name the senders where not everybody on the cluster is trusted, and what each may do (default: everything):
+
+    kubectl label namespace fraud modelswitch.dev/events=allow
+    kubectl annotate namespace fraud modelswitch.dev/events-from='[
+      {{"source": "/pipelines/nightly", "verbs": ["stop", "start"]}},
+      {{"source": "/s3/models", "verbs": ["artifact"]}}]'
+
+`source` is a CloudEvents source and everything below it (`/pipelines/nightly/7`, not `/pipelines/nightlyx`); `verbs` are `stop`, `start`, `reload`
+and `artifact`: reload for an `artifact.written`, or an object store's own notification, whose source is `/s3/BUCKET`. At most 64 senders. Instead of
+a source, `user` names an account that posts to a function itself, with a token. An annotation that can't be read lets nobody in. A
+source is the sender's word: EventPolicies of the broker (`knative/examples/event-policy.yaml`) prove who sends.
+
+The recorded actor is `event:SOURCE`. Whom the event names as `actor` or `written_by` is shown as a claim (`claimed_actor`). The prefixes
+`rest:`, `external:`, `event:` and `modelswitch` are reserved: 422. A refused event gets 202, so that no broker repeats it; the audit says why,
+and the same event works once the namespace agrees.
+
+Events go to the broker. A function itself takes only what the broker delivers, known by a secret in the Trigger's subscriber URI or by
+its token, and answers 401 to everything else.
 """
 
 

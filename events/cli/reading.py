@@ -7,6 +7,7 @@ from events.cli.options import Connection, Selection
 from events.cli.server import ModelServer
 from events.cli.terminal import say, say_json, stderr_console, stdout_console
 from events.cli.words import gpus_phrase, sentence
+from events.senders import named
 from events.status import ModelStatus, State
 
 
@@ -54,7 +55,9 @@ def _details(found: ModelStatus) -> list[str]:
     if endpoint.inference:
         lines.append(f"endpoint    {endpoint.inference} ({'available' if endpoint.available else 'not available'})")
     lines += [
-        f"held by     {hold.actor} ({hold.kind})" + (f": {hold.reason}" if hold.reason else "") for hold in found.holds
+        f"held by     {named(hold.actor, hold.claimed_actor)} ({hold.kind})"
+        + (f": {hold.reason}" if hold.reason else "")
+        for hold in found.holds
     ]
     if found.message:
         lines.append(f"message     {found.message}")

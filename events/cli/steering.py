@@ -100,7 +100,7 @@ def _refusal(code: int, item: dict[str, Any]) -> CliError:
 
 
 def _body(command: ModelCommand) -> dict[str, Any]:
-    """Over REST the actor is whoever is authenticated, and the server refuses to be told another."""
+    """Over REST the server knows who asks; the name of a user on this machine adds nothing."""
     return command.model_dump(mode="json", exclude_defaults=True, exclude={"actor"})
 
 

@@ -56,6 +56,7 @@ class Fact:
     time: datetime
     correlation_id: str | None = None
     traceparent: str | None = None
+    on_behalf_of: str | None = None
 
     @property
     def is_command(self) -> bool:
@@ -144,6 +145,7 @@ def dump_command(request: Request) -> str:
             "source": request.source,
             "id": request.id,
             "actor": request.actor,
+            "claimed_actor": request.claimed_actor,
             "correlation_id": request.correlation_id,
             "traceparent": request.traceparent,
             "expires_at": request.expires_at.isoformat() if request.expires_at else None,
@@ -163,6 +165,7 @@ def load_command(text: str, seen_as: str) -> Request | None:
             source=_text(values["source"]),
             id=_text(values["id"]),
             actor=_text(values["actor"]),
+            claimed_actor=_text_or_none(values.get("claimed_actor")),
             correlation_id=_text_or_none(values.get("correlation_id")),
             traceparent=_text_or_none(values.get("traceparent")),
             expires_at=_moment(values["expires_at"]) if values.get("expires_at") else None,
@@ -242,6 +245,7 @@ def dump_fact(published: Published) -> str:
             "time": published.time.isoformat(),
             "correlation_id": published.correlation_id,
             "traceparent": published.traceparent,
+            "on_behalf_of": published.on_behalf_of,
         }
     )
 
@@ -256,7 +260,7 @@ def load_fact(text: str) -> Fact:
         raise Unreadable(f"type {str(name)[:80]!r}, expected one of modelswitch's own")
     if not (isinstance(identity, str) and 0 < len(identity) <= 256 and isinstance(data, dict)):
         raise Unreadable("no id, or no data")
-    correlation, trace = (values.get(key) for key in ("correlation_id", "traceparent"))
+    correlation, trace, behalf = (values.get(key) for key in ("correlation_id", "traceparent", "on_behalf_of"))
     return Fact(
         id=identity,
         ref=_ref(values.get("subject")),
@@ -265,6 +269,7 @@ def load_fact(text: str) -> Fact:
         time=_moment(values.get("time")),
         correlation_id=correlation if isinstance(correlation, str) else None,
         traceparent=trace if isinstance(trace, str) else None,
+        on_behalf_of=behalf if isinstance(behalf, str) else None,
     )
 
 

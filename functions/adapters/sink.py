@@ -20,6 +20,7 @@ from events.envelope import DEFAULT_EXPIRY, build_known
 from events.publisher import later, trust
 from events.wire import to_binary
 from functions.adapters.outbox import Outbox, Waiting, new_token
+from functions.adapters.signature import Signer
 from functions.adapters.store import Store
 from functions.lifecycle.errors import StoreUnavailable
 from functions.logs import logger
@@ -57,9 +58,10 @@ class _Round:
 class Sink:
     """`url` None: events are dropped. `ca_certificates` (PEM): what the broker's certificate is checked against."""
 
-    def __init__(self, url: str | None, store: Store, ca_certificates: str | None = None) -> None:
+    def __init__(self, url: str | None, store: Store, signer: Signer, ca_certificates: str | None = None) -> None:
         self._url = url
         self._outbox: Outbox = store.outbox
+        self._signer = signer
         self._ca_certificates = ca_certificates
         self._session: aiohttp.ClientSession | None = None
         self._wanted = self._flushing = False
@@ -139,7 +141,7 @@ class Sink:
         if self._url is None:
             return True
         try:
-            status = await self._post(self._url, _event(waiting))
+            status = await self._post(self._url, self._event(waiting))
         except Exception as error:  # noqa: BLE001 - whatever it is, one event must not hold up the others
             logger().exception("event can't be sent", action="publish-failed", entry=waiting.entry)
             await self._set_aside(waiting, f"it can't be sent: {type(error).__name__}")
@@ -157,6 +159,10 @@ class Sink:
         await self._outbox.failed(waiting.lane, waiting.entry)
         return False
 
+    def _event(self, waiting: Waiting) -> CloudEvent:
+        event, for_whom = _event(waiting), waiting.fact.on_behalf_of
+        return self._signer.signed(event, for_whom) if for_whom else event
+
     async def _set_aside(self, waiting: Waiting, why: str) -> None:
         logger().warning(
             "event set aside",
@@ -169,12 +175,12 @@ class Sink:
         )
         await self._outbox.set_aside(waiting.lane, waiting.entry, why, waiting.fact)
 
-    async def send_now(self, event: CloudEvent) -> int | None:
-        """Not through the outbox: who asked waits for the answer.
+    async def send_now(self, event: CloudEvent, *, on_behalf_of: str) -> int | None:
+        """Signed, for the verified user `on_behalf_of`. Not through the outbox: who asked waits for the answer.
 
         The broker's status; None where it did not answer in time, or where there is none (`has_broker`).
         """
-        return await self._post(self._url, event) if self._url else None
+        return await self._post(self._url, self._signer.signed(event, on_behalf_of)) if self._url else None
 
     @property
     def has_broker(self) -> bool:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from events.commands import ModelCommand, StartRequested, StopRequested, Verb
 from events.errors import Malformed
+from events.senders import is_reserved
 from events.wire import MAX_BODY_BYTES, parse_json
 from functions.adapters.identity import User
 from functions.api.context import Api, Caller, TheApi
@@ -76,12 +77,12 @@ def parse(model: type[_Model], content: Mapping[str, Any]) -> _Model:
         raise invalid(described(error.errors())) from error
 
 
-def parse_command(verb: Verb, content: Mapping[str, Any], user: User) -> ModelCommand:
-    """The command as the same event's data would have it, with the authenticated user as its actor."""
-    if "actor" in content:
-        raise invalid("actor: over REST the actor is whoever is authenticated", "Leave the field out.")
+def parse_command(verb: Verb, content: Mapping[str, Any]) -> ModelCommand:
+    """The command as the same event's data would have it; its `actor` is a claim beside the authenticated user."""
     command: ModelCommand = parse(StopRequested, content) if verb == "stop" else parse(StartRequested, content)
-    return command.model_copy(update={"actor": user.name})
+    if command.actor is not None and is_reserved(command.actor):
+        raise invalid("actor: a name that modelswitch gives itself", "Leave it out: you are recorded as who you are.")
+    return command
 
 
 def take_queue(content: dict[str, Any]) -> bool:

@@ -120,6 +120,7 @@ def _described(change: Moved, status: ModelStatus | None) -> dict[str, Any]:
     return {
         "action": audit.action,
         "actor": audit.actor,
+        "claimed_actor": audit.claimed_actor,
         "reason": audit.reason,
         "code": audit.code,
         "message": audit.message,

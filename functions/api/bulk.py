@@ -89,7 +89,7 @@ async def _run(verb: Verb, call: Calling) -> JSONResponse:
     body, origin = dict(call.body), call.origin
     queue = take_queue(body) if verb == "start" else False
     selecting = {name: body.pop(name) for name in Selection.model_fields if name in body}
-    bulk = _Bulk(call.api, call.user, parse_command(verb, body, call.user), origin, queue)
+    bulk = _Bulk(call.api, call.user, parse_command(verb, body), origin, queue)
     chosen = await _choose(call.api, call.user, parse(Selection, selecting))
     bulk = replace(bulk, whole=await _whole(bulk, chosen))
     if verb == "stop":

@@ -50,7 +50,7 @@ async def start_by_name(ref: PatchByName, call: CallNow) -> JSONResponse:
 async def _answer(verb: Verb, ref: ModelRef, call: Calling) -> JSONResponse:
     fields = dict(call.body)
     queue = take_queue(fields) if verb == "start" else False
-    command = parse_command(verb, fields, call.user)
+    command = parse_command(verb, fields)
     answer = await run_command(call.api, ref, command, call.user, call.origin, queue=queue)
     headers = {"X-Correlation-ID": call.origin.correlation_id}
     if answer.ahead is not None:

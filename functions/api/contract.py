@@ -67,7 +67,10 @@ class BulkAnswer(BaseModel):
 
 
 class HistoryEntry(BaseModel):
-    """One line of the history. `code` is there where something was refused."""
+    """One line of the history. `code` is there where something was refused.
+
+    `actor` is verified: a user's name, or `event:SOURCE`. `claimed_actor` is what the sender says of itself.
+    """
 
     id: str
     time: str
@@ -76,6 +79,7 @@ class HistoryEntry(BaseModel):
     kind: str | None
     action: str
     actor: str
+    claimed_actor: str | None
     state: str | None
     previous: str | None
     code: str | None
@@ -93,7 +97,6 @@ class History(BaseModel):
 
 def _schema(model: type[BaseModel], **further: Any) -> dict[str, Any]:
     schema = model.model_json_schema()
-    schema["properties"].pop("actor", None)
     schema["properties"].update(further)
     return schema
 

@@ -176,7 +176,7 @@ def line_of(record: Record) -> Line:
     if record.state is None:
         raise ValueError(f"{record.ref} has not been looked at yet")
     labels = " ".join(f"{name}={value}" for name, value in record.labels.items())
-    actors = " ".join(f"{hold.actor} {hold.reason or ''}" for hold in record.holds)
+    actors = " ".join(f"{hold.actor} {hold.claimed_actor or ''} {hold.reason or ''}" for hold in record.holds)
     words = (record.ref.name, record.ref.namespace, record.ref.kind.value, record.reason or "", labels, actors)
     return Line(
         ref=record.ref,

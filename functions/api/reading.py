@@ -131,6 +131,7 @@ def _shown(entry: Change) -> dict[str, Any]:
         "kind": ref.kind.value if ref else None,
         "action": audit.action,
         "actor": audit.actor,
+        "claimed_actor": audit.claimed_actor,
         "state": audit.state,
         "previous": audit.previous,
         "code": audit.code,

@@ -8,6 +8,7 @@ from typing import Any
 
 from events.commands import ModelCommand
 from events.model import ModelRef
+from events.senders import printable
 from events.status import ModelStatus
 from functions.adapters.identity import User
 from functions.api.bodies import Origin
@@ -38,6 +39,7 @@ async def run_command(
         source=f"rest:{user.name}",
         id=origin.id,
         actor=user.name,
+        claimed_actor=_claim(command, user),
         correlation_id=origin.correlation_id,
         traceparent=origin.traceparent,
         queue=queue,
@@ -50,6 +52,11 @@ async def run_command(
     if answer.ahead is not None:
         return await _in_line(api, ref, answer)
     return answer if answer.body else StepAnswer(200, await _dropped(api, ref))
+
+
+def _claim(command: ModelCommand, user: User) -> str | None:
+    claim = printable(command.actor)
+    return None if claim == user.name else claim
 
 
 async def look(api: Api, ref: ModelRef) -> ModelStatus:

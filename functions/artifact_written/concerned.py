@@ -1,6 +1,7 @@
 """Which models a writing concerns, and the reload requests that come of it, each the same however often it is told."""
 
 import uuid
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from events.artifact import Artifact
@@ -16,20 +17,22 @@ from functions.adapters.kserve.resources import named
 from functions.artifact_written.reading import Writing
 from functions.composition import Parts
 from functions.lifecycle.effects import AuditEntry, Published
-from functions.lifecycle.errors import Code, Temporary
+from functions.lifecycle.errors import Code, Refused, Temporary
 from functions.object_errors import Stage, one_object
 
+_REFUSALS_KEPT = 16
+"""Of one event that names no namespace: in so many namespaces that refuse it at most."""
 _REQUESTS = uuid.uuid5(uuid.NAMESPACE_URL, "https://modelswitch.dev/reload-requests")
 
 
 async def ask_for_reloads(parts: Parts, writing: Writing) -> int:
-    """How many models were asked to reload.
+    """How many models were asked to reload: only those of namespaces that let this sender say so.
 
     Impossible (422): the claim is not there. Temporary (503): Redis does not know all models yet, so some might be missed.
     """
     written = writing.written
     if writing.expired:
-        await _audit(parts, writing, f"dropped: it expired at {writing.expires_at}", Code.EXPIRED)
+        await parts.store.write_refusal(_entry(writing, f"dropped: it expired at {writing.expires_at}", Code.EXPIRED))
         return 0
     if not await parts.store.synced():
         raise Temporary(
@@ -38,14 +41,38 @@ async def ask_for_reloads(parts: Parts, writing: Writing) -> int:
             "Send it again in a moment.",
             retry_after=5,
         )
-    refs = await parts.store.concerned(written.location, written.namespace)
+    found = await parts.store.concerned(written.location, written.namespace)
+    refs = await _consenting(parts, writing, found)
+    if found and not refs:
+        return 0
     if not refs and written.location.claim and written.namespace:
+        if not writing.sender.ours and await _refusal(parts, writing, written.namespace):
+            return 0
         await _check_claim(parts, written.namespace, written.location.claim)
         refs = await _listed(parts, written.namespace, written.location)
     await parts.store.publish([_request(writing, ref) for ref in refs])
     names = ", ".join(ref.name for ref in refs[:10]) or "no model"
-    await _audit(parts, writing, f"{written.uri} ({written.digest}, {written.complete}) is loaded by {names}")
+    message = f"{written.uri} ({written.digest}, {written.complete}) is loaded by {names}"
+    write = parts.store.write_audit if refs else parts.store.write_refusal  # of no model it is no history
+    await write(_entry(writing, message))
     return len(refs)
+
+
+async def _consenting(parts: Parts, writing: Writing, refs: list[ModelRef]) -> list[ModelRef]:
+    """Without the models of namespaces that take no such word from this sender; each of those is told once."""
+    places = {ref.namespace: ref for ref in reversed(refs)}
+    if writing.sender.ours:
+        return refs
+    refused = {place: why for place in places if (why := await _refusal(parts, writing, place))}
+    for place in sorted(refused)[:_REFUSALS_KEPT]:
+        entry = _entry(writing, refused[place].message, refused[place].code)
+        await parts.store.write_refusal(replace(entry, ref=places[place]))
+    return [ref for ref in refs if ref.namespace not in refused]
+
+
+async def _refusal(parts: Parts, writing: Writing, namespace: str) -> Refused | None:
+    sender = writing.sender
+    return (await parts.consents.ask(namespace, "artifact", sender.source, sender.user))[1]
 
 
 async def _check_claim(parts: Parts, namespace: str, claim: str) -> None:
@@ -77,36 +104,37 @@ async def _listed(parts: Parts, namespace: str, location: Location) -> list[Mode
 
 
 def _request(writing: Writing, ref: ModelRef) -> Published:
-    """Its id derives from the writing and the model: however often it is delivered, the reload is asked for once."""
+    """Signed when it leaves, for the verified sender of the writing. Its id derives from the writing and the model: however often it is delivered, the reload is asked for once."""
     written = writing.written
     artifact = Artifact.model_validate(written.model_dump(include=set(Artifact.model_fields)))
     command = ReloadRequested(
-        actor=written.written_by or f"event:{writing.source}"[:253],
+        actor=written.written_by,
         reason=written.reason,
         artifact=artifact,
         strategy=written.strategy,
         settle=writing.settle,
     )
     return Published(
-        id=str(uuid.uuid5(_REQUESTS, f"{writing.source}\0{writing.id}\0{ref.subject}")),
+        id=str(uuid.uuid5(_REQUESTS, f"{writing.sender.source}\0{writing.id}\0{ref.subject}")),
         ref=ref,
         fact=command,
         time=datetime.now(UTC),
         correlation_id=writing.correlation_id,
         traceparent=writing.traceparent,
+        on_behalf_of=writing.sender.actor,
     )
 
 
-async def _audit(parts: Parts, writing: Writing, message: str, code: Code | None = None) -> None:
-    entry = AuditEntry(
+def _entry(writing: Writing, message: str, code: Code | None = None) -> AuditEntry:
+    return AuditEntry(
         time=datetime.now(UTC),
         ref=None,
         action="artifact-written",
-        actor=writing.written.written_by or f"event:{writing.source}",
+        actor=writing.sender.actor,
+        claimed_actor=writing.sender.claimed_actor,
         code=code,
         message=message,
-        source=writing.source,
+        source=writing.sender.source,
         event_id=writing.id,
         correlation_id=writing.correlation_id,
     )
-    await parts.store.write_audit(entry)

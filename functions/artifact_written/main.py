@@ -14,10 +14,11 @@ from functions.handler import handle
 
 
 async def _work(parts: Parts, request: Request, body: bytes) -> str:
-    asked = [await ask_for_reloads(parts, writing) for writing in read_writings(request.headers, body)]
+    writings = read_writings(request.headers, body, parts.signer, request.state.user)
+    asked = [await ask_for_reloads(parts, writing) for writing in writings]
     return "reloads asked for" if sum(asked) else "nobody's artifact"
 
 
 @functions_framework.aio.http
 async def artifact_written(request: Request) -> Response:
-    return await handle("artifact_written", request, _work)
+    return await handle("artifact_written", request, _work, direct=True)

@@ -1,5 +1,8 @@
 """What no function could take: written into the audit, with its data, so that somebody finds it and can send it again."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import functions_framework.aio
 from starlette.requests import Request
 from starlette.responses import Response
@@ -9,6 +12,7 @@ from functions.composition import Parts, now
 from functions.handler import handle
 from functions.lifecycle.effects import AuditEntry
 from functions.lifecycle.letter import Letter
+from functions.senders import actor_of, claim_in
 
 
 async def _work(parts: Parts, request: Request, body: bytes) -> str:
@@ -19,15 +23,21 @@ async def _work(parts: Parts, request: Request, body: bytes) -> str:
         time=now(),
         ref=letter.ref,
         action="dead-letter",
-        actor=str(attributes["source"]),
+        actor=actor_of(str(attributes["source"])),
+        claimed_actor=claim_in(event.data),
         code=str(attributes.get("knativeerrorcode", "unknown")),
-        message=f"{attributes['type']} could not be delivered to {attributes.get('knativeerrordest', 'its subscriber')}",
+        message=f"{attributes['type']} could not be delivered to {destination_of(attributes)}",
         source=str(attributes["source"]),
         event_id=str(attributes["id"]),
         correlation_id=str(attributes.get("correlationid") or attributes["id"]),
     )
     await parts.store.write_audit(entry, letter)
     return "recorded"
+
+
+def destination_of(attributes: Mapping[str, Any]) -> str:
+    """Without the query, which holds the delivery secret."""
+    return str(attributes.get("knativeerrordest") or "its subscriber").partition("?")[0]
 
 
 @functions_framework.aio.http

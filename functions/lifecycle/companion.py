@@ -10,11 +10,14 @@ from typing import Annotated
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, ValidationError
 
 from events.model import Frozen
+from events.senders import printable
 from events.status import Hold
 from functions.lifecycle.command_key import join_key
 from functions.lifecycle.moments import in_bounds
 from functions.lifecycle.unusable import Unusable
 
+LONGEST_CLAIM = 253
+UNSIGNED = "unsigned:"
 COMPANION_ANNOTATION = "modelswitch.dev/stop"
 _LONGEST = 256 * 1024
 """Characters that Kubernetes takes for all annotations of an object together."""
@@ -29,7 +32,7 @@ _Seconds = Annotated[int, Field(ge=0, le=2**31 - 1)]
 
 def _with_bounds(hold: Hold) -> Hold:
     """A hold is part of the contract, which has no such bounds."""
-    if max(len(hold.actor), len(hold.reason or "")) > 8 * 1024:
+    if max(len(hold.actor), len(hold.claimed_actor or ""), len(hold.reason or "")) > 8 * 1024:
         raise ValueError("an actor and a reason of at most 8192 characters")
     times = {name: moment for name in ("since", "until") if (moment := getattr(hold, name))}
     return hold.model_copy(update={name: in_bounds(moment) for name, moment in times.items()})
@@ -61,10 +64,16 @@ class QueuedStart(Frozen):
     source: _Word
     id: _Word
     actor: _Word
+    claimed_actor: _Word | None = None
     reason: _Word | None = None
     correlation_id: _Word | None = None
     restore_autoscaling: bool = True
     expires_at: _Moment | None = None
+
+
+def _claim(actor: str, claimed: str | None) -> str | None:
+    """Whom an unsigned note names; of one that is no more than a claim already, that."""
+    return claimed if actor in {"unknown", "modelswitch"} and claimed else printable(actor[:LONGEST_CLAIM])
 
 
 class Companion(Frozen):
@@ -88,6 +97,22 @@ class Companion(Frozen):
     endpoint: _Word | None = None
     prior_stop: _Word | None = None
     queued: QueuedStart | None = None
+    signed: bool = Field(default=True, exclude=True, description="false: it bears no signature of ours.")
+
+    def as_claim(self) -> "Companion":
+        """As it counts where we have not signed it: nobody is named by it, and whom it names is a claim."""
+        queued = self.queued and self.queued.model_copy(
+            update={
+                "source": f"{UNSIGNED}{self.queued.source.removeprefix(UNSIGNED)}",
+                "actor": "modelswitch",
+                "claimed_actor": _claim(self.queued.actor, self.queued.claimed_actor),
+            }
+        )
+        holds = tuple(
+            hold.model_copy(update={"actor": "unknown", "claimed_actor": _claim(hold.actor, hold.claimed_actor)})
+            for hold in self.holds
+        )
+        return self.model_copy(update={"holds": holds, "queued": queued, "signed": False})
 
     @property
     def key(self) -> str:

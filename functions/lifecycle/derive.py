@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 
+from events.senders import named
 from events.status import State
 from functions.lifecycle.canary import next_try
 from functions.lifecycle.observation import Answer, Answered, Mode, Observation, Pod, Trouble
@@ -178,7 +179,7 @@ def _stopped(scene: Scene) -> tuple[str, str]:
         return "StoppedOutside", f"Stopped outside modelswitch by {actor}. Start it to run it again."
     hold = companion.holds[0]
     why = f": {hold.reason}" if hold.reason else ""
-    return "StoppedByUser", f"Stopped by {hold.actor}{why}. Start it to run it again."
+    return "StoppedByUser", f"Stopped by {named(hold.actor, hold.claimed_actor)}{why}. Start it to run it again."
 
 
 def _running(scene: Scene) -> tuple[str | None, str | None]:

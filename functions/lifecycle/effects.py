@@ -110,7 +110,6 @@ class Look:
 
     ref: ModelRef
     verb: str | None = None
-    by_event: bool = False
     pinned: bool = False
     predict: tuple[str, ...] = ()
 
@@ -141,7 +140,10 @@ class Release:
 
 @dataclass(frozen=True)
 class Published:
-    """An event on its way out. `id` derives from what caused it, so that a repeat is the same event."""
+    """An event on its way out. `id` derives from what caused it, so that a repeat is the same event.
+
+    `on_behalf_of`: the verified actor of what caused a command of our own; it travels signed.
+    """
 
     id: str
     ref: ModelRef
@@ -149,19 +151,21 @@ class Published:
     time: datetime
     correlation_id: str | None = None
     traceparent: str | None = None
+    on_behalf_of: str | None = None
 
 
 @dataclass(frozen=True)
 class AuditEntry:
     """One line of a model's history; `ref` None where an event named no model that could be understood.
 
-    `correlation_id` is the request that began it. `letter` is where the store keeps the event itself.
+    `actor` is verified, `claimed_actor` what the sender says. `correlation_id` is the request that began it. `letter` is where the store keeps the event itself.
     """
 
     time: datetime
     ref: ModelRef | None
     action: str
     actor: str
+    claimed_actor: str | None = None
     state: str | None = None
     previous: str | None = None
     code: str | None = None

@@ -20,6 +20,7 @@ class Code(StrEnum):
     FORBIDDEN = "Forbidden"
     UNAUTHENTICATED = "Unauthenticated"
     TOO_MANY_REQUESTS = "TooManyRequests"
+    NOT_CONFIGURED = "NotConfigured"
     EVENTS_NOT_ALLOWED = "EventsNotAllowed"
     EXPIRED = "Expired"
     SUPERSEDED = "Superseded"

@@ -210,7 +210,6 @@ class Observation:
     pins: tuple[Pin, ...] = ()
     obstacles: tuple[Obstacle, ...] = ()
     shortages: tuple[QuotaShortage, ...] = ()
-    events_allowed: bool = True
     autoscaler: str | None = None
     autoscaler_is_ours: bool = False
     may_scale_to_zero: bool = False

@@ -24,11 +24,13 @@ from functions.lifecycle.verification import is_silent
 
 _PLAN_IS_FRESH = timedelta(seconds=60)
 UNRECORDED_KEPT = 8
+_NOBODY = Run(since=None, actor="modelswitch", key="")
 _FACTS = uuid.uuid5(uuid.NAMESPACE_URL, "https://modelswitch.dev/facts")
 
 
 def publish(ref: ModelRef, fact: ModelFact, run: Run, time: datetime, discriminator: str = "") -> Published:
-    """A fact whose id derives from what caused it: a repeat after a crash is the same event."""
+    """A fact whose id derives from what caused it: a repeat after a crash is the same event. It names who claims to be whom."""
+    fact = fact.model_copy(update={"claimed_actor": run.claimed_actor})
     identity = uuid.uuid5(_FACTS, f"{run.key} {ref.subject} {fact.type} {discriminator}")
     return Published(str(identity), ref, fact, time, run.correlation_id)
 
@@ -45,16 +47,19 @@ class Seen:
 def _stop_run(seen: Observation, record: Record) -> Run:
     """The stop that the cluster shows: ours by its companion, else somebody's; kept while it is the same one."""
     companion = seen.companion
+    if companion and _is_remembered(seen, record) and record.stop:
+        return record.stop
     if companion:
-        actor = companion.holds[0].actor if companion.holds else "modelswitch"
-        reason = companion.holds[0].reason if companion.holds else None
+        hold = companion.holds[0] if companion.holds else None
         return Run(
             since=companion.since,
-            actor=actor,
-            reason=reason,
+            actor=hold.actor if hold else "modelswitch",
+            claimed_actor=hold.claimed_actor if hold else None,
+            reason=hold.reason if hold else None,
             key=companion.key,
             correlation_id=companion.correlation_id,
             grace=companion.grace,
+            ours=companion.signed,
         )
     if record.stop and not record.stop.ours:
         return record.stop
@@ -67,10 +72,20 @@ def _stop_run(seen: Observation, record: Record) -> Run:
     )
 
 
-def _holds(seen: Observation, run: Run | None) -> tuple[Hold, ...]:
+def _is_remembered(seen: Observation, record: Record) -> bool:
+    """Whether the stop in a note that we have not signed is one that we have recorded: then it is known who asked for it."""
+    companion = seen.companion
+    if companion is None or companion.signed or record.stop is None or record.uid != seen.uid:
+        return False
+    return record.stop.key == companion.key
+
+
+def _holds(seen: Observation, run: Run | None, record: Record) -> tuple[Hold, ...]:
     """Holds left behind on a running model count for nothing."""
     if run is None:
         return ()
+    if _is_remembered(seen, record):
+        return record.holds
     if seen.companion:
         return seen.companion.holds
     return (Hold(kind=HoldKind.EXTERNAL, actor=run.actor, since=run.since),)
@@ -147,7 +162,7 @@ def observe(
             "gpus": seen.gpus,
             "memory": seen.memory,
             "endpoint": seen.url or (seen.companion.endpoint if seen.companion else None) or before.endpoint,
-            "holds": _holds(seen, stop),
+            "holds": _holds(seen, stop, before),
             "queued": bool(seen.stop_wanted and seen.companion and seen.companion.queued),
             "labels": dict(seen.labels),
             "pods": pods,
@@ -255,13 +270,13 @@ def _audit(after: Record, before: Record, looked: Record, *, changed_hands: bool
         return ()
     entries: list[AuditEntry] = []
     run = looked.stop or looked.start
-    actor = run.actor if run else "modelswitch"
+    by = run or _NOBODY
     if before.state is None:
-        entries.append(_entry(after, "adopted", actor, now))
+        entries.append(_entry(after, "adopted", by, now))
     elif changed_hands:
-        entries.append(_handed_over(_entry(after, "stop" if looked.stop else "start", actor, now, changed=True), run))
+        entries.append(_handed_over(_entry(after, "stop" if looked.stop else "start", by, now, changed=True), run))
     if before.state is not None and (after.state is not before.state or after.reason != before.reason):
-        entries.append(_entry(after, "state", actor, now, previous=before.state))
+        entries.append(_entry(after, "state", by, now, previous=before.state))
     return tuple(entries)
 
 
@@ -274,13 +289,14 @@ def _handed_over(entry: AuditEntry, run: Run | None) -> AuditEntry:
 
 
 def _entry(
-    record: Record, action: str, actor: str, time: datetime, *, previous: str | None = None, changed: bool = False
+    record: Record, action: str, run: Run, time: datetime, *, previous: str | None = None, changed: bool = False
 ) -> AuditEntry:
     return AuditEntry(
         time=time,
         ref=record.ref,
         action=action,
-        actor=actor,
+        actor=run.actor,
+        claimed_actor=run.claimed_actor,
         state=record.state,
         previous=previous,
         reason=record.reason,

@@ -87,5 +87,6 @@ def write_receipt(ledger: Mapping[str, SeenPod], run: Run, now: datetime, *, com
         ),
         stopped_at=now,
         actor=run.actor,
+        claimed_actor=run.claimed_actor,
         complete=complete,
     )

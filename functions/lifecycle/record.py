@@ -35,6 +35,7 @@ class Run(Frozen):
 
     since: Moment | None
     actor: str
+    claimed_actor: str | None = None
     reason: str | None = None
     key: str = Field(
         description="What its facts' ids derive from: the command's source and id, or the external change."

@@ -18,15 +18,8 @@ _BESIDE_A_CANARY = (
 _AUTOSCALER_CLASSES_OF_HPA = {None, "", "hpa"}
 
 
-def refuse_unless_there(seen: Observation, request: Request) -> None:
-    """What both commands need: the model, and for an event the namespace's consent."""
-    if request.by_event and not seen.events_allowed:
-        raise Refused(
-            Code.EVENTS_NOT_ALLOWED,
-            f"namespace {seen.ref.namespace} takes no commands from the broker",
-            f"Whoever administers it may allow it: kubectl label namespace {seen.ref.namespace} "
-            "modelswitch.dev/events=allow",
-        )
+def refuse_unless_there(seen: Observation) -> None:
+    """What every command needs: the model."""
     if not seen.exists:
         raise NotFound(
             Code.NOT_FOUND,

@@ -187,13 +187,24 @@ def _replacing(record: Record, seen: Observation, run: Run, wanted: Wanted) -> S
     reason = run.reason or f"to load {wanted.digest}"
     return Stopping(
         command=StopRequested(),
-        hold=Hold(kind=HoldKind.ROTATION, actor=run.actor, reason=reason, since=seen.observed_at),
+        hold=Hold(
+            kind=HoldKind.ROTATION,
+            actor=run.actor,
+            claimed_actor=run.claimed_actor,
+            reason=reason,
+            since=seen.observed_at,
+        ),
         source=source,
         id=command_id,
         sequence=record.sequence,
         correlation_id=run.correlation_id,
         queued=QueuedStart(
-            source=source, id=command_id, actor=run.actor, reason=reason, correlation_id=run.correlation_id
+            source=source,
+            id=command_id,
+            actor=run.actor,
+            claimed_actor=run.claimed_actor,
+            reason=reason,
+            correlation_id=run.correlation_id,
         ),
         others={DIGEST_ANNOTATION: wanted.value},
     )

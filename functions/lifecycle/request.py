@@ -12,13 +12,17 @@ from functions.lifecycle.record import Run
 
 @dataclass(frozen=True)
 class Request:
-    """Channel, actor, model, source and id together name the command: the same again gets the same answer."""
+    """Channel, actor, model, source and id together name the command: the same again gets the same answer.
+
+    `actor` is the verified identity of who asks; `claimed_actor` what the sender says of itself.
+    """
 
     ref: ModelRef
     command: ModelCommand
     source: str
     id: str
     actor: str
+    claimed_actor: str | None = None
     correlation_id: str | None = None
     traceparent: str | None = None
     expires_at: datetime | None = None
@@ -59,6 +63,7 @@ class Request:
         return Run(
             since=since,
             actor=self.actor,
+            claimed_actor=self.claimed_actor,
             reason=self.command.reason,
             key=self.key,
             correlation_id=self.correlation_id,

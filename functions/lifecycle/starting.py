@@ -103,6 +103,7 @@ def _queue(known: Decision, seen: Observation, request: Request, command: StartR
         source=request.source,
         id=request.id,
         actor=request.actor,
+        claimed_actor=request.claimed_actor,
         reason=command.reason,
         correlation_id=request.correlation_id,
         restore_autoscaling=command.restore_autoscaling,

@@ -203,8 +203,8 @@ def take_hint(
 def _attempts(request: Request, turn: _Turn, limits: Limits) -> Step:
     changed, failed, overtaken = False, 0, 0
     while failed < ATTEMPTS and overtaken < OVERTAKEN:
-        seen: Observation = yield Look(request.ref, verb=request.verb, by_event=request.by_event)
-        refuse_unless_there(seen, request)
+        seen: Observation = yield Look(request.ref, verb=request.verb)
+        refuse_unless_there(seen)
         decision = decide(turn.record, seen, request, limits, turn.planned)
         if decision.intent and turn.token:
             try:
@@ -372,6 +372,7 @@ def _refusal_entry(request: Request, code: Code, message: str, now: datetime) ->
         ref=request.ref,
         action=request.verb,
         actor=request.actor,
+        claimed_actor=request.claimed_actor,
         code=code,
         reason=request.command.reason,
         message=message,

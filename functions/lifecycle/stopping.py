@@ -39,7 +39,7 @@ def take_stop(known: Decision, seen: Observation, request: Request, command: Sto
             return asked(replace(known, note=already(known.record), effects=_noted(seen, request)), seen, request)
     else:
         refuse_stop(seen, command)
-    hold = Hold(kind=HoldKind.USER, actor=request.actor, reason=command.reason, since=seen.observed_at)
+    hold = _hold(request, command, seen)
     return asked(begin_stop(known, seen, Stopping.asked_for(request, command, hold)), seen, request)
 
 
@@ -61,7 +61,17 @@ def _held_from_now(
     """A stop that was only for a reload becomes that of whoever wants the model to stay down."""
     if any(hold.kind is not HoldKind.ROTATION for hold in companion.holds):
         return companion.holds
-    return (Hold(kind=HoldKind.USER, actor=request.actor, reason=command.reason, since=seen.observed_at),)
+    return (_hold(request, command, seen),)
+
+
+def _hold(request: Request, command: StopRequested, seen: Observation) -> Hold:
+    return Hold(
+        kind=HoldKind.USER,
+        actor=request.actor,
+        claimed_actor=request.claimed_actor,
+        reason=command.reason,
+        since=seen.observed_at,
+    )
 
 
 @dataclass(frozen=True)
@@ -114,6 +124,7 @@ def begin_stop(known: Decision, seen: Observation, stopping: Stopping) -> Decisi
     run = Run(
         since=now,
         actor=hold.actor,
+        claimed_actor=hold.claimed_actor,
         reason=hold.reason,
         key=written.key,
         correlation_id=stopping.correlation_id,

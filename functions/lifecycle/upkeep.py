@@ -25,6 +25,7 @@ def keep_up(known: Decision, seen: Observation, planned: Intent | None, noted: R
         run = Run(
             since=seen.observed_at,
             actor=queued.actor,
+            claimed_actor=queued.claimed_actor,
             reason=queued.reason,
             key=join_key(queued.source, queued.id),
             correlation_id=queued.correlation_id,

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from functions.local.supervisor import plan
+from functions.local.supervisor.delivery import secrets_of
 from functions.local.supervisor.ports import free_ports
 from functions.local.supervisor.settings import Refused, check_ports, lock, read
 from functions.local.supervisor.supervisor import Supervisor
@@ -27,7 +28,8 @@ def main() -> int:
     if settings.kubeconfig is None:  # the last run's simulated cluster is gone: so is what was known of it
         shutil.rmtree(settings.state, ignore_errors=True)
     settings.state.mkdir(parents=True, exist_ok=True)
-    made = plan.make(settings, os.environ, ROOT, ports)
+    environment = {**os.environ, **secrets_of(os.environ, settings.state)}
+    made = plan.make(settings, environment, ROOT, ports)
     asyncio.run(Supervisor(settings, made, [held.fileno()]).run())
     return 0
 

@@ -15,6 +15,7 @@ import httpx
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
 UP_SECONDS = 60
+DELIVERY_SECRET = "delivery-secret-of-the-bench"
 
 
 def free_port() -> int:
@@ -91,8 +92,9 @@ def function_words(source: str, target: str, port: int) -> list[str]:
 def stop_function(folder: Path, environment: Mapping[str, str]) -> Iterator[Served]:
     port = free_port()
     words = function_words("functions/command/main.py", "command", port)
-    with serving(words, "/healthz", folder / f"stop-{port}.log", port, environment) as served:
-        yield served
+    known = {"DELIVERY_SECRETS": DELIVERY_SECRET, **environment}
+    with serving(words, "/healthz", folder / f"stop-{port}.log", port, known) as served:
+        yield Served(f"{served.url}/?delivery={DELIVERY_SECRET}", served.pid)
 
 
 @contextlib.contextmanager

@@ -44,7 +44,7 @@ def processes(folder: Path, kubeconfig: Path) -> Iterator[Place]:
         ):
             log = folder / "api.log"
             until(lambda: "api-started" in log.read_text(), f"the API is up; see {log}")
-            yield Place(redis, tick.url, f"http://127.0.0.1:{port}")
+            yield Place(redis, tick.address, f"http://127.0.0.1:{port}")
 
 
 @contextlib.contextmanager

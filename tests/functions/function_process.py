@@ -15,6 +15,7 @@ from functions.local.supervisor.ports import free_ports
 
 ROOT = Path(__file__).parents[2]
 DEADLINE = 30.0
+SECRET = "delivery-secret-of-the-tests"
 STOP = "dev.modelswitch.model.stop-requested.v1"
 START = "dev.modelswitch.model.start-requested.v1"
 
@@ -50,18 +51,24 @@ def running(command: list[str], log: Path, env: dict[str, str]) -> Iterator[subp
 
 @dataclass(frozen=True)
 class Function:
+    """`address`: where the broker delivers, with the delivery secret in it."""
+
     url: str
     log: Path
+
+    @property
+    def address(self) -> str:
+        return f"{self.url}/?delivery={SECRET}"
 
     def send(self, event_type: str, subject: str | None, data=None, **changes) -> httpx.Response:
         """Posts an event in binary mode; `changes` are attributes, None leaves one out."""
         attributes = {"specversion": "1.0", "id": "e1", "source": "/test", "type": event_type, "subject": subject}
         headers = {f"ce-{name}": value for name, value in (attributes | changes).items() if value is not None}
-        return httpx.post(self.url, json={} if data is None else data, headers=headers, timeout=15)
+        return httpx.post(self.address, json={} if data is None else data, headers=headers, timeout=15)
 
     def post(self, content: bytes, **headers: str) -> httpx.Response:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return httpx.post(self.url, content=content, headers=named, timeout=15)
+        return httpx.post(self.address, content=content, headers=named, timeout=15)
 
 
 def _answers(url: str) -> bool:
@@ -72,10 +79,12 @@ def _answers(url: str) -> bool:
 
 
 @contextlib.contextmanager
-def function(name: str, log: Path, env: dict[str, str]) -> Iterator[Function]:
+def function(name: str, log: Path, env: dict[str, str], path: str = "/healthz") -> Iterator[Function]:
+    """Waits until `path` answers 200."""
     port = free_port()
     framework = [sys.executable, "-m", "functions_framework", "--source", f"functions/{name}/main.py"]
-    with running([*framework, "--target", name, "--host", "127.0.0.1", "--port", str(port)], log, env):
+    known = {"DELIVERY_SECRETS": SECRET, **env}
+    with running([*framework, "--target", name, "--host", "127.0.0.1", "--port", str(port)], log, known):
         url = f"http://127.0.0.1:{port}"
-        until(lambda: _answers(f"{url}/healthz"), f"{name} is up; see {log}")
+        until(lambda: _answers(f"{url}{path}"), f"{name} is up; see {log}")
         yield Function(url, log)

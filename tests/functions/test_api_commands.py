@@ -72,7 +72,7 @@ def test_an_idempotency_key_gets_the_same_answer_again(world, open_api):
         (b'{"timeout": "soon"}', 422, "InvalidRequest", "timeout"),
         (b'{"timeout": 1e400}', 422, "InvalidRequest", "timeout"),
         (b'{"reason": "\\ud800"}', 422, "InvalidRequest", "reason"),
-        (b'{"actor": "operator"}', 422, "InvalidRequest", "actor"),
+        (b'{"actor": "rest:operator"}', 422, "InvalidRequest", "actor"),
         (b" " * (1024 * 1024 + 1), 413, "TooLarge", "1048576"),
     ],
 )
@@ -205,6 +205,22 @@ def test_everything_comes_in_pages_that_add_up(open_api):
     assert [(one["namespace"], one["name"]) for one in pages] == [
         (one["namespace"], one["name"]) for one in whole["items"]
     ]
+
+
+def test_the_actor_in_a_body_is_a_claim_beside_who_is_authenticated(world, open_api):
+    name = world.make()
+    answer = open_api.post(path(name, "stop"), json={"actor": "ceo@bank", "reason": "night"})
+    hold = answer.json()["status"]["holds"][0]
+    assert (hold["actor"], hold["claimed_actor"]) == ("local", "ceo@bank")
+    [entry] = [
+        item
+        for item in open_api.get("/api/v1/audit", params={"namespace": "blue", "name": name}).json()["items"]
+        if item["action"] == "stop"
+    ]
+    assert (entry["actor"], entry["claimed_actor"]) == ("local", "ceo@bank")
+    shown = open_api.get(f"/models/blue/InferenceService/{name}").text
+    assert "local (claims to be ceo@bank)" in shown
+    assert "(claims to be ceo@bank)</span>" in open_api.get(f"/audit?show=all&q={name}").text
 
 
 def test_the_history_says_who_and_why_newest_first(world, open_api):

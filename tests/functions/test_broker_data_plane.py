@@ -185,3 +185,21 @@ async def test_metrics_count_what_was_accepted_refused_and_delivered(running, re
     assert 'modelswitch_broker_requests_total{status="202"}' in text
     assert 'modelswitch_broker_requests_total{status="400"}' in text
     assert 'modelswitch_broker_deliveries_total{result="delivered",stage="subscriber",trigger="all"}' in text
+
+
+@pytest.mark.parametrize(
+    "foreign",
+    [
+        {"host": "evil.example:8081"},
+        {"host": "evil.example:8081", "origin": "http://evil.example:8081"},
+        {"origin": "http://evil.example"},
+        {"origin": "null"},
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site"},
+    ],
+)
+async def test_an_event_that_another_sites_page_sends_is_refused_and_delivered_to_nobody(running, receiver, foreign):
+    assert (await post(running.url, headers("evil") | foreign))[0] == 403
+    assert (await post(running.url, headers("own")))[0] == 202
+    await until(lambda: receiver.arrived, "the own event arrives")
+    assert receiver.ids() == {"own"}

@@ -11,13 +11,13 @@ from functions.local.broker.manifests import ManifestError, load
 from functions.local.broker.policy import Policy, read_period, read_policy
 
 FUNCTIONS = {
-    name: f"http://127.0.0.1/{name}" for name in ("command", "artifact-written", "pod-status", "tick", "dead-letter")
+    name: f"http://{name}.test" for name in ("command", "artifact-written", "pod-status", "tick", "dead-letter")
 }
 EVENT = {"type": "a.b.c", "source": "/s", "subject": "x", "id": "1"}
 
 
 def test_the_repositorys_own_manifests_are_read():
-    (found,) = load([Path(__file__).parents[2] / "knative/base"], FUNCTIONS)
+    (found,) = load([Path(__file__).parents[2] / "knative/base"], FUNCTIONS, "secret-of-this-run")
     assert found.path == "/modelswitch/modelswitch"
     triggers = {trigger.name: trigger for trigger in found.triggers}
     assert triggers.keys() == FUNCTIONS.keys() - {"dead-letter"}
@@ -25,7 +25,9 @@ def test_the_repositorys_own_manifests_are_read():
         assert triggers["command"].matches({"type": f"dev.modelswitch.model.{verb}-requested.v1"})
     assert not triggers["command"].matches({"type": "dev.modelswitch.model.stopped.v1"})
     assert [name for name, trigger in triggers.items() if trigger.ordered] == ["command"]
-    assert all(trigger.dead_letter == FUNCTIONS["dead-letter"] for trigger in found.triggers)
+    known = {name: f"{url}/?delivery=secret-of-this-run" for name, url in FUNCTIONS.items()}
+    assert {name: trigger.subscriber for name, trigger in triggers.items()} == {name: known[name] for name in triggers}
+    assert {trigger.dead_letter for trigger in found.triggers} == {known["dead-letter"]}
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,7 @@ def judge(world, api, functions, models):
 
 async def test_by_event_at_the_function_each_is_taken_at_once_and_the_last_wins(world, open_api, functions, models):
     def event(client, sent, number):
-        return client.build_request("POST", functions["command"].url, headers=sent.headers(number), content=b"{}")
+        return client.build_request("POST", functions["command"].address, headers=sent.headers(number), content=b"{}")
 
     answers = await send_all(models, event)
     assert {answer.status_code for answer in answers} == {202}
@@ -109,7 +109,7 @@ async def test_through_the_local_broker_the_last_wins_and_nothing_is_sent_twice(
         "spec": {},
     }
     commands = [one for one in triggers if one["metadata"]["name"] == "command"]
-    subscribers = {"command": functions["command"].url, "dead-letter": "http://127.0.0.1:1"}
+    subscribers = {"command": functions["command"].address, "dead-letter": "http://127.0.0.1:1"}
     running = await Broker(tmp_path, [broker, *commands], subscribers).start()
     try:
 
@@ -126,7 +126,7 @@ async def test_through_the_local_broker_the_last_wins_and_nothing_is_sent_twice(
 
 async def test_many_commands_of_a_busy_model_are_no_error_and_hold_no_other_model_up(world, functions, models):
     busy, other = models[0], models[1]
-    url = functions["command"].url
+    url = functions["command"].address
 
     async def send(client, sent, kind, identity):
         named = sent.headers(0) | {"ce-type": kind, "ce-id": identity}

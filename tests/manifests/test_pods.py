@@ -41,7 +41,8 @@ def test_our_own_pods_are_probed_without_redis_and_can_write_to_tmp(name):
             scheme = {"scheme": "HTTPS"} if encrypted else {}
             assert container[probe]["httpGet"] == {"path": "/livez", "port": 8080, **scheme}, workload
         assert "/tmp" in {mount["mountPath"] for mount in container["volumeMounts"]}, workload
-        assert container["envFrom"] == [{"configMapRef": {"name": "modelswitch"}}, {"secretRef": {"name": "redis"}}]
+        secrets = [{"secretRef": {"name": name}} for name in ("redis", "delivery")]
+        assert container["envFrom"] == [{"configMapRef": {"name": "modelswitch"}}, *secrets]
 
 
 @pytest.mark.parametrize("name", OVERLAYS)

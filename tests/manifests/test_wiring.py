@@ -7,6 +7,8 @@ from rendered import KNATIVE, OVERLAYS, group_of, identity, of_kind, overlay, re
 
 from events.artifact import ArtifactWritten
 from events.commands import ReloadRequested, StartRequested, StopRequested
+from functions.local.broker.manifests import NOT_DEPLOYED
+from functions.settings import read_secrets
 
 OBJECTS = {"com.amazonaws.ObjectCreated…", "com.amazonaws.s3.ObjectCreated…"}
 STEERING = {"command", "artifact-written"}
@@ -59,6 +61,19 @@ def test_commands_end_in_the_dead_letter_sink_and_hints_never_do(name):
         sink = delivery.get("deadLetterSink")
         assert (sink["ref"]["name"] if sink else None) == ("dead-letter" if trigger in STEERING else None)
         assert delivery["timeout"] == "PT12S", trigger
+
+
+@pytest.mark.parametrize("name", OVERLAYS)
+def test_every_delivery_to_a_function_carries_the_place_of_the_delivery_secret(name):
+    """deploy.sh writes the secret there; it stands in no manifest."""
+    manifests = overlay(name)
+    found = [(t, m["spec"]["subscriber"]) for t, m in of_kind(manifests, "Trigger").items()]
+    for kind in ("Trigger", "Broker"):
+        sinks = {t: m["spec"].get("delivery", {}).get("deadLetterSink") for t, m in of_kind(manifests, kind).items()}
+        found += [(t, sink) for t, sink in sinks.items() if sink]
+    for sender, destination in found:
+        assert destination["uri"] == f"/?delivery={NOT_DEPLOYED}", sender
+    assert not read_secrets(NOT_DEPLOYED), "no function takes the placeholder for a secret"
 
 
 def test_commands_are_retried_until_past_the_lease_of_a_crashed_delivery():

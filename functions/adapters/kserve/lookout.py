@@ -13,18 +13,19 @@ from functions.adapters.kserve.canaries import Canaries
 from functions.adapters.kserve.grace import Grace
 from functions.adapters.kserve.handover import Handovers, leaving
 from functions.adapters.kserve.model import Model
+from functions.adapters.kserve.notes import Notes
 from functions.adapters.kserve.observations import PodList, observe_object, servers_of, with_answers
 from functions.adapters.kserve.obstacles import find_obstacles
-from functions.adapters.kserve.parsing import parse
 from functions.adapters.kserve.pods import name_of
 from functions.adapters.kserve.portions import portions
 from functions.adapters.kserve.quota import find_shortages
 from functions.adapters.kserve.resources import Resources, kind_selector, owner_of, pod_selector, pods
 from functions.adapters.kserve.runtimes import Runtimes
-from functions.adapters.kserve.schema import ANYTHING, MOST_PODS
+from functions.adapters.kserve.schema import MOST_PODS
 from functions.adapters.kserve.served import Server
 from functions.adapters.probe import Probe
 from functions.lifecycle.canary import takes_canary, without_canary
+from functions.lifecycle.companion import COMPANION_ANNOTATION
 from functions.lifecycle.derive import Limits, derive
 from functions.lifecycle.effects import Look
 from functions.lifecycle.errors import StepError
@@ -32,7 +33,6 @@ from functions.lifecycle.observation import Member, Observation, Obstacle, Pin, 
 from functions.lifecycle.record import Record
 from functions.object_errors import Stage, count, one_object
 
-EVENTS_LABEL = "modelswitch.dev/events"
 _HINDERED = frozenset({"stop", "reload"})
 _MEMBERS_AT_ONCE = 16
 MOST_MEMBERS = 100
@@ -54,8 +54,17 @@ class Page:
 
 
 class Lookout:
+    """`notes` None: whether notes are signed is not looked at; for what records nobody."""
+
     def __init__(
-        self, cluster: Cluster, resources: Resources, grace: Grace, probe: Probe, clock: Callable[[], datetime]
+        self,
+        cluster: Cluster,
+        resources: Resources,
+        grace: Grace,
+        probe: Probe,
+        clock: Callable[[], datetime],
+        *,
+        notes: Notes | None = None,
     ) -> None:
         self._cluster = cluster
         self._resources = resources
@@ -64,25 +73,25 @@ class Lookout:
         self._canaries = Canaries(cluster, probe.line)
         self._handovers = Handovers(cluster)
         self._clock = clock
+        self._notes = notes
 
     async def look(self, ask: Look) -> Observation:
         ref = ask.ref
-        item, listed, allowed = await asyncio.gather(
+        item, listed = await asyncio.gather(
             self._object(ref),
             self._cluster.get(pods(ref.namespace), labelSelector=pod_selector(ref)),
-            self._events_allowed(ref.namespace) if ask.by_event else _yes(),
         )
         if item is None:
             pins = await self._grace.pins_of(ref) if ask.pinned else ()
             left = leaving(PodList.read(ref, listed).pods)
-            return Observation(ref, self._clock(), exists=False, events_allowed=allowed, pins=pins, pods=left)
+            return Observation(ref, self._clock(), exists=False, pins=pins, pods=left)
         model, found = Model(ref.kind, item), PodList.read(ref, listed)
-        seen = observe_object(ref, model, found, self._clock())
+        seen = self._read(ref, model, found, self._clock())
         if seen.stop_wanted and not seen.pods:
             # The pods may have been listed before the object was read: "no pod is left" must hold after it.
             listed = await self._cluster.get(pods(ref.namespace), labelSelector=pod_selector(ref))
             found = PodList.read(ref, listed)
-            seen = observe_object(ref, model, found, self._clock())
+            seen = self._read(ref, model, found, self._clock())
         if ask.verb != "stop":
             answers = await self._probe.ask(list(servers_of(model, seen, found)))
             seen = replace(with_answers(seen, answers), members=(await self._members(model))[0] or ())
@@ -90,12 +99,18 @@ class Lookout:
             seen = await self._with_predictions(seen, model, found, ask.predict)
         return replace(
             seen,
-            events_allowed=allowed,
             pins=await self._pins(ask, seen),
             obstacles=await self._obstacles(model, Runtimes(self._cluster)) if ask.verb in _HINDERED else (),
             shortages=await self._shortages(model, seen) if ask.verb == "start" else (),
             wanted=await self._handovers.wanted(seen) if ask.verb is None else {},
         )
+
+    def _read(self, ref: ModelRef, model: Model, found: PodList, now: datetime) -> Observation:
+        seen = observe_object(ref, model, found, now)
+        if seen.companion is None or self._notes is None:
+            return seen
+        text = (model.annotations or {}).get(COMPANION_ANNOTATION)
+        return replace(seen, companion=self._notes.verified(seen.companion, text, ref, seen.uid))
 
     async def leaving(self) -> list[ModelRef]:
         """Models with a pod that is out of its Service: where the model is gone too, nobody else ends it."""
@@ -117,7 +132,7 @@ class Lookout:
                 model = Model(first.kind, item)
                 if ref not in refs or model.companion:
                     continue
-                seen = observe_object(ref, model, PodList.read(ref, by_model(ref)), now)
+                seen = self._read(ref, model, PodList.read(ref, by_model(ref)), now)
                 found[ref] = replace(seen, obstacles=await self._obstacles(model, runtimes))
         return found
 
@@ -209,14 +224,6 @@ class Lookout:
             return await self._grace.pins_of(ask.ref)
         return ()
 
-    async def _events_allowed(self, namespace: str) -> bool:
-        try:
-            found = await self._cluster.get(f"/api/v1/namespaces/{namespace}")
-        except Missing:
-            return False
-        labels = (parse(ANYTHING, found).get("metadata") or {}).get("labels") or {}
-        return bool(labels.get(EVENTS_LABEL) == "allow")
-
     async def _shortages(self, model: Model, seen: Observation) -> tuple[QuotaShortage, ...]:
         if not seen.stop_wanted:
             return ()
@@ -234,7 +241,7 @@ class Lookout:
         for ref, item in named:
             with one_object(Stage.MODEL, ref.subject):
                 model, found = Model(kind, item), PodList.read(ref, by_model(ref))
-                seen = observe_object(ref, model, found, now)
+                seen = self._read(ref, model, found, now)
                 servers += servers_of(model, seen, found)
                 models[ref], looks[ref] = model, seen
         answers = await self._probe.ask(servers, within=_PAGE_SECONDS)
@@ -310,10 +317,6 @@ def _member(seen: Observation) -> Member:
         return Member(seen.ref, State.ERROR, "there is no such model")
     verdict = derive(without_canary(seen), Record(ref=seen.ref), Limits())
     return Member(seen.ref, verdict.state, verdict.what, unverified=verdict.reason == "Unverified")
-
-
-async def _yes() -> bool:
-    return True
 
 
 def _named(kind: Kind, items: Iterable[Json]) -> list[tuple[ModelRef, Json]]:

@@ -115,7 +115,7 @@ async def send_again(call: CallNow) -> JSONResponse:
     match received.data, received.ref:
         case ReloadRequested() as command, ModelRef() as ref:
             ref = await permitted(call.api, call.user, ref, "patch")
-            command = command.model_copy(update={"actor": call.user.name})
+            command = command.model_copy(update={"actor": None})
             answer = await run_command(call.api, ref, command, call.user, origin)
             said = answer.body.get("message") or ("The reload is accepted." if answer.body.get("changed") else "")
             return JSONResponse({"message": said or "There was nothing to do."})
@@ -142,7 +142,7 @@ async def _publish(call: Calling, written: ArtifactWritten, origin: Origin) -> J
     if not sink.has_broker:
         raise ApiError(409, Code.INVALID_TRANSITION, "there is no broker to send it to", "Set K_SINK.")
     event = build(written, written.ref, source=SOURCE, id=origin.id, correlation_id=origin.correlation_id)
-    status = await sink.send_now(event)
+    status = await sink.send_now(event, on_behalf_of=call.user.name)
     if status is None or status >= 300:
         why = "did not answer in time; it may have it all the same" if status is None else f"answered {status}"
         raise ApiError(

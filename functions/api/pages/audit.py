@@ -108,6 +108,7 @@ def _matches(entry: AuditEntry, query: str) -> bool:
     known = (
         entry.ref,
         entry.actor,
+        entry.claimed_actor,
         entry.action,
         entry.code,
         entry.reason,

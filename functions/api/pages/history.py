@@ -17,12 +17,13 @@ _TAKEN_INTO_ACCOUNT = 10
 @dataclass(frozen=True)
 class Step:
     """One line of a timeline. `took`: seconds in the state that ended here, or since a reload's step before, where that
-    beginning is known too. `in_all`: seconds since the reload was accepted that ended here.
+    beginning is known too. `claims`: who the sender says it is. `in_all`: seconds since the reload was accepted that ended here.
     """
 
     time: datetime
     title: str
     who: str
+    claims: str | None
     outside: bool
     state: str | None
     reason: str | None
@@ -106,6 +107,7 @@ def _step(entry: AuditEntry, took: float | None, in_all: float | None = None) ->
         time=entry.time,
         title=title_of(entry),
         who=entry.actor.removeprefix("external:"),
+        claims=entry.claimed_actor,
         outside=entry.actor.startswith("external:"),
         state=entry.state,
         reason=entry.reason,

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from events.model import Kind
+from events.senders import named
 from events.status import Hold, HoldKind, ModelStatus, State
 from functions.api.pages.wording import sentence
 
@@ -22,12 +23,13 @@ class Button:
 
 @dataclass(frozen=True)
 class Row:
-    """`who` and `why` as a person says them; `outside`: somebody set KServe's own annotation without us."""
+    """`who` and `why` as a person says them; `claims`: who that sender says it is; `outside`: somebody set KServe's own annotation without us."""
 
     model: ModelStatus
     key: str
     link: str
     who: str | None
+    claims: str | None
     why: str
     outside: bool
     button: Button
@@ -40,6 +42,7 @@ def row_of(status: ModelStatus, *, may_patch: bool) -> Row:
         key=f"{status.namespace}/{status.kind.value}/{status.name}",
         link=f"/models/{status.namespace}/{status.kind.value}/{status.name}",
         who=_who(hold) if hold else None,
+        claims=hold.claimed_actor if hold else None,
         why=(hold.reason or "" if hold and status.state is State.STOPPED else status.message or ""),
         outside=bool(hold and hold.kind is HoldKind.EXTERNAL),
         button=button_of(status, may_patch=may_patch),
@@ -75,4 +78,6 @@ def _who(hold: Hold) -> str:
 def held_by(hold: Hold) -> str:
     """A hold in one sentence, for the model's own page."""
     place = " outside modelswitch, with KServe's own annotation," if hold.kind is HoldKind.EXTERNAL else ""
-    return sentence(f"Stopped{place} by {_who(hold)}{f': {hold.reason}' if hold.reason else ''}")
+    return sentence(
+        f"Stopped{place} by {named(_who(hold), hold.claimed_actor)}{f': {hold.reason}' if hold.reason else ''}"
+    )

@@ -5,13 +5,14 @@ import os
 import socket
 import sqlite3
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import uvicorn
 
 from functions.local.broker.dispatcher import Dispatcher
 from functions.local.broker.ingress import Ingress
-from functions.local.broker.manifests import ManifestError, load
+from functions.local.broker.manifests import NOT_DEPLOYED, ManifestError, load
 from functions.local.broker.queue import Queue
 from functions.logs import configure
 
@@ -33,12 +34,17 @@ def _pair(text: str) -> tuple[str, str]:
     return name, url
 
 
+def _secret(environment: Mapping[str, str]) -> str:
+    """The current one, as functions read it; without one, functions refuse what this broker delivers."""
+    return environment.get("DELIVERY_SECRETS", "").partition(",")[0].strip() or NOT_DEPLOYED
+
+
 def main() -> int:
     """Serve until SIGINT or SIGTERM; 1 for manifests, a port or a file that can't be used."""
     given = _arguments()
     configure("json" if os.environ.get("LOG_FORMAT") == "json" else "console", os.environ.get("LOG_LEVEL", "INFO"))
     try:
-        brokers = load(given.manifests or [Path("knative/base")], dict(given.subscriber))
+        brokers = load(given.manifests or [Path("knative/base")], dict(given.subscriber), _secret(os.environ))
         bound = socket.create_server((given.host, given.port), backlog=1024)
         # asyncio sets this only on sockets that it makes itself; without it each answer waits 40 ms for an ACK.
         bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -37,7 +37,7 @@ class Failed:
         """What Knative tells the dead-letter sink; the code of no answer is 500, as there."""
         body = self.body or self.reason.encode()
         return {
-            "knativeerrordest": destination,
+            "knativeerrordest": destination.partition("?")[0],  # without the delivery secret
             "knativeerrorcode": str(self.status or 500),
             "knativeerrordata": base64.b64encode(body).decode()[:ERROR_DATA_CHARACTERS],
         }

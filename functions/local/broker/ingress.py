@@ -1,4 +1,7 @@
-"""The broker's HTTP side. Answers as knative/eventing pkg/broker/ingress does, and says why in a line of text."""
+"""The broker's HTTP side. Answers as knative/eventing pkg/broker/ingress does, and says why in a line of text.
+
+It asks for no token, so what a page of another site sends in somebody's browser is refused.
+"""
 
 import asyncio
 import contextlib
@@ -7,6 +10,7 @@ from collections.abc import AsyncIterator, Sequence
 import structlog
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
@@ -15,6 +19,7 @@ from functions.local.broker.dispatcher import Dispatcher
 from functions.local.broker.manifests import Broker
 from functions.local.broker.message import Malformed, parse
 from functions.local.broker.meters import PRODUCED
+from functions.same_origin import SameOrigin
 
 MAX_BODY_BYTES = 1024 * 1024
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
@@ -40,6 +45,7 @@ class Ingress:
                 Route("/{path:path}", self._produce, methods=METHODS),
             ],
             lifespan=self._delivering,
+            middleware=[Middleware(SameOrigin)],
         )
 
     @contextlib.asynccontextmanager

@@ -1,7 +1,8 @@
 """Broker and Triggers as the manifests declare them, with every subscriber's URL found or the reason why not."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
@@ -12,7 +13,13 @@ from functions.local.broker.filters import Matches, compile_filters
 from functions.local.broker.policy import Policy, read_policy
 
 API_GROUP = "eventing.knative.dev/"
+NOT_DEPLOYED = "not-deployed"
+"""Stands in subscriber URIs for the delivery secret (knative/base/triggers.yaml)."""
 ORDER = "kafka.eventing.knative.dev/delivery.order"
+
+
+FindUrl = Callable[[Mapping[str, Any]], str]
+"""The URL of a destination. Raises ValueError."""
 
 
 class ManifestError(ValueError):
@@ -42,13 +49,17 @@ class Broker:
     triggers: tuple[Trigger, ...]
 
 
-def load(sources: Sequence[Path], subscribers: Mapping[str, str]) -> list[Broker]:
-    """Every Broker in files or folders, in order. `subscribers`: URL by the name that a `ref` has. Raises ManifestError."""
+def load(sources: Sequence[Path], subscribers: Mapping[str, str], secret: str = NOT_DEPLOYED) -> list[Broker]:
+    """Every Broker in files or folders, in order. `subscribers`: URL by the name that a `ref` has. Raises ManifestError.
+
+    `secret`: what subscribers are to know the broker by.
+    """
     found = [item for source in sources for item in documents(source)]
     wanted = [(namespace, doc) for namespace, doc in found if str(doc.get("apiVersion", "")).startswith(API_GROUP)]
     triggers = [(namespace, doc) for namespace, doc in wanted if doc.get("kind") == "Trigger"]
+    find = partial(_url, subscribers, secret)
     brokers = [
-        _broker(namespace, doc, [trigger for place, trigger in triggers if place == namespace], subscribers)
+        _broker(namespace, doc, [trigger for place, trigger in triggers if place == namespace], find)
         for namespace, doc in wanted
         if doc.get("kind") == "Broker"
     ]
@@ -77,16 +88,14 @@ def documents(source: Path) -> Iterator[tuple[str, dict[str, Any]]]:
                 yield (doc.get("metadata") or {}).get("namespace") or usual, doc
 
 
-def _broker(
-    namespace: str, doc: dict[str, Any], triggers: list[dict[str, Any]], subscribers: Mapping[str, str]
-) -> Broker:
+def _broker(namespace: str, doc: dict[str, Any], triggers: list[dict[str, Any]], find: FindUrl) -> Broker:
     name = doc["metadata"]["name"]
     delivery = (doc.get("spec") or {}).get("delivery") or {}
     mine = [trigger for trigger in triggers if trigger["spec"]["broker"] == name]
-    return Broker(f"/{namespace}/{name}", tuple(_trigger(trigger, delivery, subscribers) for trigger in mine))
+    return Broker(f"/{namespace}/{name}", tuple(_trigger(trigger, delivery, find) for trigger in mine))
 
 
-def _trigger(doc: dict[str, Any], of_broker: dict[str, Any], subscribers: Mapping[str, str]) -> Trigger:
+def _trigger(doc: dict[str, Any], of_broker: dict[str, Any], find: FindUrl) -> Trigger:
     """A Trigger's own delivery replaces the Broker's as a whole; only the dead-letter sink is inherited by itself."""
     name = doc["metadata"]["name"]
     spec = doc["spec"]
@@ -96,8 +105,8 @@ def _trigger(doc: dict[str, Any], of_broker: dict[str, Any], subscribers: Mappin
         return Trigger(
             name=name,
             matches=compile_filters(spec),
-            subscriber=_url(spec.get("subscriber") or {}, subscribers),
-            dead_letter=_url(sink, subscribers) if sink else None,
+            subscriber=find(spec.get("subscriber") or {}),
+            dead_letter=find(sink) if sink else None,
             policy=read_policy(delivery),
             ordered=(doc["metadata"].get("annotations") or {}).get(ORDER) == "ordered",
         )
@@ -105,8 +114,8 @@ def _trigger(doc: dict[str, Any], of_broker: dict[str, Any], subscribers: Mappin
         raise ManifestError(f"Trigger {name}: {error}") from error
 
 
-def _url(destination: Mapping[str, Any], subscribers: Mapping[str, str]) -> str:
-    uri = str(destination.get("uri") or "")
+def _url(subscribers: Mapping[str, str], secret: str, destination: Mapping[str, Any]) -> str:
+    uri = str(destination.get("uri") or "").replace(NOT_DEPLOYED, secret)
     ref = destination.get("ref")
     if not ref:
         if not uri:

@@ -3,7 +3,7 @@
 import httpx
 
 from fuzz.judge import Answer, Findings, faults
-from fuzz.rig import BOSS, NAMESPACE, SECRETS, Rig
+from fuzz.rig import BOSS, DELIVERY_SECRET, NAMESPACE, SECRETS, Rig
 from fuzz.strategies import PING, RESOURCE, START, STOP
 from fuzz.wire import Line
 
@@ -20,7 +20,7 @@ def everything_waits(rig: Rig, found: Findings) -> None:
         named |= {"kind": "InferenceService", "apiversion": "v1", "name": "scorer", "namespace": NAMESPACE}
         headers = [(f"ce-{key}".encode(), value.encode()) for key, value in named.items()]
         body = b'{"metadata": {"resourceVersion": "999999999"}}' if name == "pod_status" else b"{}"
-        for wrong in faults(line.post(b"/", headers, body), {503}, SECRETS):
+        for wrong in faults(line.post(f"/?delivery={DELIVERY_SECRET}".encode(), headers, body), {503}, SECRETS):
             found.add(f"{name} while Redis is away: {wrong}", named)
         line.close()
     base = f"http://127.0.0.1:{rig.ports['api']}/api/v1"

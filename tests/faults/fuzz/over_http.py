@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
 from fuzz.judge import REFUSED_BY_SERVER, Answer, Findings, faults
-from fuzz.rig import FUNCTIONS, SECRETS, TOKEN_SECRET, Rig
+from fuzz.rig import DELIVERY_SECRET, FUNCTIONS, SECRETS, TOKEN_SECRET, Rig
 from fuzz.strategies import PING, RELOAD, RESOURCE, START, STOP, WRITTEN, Sent, events
 from fuzz.wire import Line
 
@@ -52,12 +52,17 @@ def _fuzz(name: str, lines: Mapping[str, Line], examples: int, start: int, found
     def run(sent: Sent, path: bytes, method: bytes, other: str) -> None:
         for target in (name, other):
             found.calls += 1
-            answer = lines[target].post(path, [_AUTHORIZATION, *sent.headers], sent.body, method)
+            answer = lines[target].post(_delivered(path), [_AUTHORIZATION, *sent.headers], sent.body, method)
             if not _is_refused_by_server(answer, sent, path):
                 for wrong in faults(answer, ALLOWED, SECRETS):
                     found.add(f"{target}: {wrong}", (method, path, sent))
 
     run()
+
+
+def _delivered(path: bytes) -> bytes:
+    """As the broker delivers: with the secret that the function knows."""
+    return path + (b"&" if b"?" in path else b"?") + b"delivery=" + DELIVERY_SECRET.encode()
 
 
 def _is_refused_by_server(answer: Answer, sent: Sent, path: bytes) -> bool:

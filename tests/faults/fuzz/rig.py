@@ -10,11 +10,12 @@ import httpx
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "functions"))
 from api_rig import BOSS, World, free_port, wait_for, world
+from function_process import SECRET as DELIVERY_SECRET
 from function_process import function
 
 FUNCTIONS = ("stop", "start", "reload", "artifact_written", "pod_status", "tick", "dead_letter")
 REDIS_SECRET, SINK_SECRET, TOKEN_SECRET = "redis-sesame-4711", "sink-sesame-4712", "token-sesame-4713"
-SECRETS = (REDIS_SECRET, SINK_SECRET, TOKEN_SECRET, "root-token")
+SECRETS = (REDIS_SECRET, SINK_SECRET, TOKEN_SECRET, DELIVERY_SECRET, "root-token")
 NAMESPACE = "fuzz"
 MODELS = ("scorer", "ranker")
 
@@ -100,7 +101,7 @@ def _model(made: World, name: str) -> None:
 
 def _ticked(ready: Rig) -> bool:
     headers = {"ce-specversion": "1.0", "ce-id": "0", "ce-source": "/ping", "ce-type": "dev.knative.sources.ping"}
-    httpx.post(f"http://127.0.0.1:{ready.ports['tick']}", headers=headers, timeout=20)
+    httpx.post(f"http://127.0.0.1:{ready.ports['tick']}/?delivery={DELIVERY_SECRET}", headers=headers, timeout=20)
     listed = httpx.get(f"http://127.0.0.1:{ready.ports['api']}/api/v1/models", headers=BOSS, timeout=20)
     return listed.status_code == 200
 

@@ -25,6 +25,7 @@ DELIVERY_SECONDS = 12.0
 """As the Triggers say (knative/base/triggers.yaml)."""
 LONGEST_WAIT_SECONDS = 0.8
 SOURCE = "/schedules"
+DELIVERY_SECRET = "delivery-secret-of-the-schedules"
 REST_SOURCE = "rest:local"
 _REFUSED_FOR_GOOD = {"StopInProgress", "InvalidTransition"}
 """Codes of 409; another 409 is a conflict, and comes again."""
@@ -96,9 +97,12 @@ class Courier:
         await asyncio.sleep(self._dice.uniform(0, self._schedule.hints_delay))
         await self._post("pod_status", event, tries=4)
 
+    def _address(self, function: str) -> str:
+        return f"{self._urls[function]}/?delivery={DELIVERY_SECRET}"
+
     async def _post(self, process: str, event: Event, tries: int) -> bool:
         for tried in range(tries):
-            if not isinstance(await attempt(self._session, self._urls[process], event, DELIVERY_SECONDS), Failed):
+            if not isinstance(await attempt(self._session, self._address(process), event, DELIVERY_SECONDS), Failed):
                 return True
             await asyncio.sleep(0.1 * 2**tried)
         return False
@@ -108,7 +112,7 @@ class Courier:
         await asyncio.sleep(delay)
         for failed in itertools.count(1):
             with self._under_way(verb, key):
-                outcome = await attempt(self._session, self._urls[verb], event, DELIVERY_SECONDS)
+                outcome = await attempt(self._session, self._address(verb), event, DELIVERY_SECONDS)
             if not isinstance(outcome, Failed):
                 self._history.add("answered", model=ref.name, key=key, process=verb, status=202, accepted=True)
                 return

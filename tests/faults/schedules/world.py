@@ -13,7 +13,7 @@ from functions.local.kubernetes.server import write_kubeconfig
 from functions.local.supervisor.part import Part
 from schedules import parts as product
 from schedules.claims import Claims
-from schedules.courier import Courier
+from schedules.courier import DELIVERY_SECRET, Courier
 from schedules.history import History
 from schedules.kubernetes_proxy import KubernetesProxy
 from schedules.paths import ROOT
@@ -72,7 +72,13 @@ class World:
         self.parts = await self._stack.enter_async_context(running)
 
     def _shared(self) -> dict[str, str]:
-        own = {"AUTH": "none", "HOST": "127.0.0.1", "LOG_FORMAT": "console", "PYTHONUNBUFFERED": "1"}
+        own = {
+            "DELIVERY_SECRETS": DELIVERY_SECRET,
+            "AUTH": "none",
+            "HOST": "127.0.0.1",
+            "LOG_FORMAT": "console",
+            "PYTHONUNBUFFERED": "1",
+        }
         return {**os.environ, **own, "PYTHONPATH": str(ROOT), "KUBECONFIG": str(self.folder / "source.kubeconfig")}
 
     async def _part(self, name: str, upstream: aiohttp.ClientSession) -> Part:

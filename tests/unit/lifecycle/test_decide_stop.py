@@ -24,7 +24,6 @@ from functions.lifecycle.effects import EndPods, PatchModel, PinOwners
 from functions.lifecycle.errors import Code, Refused
 from functions.lifecycle.observation import AUTOSCALER_ANNOTATION, Obstacle, Owner, Pin
 from functions.lifecycle.record import Autoscaler, Record
-from functions.lifecycle.refusals import refuse_unless_there
 
 
 def decided(seen, request=None, record=None):
@@ -161,13 +160,6 @@ def test_a_stop_puts_back_the_autoscaler_that_a_start_left_out():
     assert AUTOSCALER_ANNOTATION not in patched(annotations, patch_of(forgotten))
     theirs = decided(running(annotations=annotations))
     assert patched(annotations, patch_of(theirs))[AUTOSCALER_ANNOTATION] == "external"
-
-
-def test_events_need_the_namespace_s_consent_before_anything_is_revealed():
-    seen = running(exists=False, events_allowed=False)
-    with pytest.raises(Refused) as refused:
-        refuse_unless_there(seen, stop(by_event=True))
-    assert refused.value.code is Code.EVENTS_NOT_ALLOWED
 
 
 def test_a_companion_that_is_not_ours_counts_as_an_external_stop():

@@ -118,6 +118,7 @@ def test_a_receipt_adds_up_and_lists_each_pod_by_name_with_the_grace_it_got():
         ],
         "stopped_at": "2026-03-01T12:00:02.345670Z",
         "actor": "oncall",
+        "claimed_actor": None,
         "complete": False,
     }
 

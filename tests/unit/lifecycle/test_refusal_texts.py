@@ -21,7 +21,7 @@ def told(error):
 
 def refused(seen, request):
     with pytest.raises(Refused) as error:
-        refuse_unless_there(seen, request)
+        refuse_unless_there(seen)
         decide(None, seen, request, LIMITS)
     assert str(error.value) == error.value.message
     return told(error.value)
@@ -30,17 +30,6 @@ def refused(seen, request):
 @pytest.mark.parametrize(
     ("seen", "request_", "expected"),
     [
-        (
-            running(events_allowed=False),
-            stop(by_event=True),
-            (
-                409,
-                Code.EVENTS_NOT_ALLOWED,
-                "namespace fraud takes no commands from the broker",
-                "Whoever administers it may allow it: kubectl label namespace fraud modelswitch.dev/events=allow",
-                None,
-            ),
-        ),
         (
             running(exists=False, ref=LLM),
             stop(ref=LLM),
@@ -148,11 +137,6 @@ def test_a_queued_start_is_refused_at_once_where_it_could_never_be_done():
     assert refused(seen, start(queue=True, restore_autoscaling=False))[1] is Code.START_UNSUPPORTED
 
 
-def test_events_may_command_where_the_namespace_allows_it_and_people_everywhere():
-    refuse_unless_there(running(), stop(by_event=True))
-    refuse_unless_there(running(events_allowed=False), stop())
-
-
 @pytest.mark.parametrize(
     ("make", "expected"),
     [
@@ -209,4 +193,4 @@ def test_an_outage_says_who_is_away_when_to_come_again_and_what_to_check(make, e
 
 
 def test_nothing_is_refused_of_a_model_that_is_there():
-    refuse_unless_there(running(), stop())
+    refuse_unless_there(running())

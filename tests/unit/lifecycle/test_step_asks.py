@@ -48,7 +48,7 @@ def test_a_stop_over_rest_claims_looks_plans_patches_commits_and_shows_the_statu
     assert answer == ask.StepAnswer(202, body(decision), changed=True)
     assert asks == [
         ask.Claim(request),
-        ask.Look(REF, verb="stop", by_event=False),
+        ask.Look(REF, verb="stop"),
         ask.Plan("t", mine, decision.intent),
         *decision.effects,
         commit(decision, mine, answer, version=42),
@@ -63,7 +63,7 @@ def test_a_stop_by_event_is_answered_without_a_body():
         take_command(request, LIMITS), claimed(redelivered=True), running(), None, 42, ask.Committed()
     )
     assert answer == ask.StepAnswer(202, changed=True)
-    assert asks[1] == ask.Look(REF, verb="stop", by_event=True)
+    assert asks[1] == ask.Look(REF, verb="stop")
     assert asks[-1] == commit(decision, mine, answer, version=42)
 
 

@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 
-import pytest
 from builders import LIMITS, NOW, REF, later, played, running, start, stop
 
 from events.facts import ModelFailed
@@ -143,13 +142,6 @@ def test_without_redis_a_refusal_is_still_told():
     assert isinstance(error, Refused)
     assert error.code is Code.INVALID_TRANSITION
     assert len(asks) == 2
-
-
-@pytest.mark.parametrize("allowed", [True, False])
-def test_only_an_event_needs_the_namespace_s_consent(allowed):
-    seen = running(events_allowed=allowed)
-    asks, _ = played(take_command(by_event(), LIMITS), claimed(), seen)
-    assert isinstance(asks[-1], ask.Plan if allowed else ask.Commit)
 
 
 def test_a_run_of_ours_is_ours():

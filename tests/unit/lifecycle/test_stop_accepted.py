@@ -53,7 +53,14 @@ def test_the_status_says_at_once_that_it_is_stopping_by_whom_and_why():
         "desired": "stopped",
         "last_transition": "2026-03-01T12:01:00Z",
         "holds": [
-            {"kind": "user", "actor": "oncall", "reason": "drift", "since": "2026-03-01T12:01:00Z", "until": None}
+            {
+                "kind": "user",
+                "actor": "oncall",
+                "claimed_actor": None,
+                "reason": "drift",
+                "since": "2026-03-01T12:01:00Z",
+                "until": None,
+            }
         ],
         "queued": False,
         "receipt": None,

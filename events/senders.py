@@ -1,0 +1,52 @@
+"""Who sent an event: what it says of itself is a claim, and some names can never be claimed.
+
+Names that modelswitch gives itself are reserved, so that no event can pass for a REST user, for a change made outside
+modelswitch, or for one of modelswitch's own. A sender is named by its CloudEvents `source`; `within` compares sources
+segment by segment, so that `/ci` does not stand for `/cicada`.
+"""
+
+import unicodedata
+
+from events.errors import Impossible, shown
+
+PREFIXES = ("rest:", "external:", "event:", "claimed:", "unsigned:")
+OWN = ("modelswitch", "/modelswitch")
+TOOLS = ("/modelswitch/cli", "/modelswitch/claims")
+"""Sources that the command line and the watcher of claims use wherever they run: names like any other sender's."""
+_NEXT_ACTION = "Use a name of the sender's own, such as /teams/fraud/nightly."
+
+
+def refuse_reserved(source: str, claimed_actor: str | None) -> None:
+    """Raises Impossible (422) where an event's source, or the actor that it names, is reserved."""
+    for field, name in (("source", source), ("actor", claimed_actor)):
+        if name is not None and is_reserved(name):
+            expected = f"none of {', '.join(PREFIXES)} or {' or '.join(OWN)} at its beginning: they are reserved"
+            raise Impossible(f"{field} {shown(name)}", expected, _NEXT_ACTION)
+
+
+def is_reserved(name: str) -> bool:
+    """Whatever its case and its way of writing: what looks the same to a person counts as the same."""
+    plain = "".join(char for char in unicodedata.normalize("NFKC", name).casefold() if char.isprintable()).strip()
+    if any(within(plain, tool) for tool in TOOLS):
+        return False
+    return plain.startswith(PREFIXES) or any(
+        plain.startswith(own) and not plain[len(own) : len(own) + 1].isalnum() for own in OWN
+    )
+
+
+def within(source: str, prefix: str) -> bool:
+    """Whether `source` is `prefix` or something below it, at a `/`. A source with `.` or `..` in it is below nothing."""
+    if {".", ".."} & set(source.split("/")):
+        return False
+    return source == prefix or source.startswith(f"{prefix.rstrip('/')}/")
+
+
+def printable(claim: str | None) -> str | None:
+    """A claim as it may be shown and logged: no control or invisible characters; None where nothing is left."""
+    kept = "".join(char for char in claim or "" if char.isprintable()).strip()
+    return kept or None
+
+
+def named(actor: str, claimed_actor: str | None) -> str:
+    """For people: who it was, and apart from that who it claims to be."""
+    return f"{actor} (claims to be {claimed_actor})" if claimed_actor else actor

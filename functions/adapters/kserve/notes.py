@@ -1,0 +1,55 @@
+"""Our note on a stopped model, signed: anybody who may patch the model can write there, but not in our name.
+
+An HMAC over the note, for this very model (namespace, kind, name, uid). A note without our signature still says why the
+model is down, as a claim: nobody is recorded by it, and a start that waits in it is done in nobody's name. So a lost key, or notes of
+a version that did not sign, cost names and nothing else.
+"""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from events.model import ModelRef
+from functions.lifecycle.companion import COMPANION_ANNOTATION, Companion
+from functions.lifecycle.effects import PatchModel
+
+_PATH = "/metadata/annotations/" + COMPANION_ANNOTATION.replace("/", "~1")
+_UID = "/metadata/uid"
+_SIGNATURE = "signature"
+
+
+class Notes:
+    """`keys`: the one to sign with first, then those that still count."""
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        self._keys = [hmac.digest(key.encode(), b"modelswitch note v1", "sha256") for key in keys]
+
+    def signed(self, patch: PatchModel) -> list[Mapping[str, Any]]:
+        """The patch's operations, with the note that they write signed for the model that they test for."""
+        uid = next((str(one["value"]) for one in patch.operations if one["path"] == _UID), "")
+        if not self._keys:
+            return list(patch.operations)
+        return [self._with_signature(one, patch.ref, uid) for one in patch.operations]
+
+    def _with_signature(self, operation: Mapping[str, Any], ref: ModelRef, uid: str) -> Mapping[str, Any]:
+        if operation["path"] != _PATH or operation["op"] not in {"add", "replace"}:
+            return operation
+        note = json.loads(operation["value"])
+        mac = _mac(self._keys[0], ref, uid, note)
+        return {**operation, "value": json.dumps({**note, _SIGNATURE: mac}, separators=(",", ":"))}
+
+    def verified(self, companion: Companion | None, text: str | None, ref: ModelRef, uid: str) -> Companion | None:
+        """`companion` as it was read from `text`; as a claim where we have not signed it."""
+        if companion is None or text is None:
+            return companion
+        note = json.loads(text)
+        given = str(note.pop(_SIGNATURE, "")).encode()
+        right = [hmac.compare_digest(given, _mac(key, ref, uid, note).encode()) for key in self._keys]
+        return companion if any(right) else companion.as_claim()
+
+
+def _mac(key: bytes, ref: ModelRef, uid: str, note: Mapping[str, Any]) -> str:
+    text = json.dumps([ref.subject, uid, note], sort_keys=True, separators=(",", ":"))
+    return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
