@@ -125,6 +125,10 @@ class Check(TypedDict, total=False):
     tcpSocket: dict[str, Any] | None
 
 
+class Lifecycle(TypedDict, total=False):
+    preStop: dict[str, Any] | None
+
+
 class Amounted(TypedDict, total=False):
     requests: Amounts | None
     limits: Amounts | None
@@ -142,6 +146,7 @@ class Container(TypedDict, total=False):
     ports: Annotated[list[Port], Field(max_length=100)] | None
     resources: Amounted | None
     readinessProbe: Check | None
+    lifecycle: Lifecycle | None
     restartPolicy: Word | None
 
 
