@@ -1,4 +1,4 @@
-"""Refuses what a web page of another site asks for in somebody's browser.
+"""Refuses what a web page of another site asks for in a user's browser.
 
 A browser sends requests to this machine's loopback for any page that it shows, and after DNS rebinding even calls it that
 page's own site. What gives it away are the headers Host, Origin and Sec-Fetch-Site, which no page can set. Every port
@@ -30,7 +30,7 @@ def refusal(
 ) -> tuple[str, str] | None:
     """Why a request is refused, and what to do; None where it is not. Names in `headers` are in lower case.
 
-    `local_only`: nobody is asked for a token, so Host must be this machine's and Origin, where there is one, the same.
+    `local_only`: no token is asked for, so Host must be this machine's and Origin, where there is one, the same.
     `by_browser`: the request counts by what a browser adds or shows (a cookie, a form to sign in), so it must prove that
     it comes from a page of this very site.
     """

@@ -47,8 +47,8 @@ class Settings(BaseSettings):
     )
     auth_forwarded_token: bool = Field(
         default=False,
-        description="Whether X-Forwarded-Access-Token counts as a token: only behind a proxy that sets it and lets nobody "
-        "else in, as openshift/oauth-proxy with -pass-access-token.",
+        description="Whether X-Forwarded-Access-Token counts as a token: only behind a proxy that sets it and is the only way "
+        "in, as openshift/oauth-proxy with -pass-access-token.",
     )
     event_streams_per_user: int = Field(default=8, ge=1, description="Event streams of one identity (AUTH=token).")
     event_streams: int = Field(default=1000, ge=1, description="Event streams of one process.")

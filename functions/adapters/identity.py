@@ -85,7 +85,7 @@ async def require(access: Access, user: User, right: Right, kind: Kind, *, names
 
 
 class EveryoneHere:
-    """AUTH=none: whoever reaches the loopback address is `local` and may do what this process may."""
+    """AUTH=none: every caller that reaches the loopback address is `local` and may do what this process may."""
 
     async def authenticate(self, authorization: str | None, address: str = "") -> User:  # noqa: ARG002 - the protocol's
         return User("local", key="local")
@@ -120,7 +120,7 @@ class Kept(Generic[_Answer]):
 class ClusterAccess:
     """AUTH=token. A token must be for one of the `audiences`; without any, for the API server itself.
 
-    Whoever sends tokens that are none costs little: they are remembered apart from the valid ones, reviewed a few at a
+    Tokens that the cluster does not know cost little: they are remembered apart from the valid ones, reviewed a few at a
     time, and an address that sends many has to wait. A token that was valid a while ago never waits for that, since many
     people may share the address of a router or a proxy.
     """
@@ -154,7 +154,7 @@ class ClusterAccess:
         return self._audiences[0] if self._audiences else None
 
     async def _reviewed(self, token: str, key: str, address: str) -> User | str:
-        """One review at a time of the same token, whoever waits for it."""
+        """One review at a time of the same token; all who wait for it get its answer."""
         if key not in self._reviews:
             known = self._known.get((key,))
             if not known and (wait := self._unknown.take(address)):
@@ -171,7 +171,7 @@ class ClusterAccess:
     def _end(self, key: str, review: "asyncio.Task[User | str]") -> None:
         del self._reviews[key]
         if not review.cancelled():
-            review.exception()  # whoever waited for it has got it; nobody may be left
+            review.exception()  # those who waited for it have got it; all of them may have left
 
     async def _review(self, token: str, key: str, address: str) -> User | str:
         """Whom the token belongs to, or why it is refused. What could not be asked is not held against the address."""

@@ -74,7 +74,7 @@ async def authenticate(request: Request) -> User:
 
 
 def address_of(request: Request) -> str:
-    """Whoever is connected; behind a proxy that FORWARDED_ALLOW_IPS names, the address that it forwards."""
+    """The client's address; behind a proxy that FORWARDED_ALLOW_IPS names, the address that it forwards."""
     return request.client.host if request.client else ""
 
 

@@ -1,4 +1,4 @@
-"""The serving certificate of the pod, read again when whoever issues it has renewed it."""
+"""The serving certificate of the pod, read again when its issuer has renewed it."""
 
 import asyncio
 import ssl
@@ -54,6 +54,6 @@ class Certificate:
         return self._certificate.read_bytes(), self._key.read_bytes()
 
     def _load(self) -> None:
-        """First into a context that nobody uses: what can't be loaded would leave half of it behind."""
+        """First into a context that is not used: what can't be loaded would leave half of it behind."""
         ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(self._certificate, self._key)
         self.context.load_cert_chain(self._certificate, self._key)

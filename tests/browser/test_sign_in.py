@@ -1,5 +1,7 @@
 """Where people sign in: what a token shows, what it does not, and what pages of other sites can do: nothing."""
 
+import contextlib
+
 import pytest
 from playwright.sync_api import expect
 from product import wait_for
@@ -129,3 +131,15 @@ def test_who_may_only_read_sees_buttons_off_with_the_reason_on_every_page(signed
     page.goto("/capacity")
     assert page.locator("main button.act").count() == 0
     assert world.get("blue", "seen")["metadata"]["annotations"].get("serving.kserve.io/stop") != "true"
+
+
+@at_a_desk
+def test_one_page_too_many_says_so_instead_of_a_lost_connection(signed_in, token_api):
+    headers = {"authorization": "Bearer operator-token"}
+    with contextlib.ExitStack() as stack:
+        for _ in range(8):
+            answer = stack.enter_context(token_api.stream("GET", "/api/v1/events", headers=headers))
+            assert answer.status_code == 200
+        page = signed_in("operator-token")
+        expect(row(page, "hidden")).to_be_visible()
+        expect(page.locator("#link")).to_have_text("too many open pages")

@@ -2,6 +2,7 @@
 const WORDS = {
   live: ["live", "link live", "Changes arrive as they happen"],
   lost: ["connection lost, trying again", "link lost", "What is shown may be old; it mends itself"],
+  "too-many": ["too many open pages", "link lost", "Close another page that follows the models; this one then goes on by itself"],
   "signed-out": ["signed out", "link lost", "Your token has ended; reload to sign in again"],
 };
 const view = () => document.getElementById("view");

@@ -1,5 +1,6 @@
 // The one connection to /live: what arrives becomes an event on the document, and a lost connection mends itself.
 const RETRY_MS = 2000;
+const FULL_MS = 30000; // as many streams as one person may have are open
 const SILENT_MS = 40000; // the server says something at least every 15 s
 
 let source;
@@ -22,11 +23,18 @@ function again() {
 async function refused() {
   // The browser gives up for good where the answer was no stream: find out why, then try anew.
   source.close();
+  const asking = new AbortController();
+  let wait = RETRY_MS;
   try {
-    const answer = await fetch("/live", { method: "GET", headers: { "Last-Event-ID": "x" } });
+    const answer = await fetch(`/live?after=${last}`, { signal: asking.signal });
     if (answer.status === 401) return tell("link", "signed-out");
+    if (answer.status === 429) {
+      wait = FULL_MS;
+      tell("link", "too-many");
+    }
   } catch { /* away: try again below */ }
-  setTimeout(follow, RETRY_MS);
+  asking.abort(); // it may have been a stream this time
+  setTimeout(follow, wait);
 }
 
 export function follow() {
