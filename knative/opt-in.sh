@@ -22,7 +22,17 @@ case "$1" in
         bind watch watch
         kubectl label namespace "$MODELS" "modelswitch.dev/installation=$NS" --overwrite
         ;;
-    out) # the label first: what has no rights any more is then not asked for
+    out)
+        busy=$(
+            kubectl -n "$MODELS" get replicasets,statefulsets -l modelswitch.dev/pinned -o name
+            kubectl -n "$MODELS" get pods -l modelswitch.dev/handover -o name
+        )
+        [ -z "$busy" ] || {
+            echo "make opt-out: a stop or a reload is in progress in $MODELS, which nothing could finish without rights:" "$busy" >&2
+            echo "Repeat this in a minute." >&2
+            exit 1
+        }
+        # The label first: what has no rights any more is then not asked for
         kubectl label namespace "$MODELS" modelswitch.dev/installation-
         for part in change-models read-artifacts watch; do
             kubectl -n "$MODELS" delete rolebinding "modelswitch-$part.$NS" --ignore-not-found

@@ -72,6 +72,7 @@ delete_rights() {
         kubectl get rolebinding -A --field-selector "metadata.name=$name" -o 'jsonpath={range .items[*]}{.metadata.namespace}{"\n"}{end}' |
             while read -r namespace; do kubectl -n "$namespace" delete rolebinding "$name" --ignore-not-found; done
     done
+    kubectl label namespace -l "modelswitch.dev/installation=$NS" modelswitch.dev/installation-
     kubectl delete clusterrole "${parts[@]}" --ignore-not-found
 }
 

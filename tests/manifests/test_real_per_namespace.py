@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 from kubernetes.aio.client.configuration import Configuration
-from model_objects import model
+from model_objects import LABELS, model, replica_set
 from real_cluster import KUBECONFIG, Caller, Rights, connect, kubectl, needs_a_cluster, wait_until
 from rendered import KNATIVE
 
@@ -31,10 +31,9 @@ STOP = {"metadata": {"annotations": {"serving.kserve.io/stop": "true", "modelswi
 
 def opt(way, models, installation):
     environment = {**os.environ, "KUBECONFIG": KUBECONFIG, "MODELS": models, "NAMESPACE": installation}
-    done = subprocess.run(
+    return subprocess.run(
         [str(KNATIVE / "opt-in.sh"), way], env=environment, capture_output=True, text=True, check=False, timeout=60
     )
-    assert done.returncode == 0, done.stderr
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +47,7 @@ def scene():
         for name in (inside, outside):
             assert admin.create("/api/v1/namespaces", {"metadata": {"name": name}}).status_code == 201
             assert admin.create(f"{PLACE}/{name}/inferenceservices", model()).status_code == 201
-        opt("in", inside, rights.namespace)
+        assert opt("in", inside, rights.namespace).returncode == 0
         lifecycle = Caller(http, rights.account("modelswitch-lifecycle"))
         wait_until(lambda: lifecycle.request("GET", f"{PLACE}/{inside}/inferenceservices").status_code == 200)
         wait_until(lambda: lifecycle.request("GET", "/api/v1/namespaces").status_code == 200)
@@ -116,12 +115,25 @@ def test_opting_out_takes_the_rights_back(scene):
     http, rights, _, outside = scene
     lifecycle = Caller(http, rights.account("modelswitch-lifecycle"))
     path = f"{PLACE}/{outside}/inferenceservices"
-    opt("in", outside, rights.namespace)
+    assert opt("in", outside, rights.namespace).returncode == 0
     wait_until(lambda: lifecycle.request("GET", path).status_code == 200)
-    opt("out", outside, rights.namespace)
+    assert opt("out", outside, rights.namespace).returncode == 0
     wait_until(lambda: lifecycle.request("GET", path).status_code == 403)
     bindings = kubectl("-n", outside, "get", "rolebindings", "-o", "name").stdout
     assert "modelswitch" not in bindings
+
+
+def test_opting_out_waits_for_a_stop_in_progress(scene):
+    """Nothing could remove the pin without rights, and the pods would stay."""
+    http, rights, inside, _ = scene
+    admin, workloads = Caller(http), f"/apis/apps/v1/namespaces/{inside}/replicasets"
+    made = replica_set("pinned", {**LABELS, "modelswitch.dev/pinned": "true"})
+    assert admin.create(workloads, made).status_code == 201
+    done = opt("out", inside, rights.namespace)
+    assert (done.returncode, "replicaset.apps/pinned" in done.stderr) == (1, True)
+    lifecycle = Caller(http, rights.account("modelswitch-lifecycle"))
+    assert lifecycle.request("GET", f"{PLACE}/{inside}/inferenceservices").status_code == 200
+    admin.delete(f"{workloads}/pinned")
 
 
 def test_undeploy_takes_the_bindings_of_every_namespace_along(scene):
@@ -139,3 +151,4 @@ def test_undeploy_takes_the_bindings_of_every_namespace_along(scene):
             other.remove()
     assert done.returncode == 0, done.stderr
     assert "modelswitch" not in kubectl("-n", inside, "get", "rolebindings", "-o", "name").stdout
+    assert "modelswitch.dev/installation" not in kubectl("get", "namespace", inside, "-o", "yaml").stdout
