@@ -12,13 +12,16 @@ from functions.adapters.kserve.grace import Grace
 from functions.adapters.kserve.lookout import Lookout
 from functions.adapters.kserve.notes import Notes
 from functions.adapters.kserve.resources import Resources
+from functions.adapters.no_cluster import NoCluster
 from functions.adapters.probe import Probe, line_for
+from functions.adapters.selected_cluster import SelectedCluster
 from functions.adapters.signature import Signer
 from functions.adapters.sink import Sink
 from functions.adapters.store import Store
 from functions.interpreter import Interpreter
 from functions.lifecycle.derive import Limits
 from functions.line import Line
+from functions.logs import logger
 from functions.settings import Settings
 
 
@@ -46,9 +49,12 @@ class Parts:
     line: Line
 
     @classmethod
-    async def connect(cls, settings: Settings) -> Self:
-        """Raises ClusterUnavailable where no cluster is configured; a Redis that is away shows at its first use."""
-        cluster = await Cluster.connect()
+    async def connect(cls, settings: Settings, *, cluster_used: bool = True) -> Self:
+        """Raises ClusterUnavailable where no cluster is configured; a Redis that is away shows at its first use.
+
+        `cluster_used` False: for what sends the API server no request, and so runs without an account's token.
+        """
+        cluster = await _cluster(settings) if cluster_used else NoCluster()
         resources = Resources(cluster)
         grace = Grace(cluster)
         probe = Probe(line_for(settings.probe, cluster))
@@ -77,14 +83,23 @@ class Parts:
         )
 
     async def close(self) -> None:
-        await self.line.close()
-        await self.sink.close()
-        await self.probe.close()
-        await self.store.close()
-        await self.cluster.close()
+        """Each of them, whatever becomes of the others."""
+        for part in (self.line, self.sink, self.probe, self.store, self.cluster):
+            try:
+                await part.close()
+            except Exception:  # noqa: BLE001 - whatever a connection that is broken raises
+                logger().exception("not closed", action="not-closed", part=type(part).__name__)
+
+
+async def _cluster(settings: Settings) -> Cluster:
+    if not settings.namespace_selector:
+        return await Cluster.connect()
+    cluster = await SelectedCluster.connect()
+    cluster.select(settings.namespace_selector)
+    return cluster
 
 
 def _deliveries(settings: Settings, cluster: Cluster) -> Deliveries:
     audience = settings.delivery_audience
-    tokens = ClusterAccess(cluster, audience) if audience else None
+    tokens = ClusterAccess(cluster, (audience,)) if audience else None
     return Deliveries(settings.delivery_keys, settings.direct_keys, tokens, settings.delivery_senders)

@@ -29,7 +29,7 @@ from functions.lifecycle.letter import Letter
 from functions.logs import configure, logger
 from functions.same_origin import refusal
 from functions.senders import actor_of, claim_in
-from functions.serving import without_control_socket
+from functions.serving import at_end, without_control_socket
 from functions.settings import Settings
 
 without_control_socket()
@@ -52,33 +52,42 @@ class _Process:
     parts: Parts | None = None
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def get(self) -> Parts:
+    async def get(self, *, cluster_used: bool = True) -> Parts:
         async with self.lock:
             if self.parts is None:
                 settings = _settings()
                 configure(settings.log_format, settings.log_level)
-                self.parts = await Parts.connect(settings)
+                self.parts = await Parts.connect(settings, cluster_used=cluster_used)
             return self.parts
+
+    async def close(self) -> None:
+        if self.parts:
+            await self.parts.close()
+            logger().info("connections closed", action="function-ended")
 
 
 _PROCESS = _Process()
+at_end(_PROCESS.close)
 
 
-async def handle(name: str, request: Request, work: Work, *, direct: bool = False) -> Response:
+async def handle(
+    name: str, request: Request, work: Work, *, direct: bool = False, cluster_used: bool = True
+) -> Response:
     """Runs `work` on an event. It returns the outcome in a word, for counter and log; errors become their answers.
 
     Before anything of the event is read its delivery is verified; of a refused one nothing is left but a count. `direct`: senders
     may deliver without a broker; `request.state.user` is then the account that did, None where only a secret proves it.
+    `cluster_used` False: this function runs where there is no cluster's token.
     """
     if _settings().auth == "none" and (foreign := refusal(request.method, request.headers)):
         return _problem(403, Code.FORBIDDEN, *foreign)
     if request.method in {"GET", "HEAD"}:
-        return await _get(request)
+        return await _get(request, cluster_used=cluster_used)
     if request.method != "POST":
         return _problem(405, "MethodNotAllowed", f"{request.method} is not for events", "POST a CloudEvent.")
     begun, body = time.monotonic(), b""
     try:
-        parts = await _PROCESS.get()
+        parts = await _PROCESS.get(cluster_used=cluster_used)
         given = request.query_params.getlist("delivery"), request.headers.get("authorization")
         request.state.user = (await parts.deliveries.verify(*given, direct=direct)).user
         body = await _body(request)
@@ -115,11 +124,11 @@ async def handle(name: str, request: Request, work: Work, *, direct: bool = Fals
     return response
 
 
-async def _get(request: Request) -> Response:
+async def _get(request: Request, *, cluster_used: bool) -> Response:
     if request.url.path == "/metrics":
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
     try:
-        parts = await _PROCESS.get()
+        parts = await _PROCESS.get(cluster_used=cluster_used)
         if request.url.path == "/healthz" and not parts.deliveries.configured:
             raise NotConfigured
     except StepError as error:

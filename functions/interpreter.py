@@ -42,6 +42,8 @@ GIVING_UP_SECONDS = 2.0
 the lease's end."""
 TURN_SECONDS = 3.0
 _TURN_POLL_SECONDS = 0.03
+_TURN_POLL_GROWS = 1.6
+"""Many may wait at once, and what they wait for is done without them: they must not keep Redis busy with asking."""
 _AT_ONCE = 16
 
 
@@ -219,11 +221,13 @@ class Interpreter:
         """Over REST it waits a moment for its turn: two people who press at once should both get an answer."""
         loop = asyncio.get_running_loop()
         until = loop.time() + TURN_SECONDS
+        pause = _TURN_POLL_SECONDS
         while True:
             claimed = await self._store.claim(ask)
-            if not isinstance(claimed, InLine) or ask.request.by_event or loop.time() > until:
+            if not isinstance(claimed, InLine) or ask.request.by_event or loop.time() + pause > until:
                 return claimed
-            await asyncio.sleep(_TURN_POLL_SECONDS)
+            await asyncio.sleep(pause)
+            pause *= _TURN_POLL_GROWS
 
     async def _delete_pod(self, ask: DeletePod) -> None:
         """With the grace of its own spec; never another pod that has its name by now."""

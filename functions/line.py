@@ -1,6 +1,7 @@
-"""What waits in a model's line is carried out behind the command that is answered, and by the timer where nobody is left."""
+"""A model's line is carried out behind the command that was answered, and by the timer where its process died."""
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
 
 from events.model import ModelRef
@@ -31,9 +32,15 @@ class Line:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def drain(self, ref: ModelRef) -> int:
-        """How many commands of this model were taken; never raises what one of them failed with: its turn comes again."""
+    async def drain(self, ref: ModelRef, seconds: float = math.inf) -> int:
+        """How many commands of this model were taken, begun within that time.
+
+        Never raises what one of them failed with: its turn comes again.
+        """
+        until = asyncio.get_running_loop().time() + seconds
         for taken in range(AT_ONCE):
+            if asyncio.get_running_loop().time() > until:
+                return taken
             try:
                 answer = await self._interpreter.run(take_next(ref, self._limits))
             except StepError as error:

@@ -48,7 +48,7 @@ def refusal(
         cross_site = foreign and local_only
     else:
         unproven = by_browser and site != "same-origin" and not own
-        cross_site = site not in {"same-origin", "none", None} or (foreign and local_only) or unproven
+        cross_site = site not in {"same-origin", "none", None} or foreign or unproven
     if cross_site:
         return ("a page of another site asked for this", "Use this dashboard, the command line, or curl.")
     return None

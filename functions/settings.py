@@ -29,6 +29,10 @@ class Settings(BaseSettings):
     redis_url: str = Field(default="redis://127.0.0.1:6379/0", description="redis:// or rediss://, password included.")
     k_sink: str | None = Field(default=None, description="Where facts go: the broker's ingress. None: nowhere.")
     k_ca_certs: str | None = Field(default=None, description="Certificates (PEM) that the broker's is checked against.")
+    namespace_selector: str = Field(
+        default="",
+        description="Only namespaces with these labels (as in kubectl -l) are listed and changed. Empty: all, in one list each.",
+    )
     start_deadline: Annotated[timedelta, BeforeValidator(_as_timedelta)] = timedelta(minutes=15)
     probe: Literal["pods", "apiserver", "off"] | None = Field(
         default=None,
@@ -36,9 +40,23 @@ class Settings(BaseSettings):
         "apiserver.",
     )
     auth: Literal["token", "none"] = "token"
-    auth_audience: str | None = Field(
-        default=None, description="The audience that tokens must be for; None: the API server's."
+    auth_audience: str = Field(
+        default="modelswitch",
+        description="The audience that tokens must be for, or several with commas between. Empty: the API server's own, "
+        "which OpenShift's OAuth tokens have.",
     )
+    auth_forwarded_token: bool = Field(
+        default=False,
+        description="Whether X-Forwarded-Access-Token counts as a token: only behind a proxy that sets it and lets nobody "
+        "else in, as openshift/oauth-proxy with -pass-access-token.",
+    )
+    event_streams_per_user: int = Field(default=8, ge=1, description="Event streams of one identity (AUTH=token).")
+    event_streams: int = Field(default=1000, ge=1, description="Event streams of one process.")
+    tls_cert_file: str | None = Field(
+        default=None,
+        description="The serving certificate, PEM. With it the API speaks HTTPS; read again when it changes.",
+    )
+    tls_key_file: str | None = Field(default=None, description="Its key; None: in the same file.")
     delivery_secrets: str = Field(
         default="",
         repr=False,
@@ -68,6 +86,10 @@ class Settings(BaseSettings):
     log_format: Literal["json", "console"] = "json"
     log_level: str = "INFO"
     health_peers: str = Field(default="", description="Comma-separated URLs that must answer before /healthz does.")
+
+    @property
+    def audiences(self) -> tuple[str, ...]:
+        return tuple(part.strip() for part in self.auth_audience.split(",") if part.strip())
 
     @property
     def signing_keys(self) -> tuple[str, ...]:

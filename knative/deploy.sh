@@ -3,10 +3,11 @@
 #   IMAGE    the pushed image, needed      OVERLAY  a folder of overlays/, default dev
 # `deploy.sh rotate` gives the functions a new delivery secret; nothing else changes, and no event is lost.
 #   WAIT     seconds to wait until everything is ready, default 180; 0: don't wait
+#   NAMESPACE  this installation's, default modelswitch; it is part of the names of what is made for the whole cluster
 set -euo pipefail
 cd "$(dirname "$0")/.."
-: "${OVERLAY:=dev}" "${WAIT:=180}" "${IMAGE:=}"
-NS=modelswitch
+: "${OVERLAY:=dev}" "${WAIT:=180}" "${IMAGE:=}" "${NAMESPACE:=modelswitch}"
+NS=$NAMESPACE
 
 fail() {
     printf 'make deploy: %s\n' "$@" >&2
@@ -22,6 +23,10 @@ check_arguments() {
         fail "there is no overlay '$OVERLAY'." "Choose OVERLAY=$(cd knative/overlays && echo * | tr ' ' '|')."
     [ -n "$IMAGE" ] ||
         fail "IMAGE is not set." "Build and push one (make image IMAGE=registry/modelswitch:0.1.0), then say make deploy IMAGE=…"
+    case "$NS" in
+        *[!a-z0-9-]* | -* | *- | '' | default | kube-*)
+            fail "NAMESPACE '$NS' can't be an installation's namespace." "Name one of its own, in lower-case letters, digits and -." ;;
+    esac
     command -v kubectl > /dev/null ||
         fail "kubectl is not on the PATH." "Install it (1.27 or newer, kustomize is part of it) and try again."
 }
@@ -57,17 +62,18 @@ check_production() {
     esac
 }
 
-render() { # the overlay with the wanted image, without changing a tracked file
-    local name=$IMAGE tag='' digest=''
-    case "$name" in *@*) digest=${name#*@} name=${name%%@*} ;; esac
-    case "${name##*/}" in *:*) tag=${name##*:} name=${name%:*} ;; esac
-    [ -n "$tag$digest" ] || tag=latest
+render() { # the overlay with the wanted image and namespace, without changing a tracked file
     mkdir -p .run/deploy
-    {
-        printf 'resources: [../../knative/overlays/%s]\nimages:\n  - name: modelswitch\n    newName: %s\n' "$OVERLAY" "$name"
-        if [ -n "$digest" ]; then printf '    digest: %s\n' "$digest"; else printf '    newTag: "%s"\n' "$tag"; fi
-    } > .run/deploy/kustomization.yaml
-    kubectl kustomize .run/deploy > .run/deploy/rendered.yaml
+    IMAGE=$IMAGE OVERLAY=$OVERLAY NAMESPACE=$NS knative/render.sh > .run/deploy/rendered.yaml
+}
+
+make_namespace() { # first, because Secrets go into it. One that was there is not ours: make undeploy leaves it
+    ! kubectl get namespace "$NS" > /dev/null 2>&1 || return 0
+    kubectl create -f - << END
+apiVersion: v1
+kind: Namespace
+metadata: {name: $NS, annotations: {modelswitch.dev/made-by: make-deploy}}
+END
 }
 
 random_redis_secret() { # where the overlay brings Redis and nobody has made its Secret
@@ -81,7 +87,7 @@ kind: Secret
 metadata: {name: redis, namespace: $NS, labels: {app.kubernetes.io/part-of: modelswitch}}
 stringData:
   REDIS_PASSWORD: $password
-  REDIS_URL: redis://:$password@redis:6379/0
+  REDIS_URL: redis://modelswitch:$password@redis:6379/0
 END
 }
 
@@ -165,7 +171,7 @@ console_link() { # the console's menu needs the host that the router chose
     kubectl -n $NS wait route/api --for='jsonpath={.status.ingress[0].host}' --timeout=30s > /dev/null 2>&1 ||
         { echo "the Route has no host yet: repeat make deploy later, so that the console's menu leads to it"; return 0; }
     host=$(kubectl -n $NS get route api -o 'jsonpath={.status.ingress[0].host}')
-    kubectl patch consolelink modelswitch --type merge -p "{\"spec\":{\"href\":\"https://$host\"}}"
+    kubectl patch consolelink "modelswitch.$NS" --type merge -p "{\"spec\":{\"href\":\"https://$host\"}}"
 }
 
 wait_for() { # resources…
@@ -190,11 +196,11 @@ next_steps() {
 
 modelswitch is on the cluster (overlay $OVERLAY, image $IMAGE). Next:
   kubectl -n $NS port-forward service/api 8080:80          # then http://127.0.0.1:8080, with a bearer token
-  curl -H "Authorization: Bearer \$(kubectl -n $NS create token modelswitch-reader)" http://127.0.0.1:8080/api/v1/models
+  curl -H "Authorization: Bearer \$(kubectl -n NAMESPACE create token SERVICEACCOUNT --audience modelswitch)" http://127.0.0.1:8080/api/v1/models
   kubectl label namespace NAMESPACE modelswitch.dev/events=allow   # lets events stop and start the models of NAMESPACE;
                                                            # from whom: docs/events.md#who-may-send
   kubectl -n $NS get broker modelswitch                    # its URL takes stop and start requests
-  make undeploy                                            # takes it off again, models stay as they are
+  make undeploy NAMESPACE=$NS                     # takes it off again, models stay as they are
 END
 }
 
@@ -209,7 +215,7 @@ check_cluster
 [ "$OVERLAY" != no-serving ] || SERVING=no
 [ "$OVERLAY" != production ] || check_production
 render
-kubectl apply -f knative/base/namespace.yaml > /dev/null
+make_namespace
 random_redis_secret
 delivery_secret
 apply_rendered

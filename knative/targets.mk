@@ -2,17 +2,26 @@
 OVERLAY ?= dev
 IMAGE ?=
 WAIT ?= 180
+NAMESPACE ?= modelswitch
 
-deploy: ## on a cluster with Knative: IMAGE=… (needed), OVERLAY=dev|production|openshift|no-serving, WAIT=seconds
-	@OVERLAY='$(OVERLAY)' IMAGE='$(IMAGE)' WAIT='$(WAIT)' knative/deploy.sh
+deploy: ## on a cluster with Knative: IMAGE=… (needed), OVERLAY=dev|production|openshift|no-serving|per-namespace, NAMESPACE=…, WAIT=seconds
+	@OVERLAY='$(OVERLAY)' IMAGE='$(IMAGE)' WAIT='$(WAIT)' NAMESPACE='$(NAMESPACE)' knative/deploy.sh
 
 undeploy: ## off the cluster again, without touching any model
-	@knative/undeploy.sh
+	@NAMESPACE='$(NAMESPACE)' knative/undeploy.sh
+
+opt-in: ## with OVERLAY=per-namespace: let it read and change the models of namespace MODELS=… (opt-out: no longer)
+	@MODELS='$(MODELS)' NAMESPACE='$(NAMESPACE)' knative/opt-in.sh in
+
+opt-out:
+	@MODELS='$(MODELS)' NAMESPACE='$(NAMESPACE)' knative/opt-in.sh out
 
 rotate: ## give the functions on the cluster a new delivery secret
-	@WAIT='$(WAIT)' knative/deploy.sh rotate
+	@WAIT='$(WAIT)' NAMESPACE='$(NAMESPACE)' knative/deploy.sh rotate
 
 image: ## build the image: IMAGE=… (default modelswitch:0.1.0), by podman, docker or buildah
 	@IMAGE='$(or $(IMAGE),modelswitch:0.1.0)' knative/image.sh
 
-.PHONY: deploy undeploy rotate image
+MODELS ?=
+
+.PHONY: deploy undeploy opt-in opt-out rotate image

@@ -154,7 +154,7 @@ def refusal(response: httpx.Response) -> CliError:
     if candidates := problem.get("candidates"):
         next_action = f"{next_action} Candidates: {', '.join(map(_candidate, candidates))}.".strip()
     if response.status_code in {401, 403}:
-        way_out = "Name a token with --token-file or MODELSWITCH_TOKEN, for example `kubectl create token NAME`."
+        way_out = "Name a token with --token-file or MODELSWITCH_TOKEN, for example `kubectl create token NAME --audience modelswitch`."
         return CliError(Exit.NOT_AUTHORISED, message, next_action or way_out, problem=problem)
     if response.status_code in {429, 502, 503, 504}:
         return CliError(Exit.NOT_REACHABLE, message, next_action or "Wait and ask again.", problem=problem)

@@ -104,7 +104,7 @@ def load_intent(text: str | None) -> Intent | None:
 
 
 def dump_answer(answer: StepAnswer) -> str:
-    return _compact({name: value for name, value in vars(answer).items() if name != "ahead"})
+    return _compact({name: value for name, value in vars(answer).items() if value is not None})
 
 
 def load_answer(text: str) -> StepAnswer:
@@ -123,16 +123,16 @@ def dump_refusal(error: StepError) -> str:
 
 
 def load_refusal(text: str) -> StepError:
-    """What it was told that nobody heard; a code of another version is told as a conflict."""
+    """A stored refusal as the error that it was; a code of another version, or what can't be read, becomes Conflict."""
     try:
         values = read_json(text)
-        status, retry_after = int(values["status"]), values.get("retry_after")
         code = Code(values["code"]) if values.get("code") in set(Code) else Code.CONFLICT
-        refusal = Refused(code, str(values["message"]), str(values["next_action"]), retry_after=retry_after)
-    except (Unreadable, KeyError, TypeError, ValueError, AttributeError):
-        told_unreadable("refusal", Unreadable(text[:80]))
-        return Refused(Code.CONFLICT, "the command was refused, and why can't be read", "Send it again.")
-    refusal.status = status if 400 <= status < 600 else refusal.status
+        after, status = values.get("retry_after"), values["status"]
+        refusal = Refused(code, str(values["message"]), str(values["next_action"]), retry_after=after and float(after))
+        refusal.status = status if isinstance(status, int) and 400 <= status < 600 else Refused.status
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        told_unreadable("refusal", Unreadable(str(error)[:200]))
+        return Refused(Code.CONFLICT, "it was refused", "See the model's history for why.")
     return refusal
 
 
@@ -159,28 +159,33 @@ def load_command(text: str, seen_as: str) -> Request | None:
     """None where it can't be read. What a newer version has written into it besides is passed over."""
     try:
         values = read_json(text)
-        expires = values.get("expires_at")
         return Request(
             ref=_ref(values["subject"]),
-            command=read_values(TypeAdapter(_COMMANDS[values["type"]]), values["data"]),
-            source=str(values["source"]),
-            id=str(values["id"]),
-            actor=str(values["actor"]),
-            claimed_actor=_text(values.get("claimed_actor")),
-            correlation_id=_text(values.get("correlation_id")),
-            traceparent=_text(values.get("traceparent")),
-            expires_at=_moment(expires) if expires else None,
+            command=_COMMANDS[values["type"]].model_validate(values["data"], extra="ignore"),
+            source=_text(values["source"]),
+            id=_text(values["id"]),
+            actor=_text(values["actor"]),
+            claimed_actor=_text_or_none(values.get("claimed_actor")),
+            correlation_id=_text_or_none(values.get("correlation_id")),
+            traceparent=_text_or_none(values.get("traceparent")),
+            expires_at=_moment(values["expires_at"]) if values.get("expires_at") else None,
             by_event=bool(values.get("by_event")),
             queue=bool(values.get("queue")),
             seen_as=seen_as,
         )
-    except (Unreadable, KeyError, TypeError, AttributeError) as error:
-        told_unreadable("command", Unreadable(str(error)))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        told_unreadable("command", Unreadable(str(error)[:200]))
         return None
 
 
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise Unreadable(f"{type(value).__name__}, expected a text")
+    return value
+
+
+def _text_or_none(value: object) -> str | None:
+    return None if value is None else _text(value)
 
 
 def dump_audit(entry: AuditEntry) -> str:
@@ -255,15 +260,16 @@ def load_fact(text: str) -> Fact:
         raise Unreadable(f"type {str(name)[:80]!r}, expected one of modelswitch's own")
     if not (isinstance(identity, str) and 0 < len(identity) <= 256 and isinstance(data, dict)):
         raise Unreadable("no id, or no data")
+    correlation, trace = (values.get(key) for key in ("correlation_id", "traceparent"))
     return Fact(
         id=identity,
         ref=_ref(values.get("subject")),
         type=name,
         data=data,
         time=_moment(values.get("time")),
-        correlation_id=_text(values.get("correlation_id")),
-        traceparent=_text(values.get("traceparent")),
-        on_behalf_of=_text(values.get("on_behalf_of")),
+        correlation_id=correlation if isinstance(correlation, str) else None,
+        traceparent=trace if isinstance(trace, str) else None,
+        on_behalf_of=_text_or_none(values.get("on_behalf_of")),
     )
 
 

@@ -1,21 +1,22 @@
 """The connection to Redis. The only module that imports redis."""
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import redis.asyncio as redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import ReadOnlyError, RedisError
+from redis.exceptions import NoScriptError, ReadOnlyError, RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from functions.lifecycle.errors import StoreUnavailable
 
 MOST_CONNECTIONS = 32
 CONNECTION_WAIT_SECONDS = 3
+T = TypeVar("T")
 _LUA = Path(__file__).parent / "lua"
 
 
@@ -75,6 +76,23 @@ def connect(url: str) -> redis.Redis:
     return redis.Redis.from_pool(pool)
 
 
-def script(client: Any, name: str) -> Any:
-    """A Lua script, called by its digest and sent again where Redis has forgotten it."""
-    return client.register_script((_LUA / f"{name}.lua").read_text())
+class Script:
+    """A Lua script, called by its digest and sent again where Redis does not know it."""
+
+    def __init__(self, client: Any, name: str) -> None:
+        self._script = client.register_script((_LUA / f"{name}.lua").read_text())
+
+    async def __call__(self, keys: Sequence[str], args: Sequence[str | int]) -> Any:
+        return await known_at_last(lambda: self._script(keys=keys, args=args))
+
+    async def add_to(self, pipeline: Any, keys: Sequence[str], args: Sequence[str | int]) -> None:
+        """Its pipeline is to be made and executed by `known_at_last`."""
+        await self._script(keys=keys, args=args, client=pipeline)
+
+
+async def known_at_last(work: Callable[[], Awaitable[T]]) -> T:
+    """Once more where a script is unknown: a new primary, reached in the middle of a call, may never have seen it."""
+    try:
+        return await work()
+    except NoScriptError:
+        return await work()

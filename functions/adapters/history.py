@@ -12,7 +12,7 @@ from typing import Any
 
 from events.model import ModelRef
 from functions.adapters import codec
-from functions.adapters.connection import translated
+from functions.adapters.connection import Script, translated
 from functions.adapters.layout import TAG, entry_words, index_key
 from functions.adapters.stored import Unreadable, told_unreadable
 from functions.lifecycle.effects import AuditEntry
@@ -81,7 +81,7 @@ def stream_key(kind: str, namespace: str) -> str:
 class History:
     """Raises StoreUnavailable where Redis does not answer, and nothing else: an entry that can't be read is shown as one."""
 
-    def __init__(self, client: Any, commit: Any) -> None:
+    def __init__(self, client: Any, commit: Script) -> None:
         self._redis = client
         self._commit = commit
 

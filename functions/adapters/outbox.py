@@ -12,7 +12,7 @@ from typing import Any
 
 from functions.adapters import codec
 from functions.adapters.codec import Fact
-from functions.adapters.connection import script, translated
+from functions.adapters.connection import Script, translated
 from functions.adapters.history import History
 from functions.adapters.layout import TAG
 from functions.adapters.stored import Unreadable, told_unreadable
@@ -73,8 +73,8 @@ class Outbox:
     def __init__(self, client: Any, history: History) -> None:
         self._redis = client
         self._history = history
-        self._flush = script(client, "flush")
-        self._sent = script(client, "sent")
+        self._flush = Script(client, "flush")
+        self._sent = Script(client, "sent")
 
     async def lanes(self) -> list[str]:
         """Those where something waits, the one that was served longest ago first; own commands and facts in turn."""

@@ -15,7 +15,7 @@ from typing import Any, Self, cast
 from events.location import Location
 from events.model import ModelRef
 from functions.adapters import codec
-from functions.adapters.connection import connect, script
+from functions.adapters.connection import Script, connect, known_at_last
 from functions.adapters.connection import translated as _translated
 from functions.adapters.figures import Figures, Memory, read_figures, read_memory
 from functions.adapters.history import Change, History
@@ -82,11 +82,11 @@ class Store:
 
     def __init__(self, client: Any) -> None:
         self._redis: Any = client  # redis' own types cover every protocol and decoding at once, and so none
-        self._claim = script(client, "claim")
-        self._release = script(client, "release")
-        self._plan = script(client, "plan")
-        self._commit = script(client, "commit")
-        self._resync = script(client, "resync")
+        self._claim = Script(client, "claim")
+        self._release = Script(client, "release")
+        self._plan = Script(client, "plan")
+        self._commit = Script(client, "commit")
+        self._resync = Script(client, "resync")
         self._past = History(client, self._commit)
         self.outbox = Outbox(client, self._past)
 
@@ -132,7 +132,7 @@ class Store:
                     args=[token, *times, finger, ref.subject, command, ordered, str(LINE_LENGTH)],
                 )
         except asyncio.CancelledError:
-            # The turn may be given although nobody hears of it.
+            # Redis may have given the turn, and its answer was not read.
             with suppress(StoreUnavailable):
                 await asyncio.shield(asyncio.create_task(self._give_back(ref, seen, token, stays=True)))
             raise
@@ -226,12 +226,16 @@ class Store:
 
     async def commit_many(self, asks: Sequence[Commit]) -> list[Committed]:
         """Each by itself as in `commit`, sent in one go. Where it fails, some may be done: hints may be taken again."""
-        with _translated():
+        words = [commit_words(ask) for ask in asks]
+
+        async def send() -> list[str]:
             pipeline = self._redis.pipeline(transaction=False)
-            for ask in asks:
-                keys, args = commit_words(ask)
-                await self._commit(keys=keys, args=args, client=pipeline)
-            replies = await pipeline.execute()
+            for keys, args in words:
+                await self._commit.add_to(pipeline, keys, args)
+            return list(await pipeline.execute())
+
+        with _translated():
+            replies = await known_at_last(send)
         return [_committed(reply) for reply in replies]
 
     async def due(self, until: datetime, limit: int, start: int = 0) -> list[ModelRef]:

@@ -7,6 +7,7 @@ import uvicorn
 from pydantic import ValidationError
 
 from functions.api.app import create_app
+from functions.api.tls import Certificate
 from functions.logs import configure, logger
 from functions.same_origin import is_loopback
 from functions.settings import Settings
@@ -33,8 +34,14 @@ def main() -> int:
     if taken := _taken(settings):
         return _refuse(f"{settings.host}:{settings.port} can't be listened on ({taken}); set PORT to another one")
     logger().info("listening", action="api-started", host=settings.host, port=settings.port, auth=settings.auth)
-    uvicorn.run(
-        create_app(settings),
+    try:
+        certificate = Certificate.read(settings)
+    except OSError as error:
+        return _refuse(
+            f"TLS_CERT_FILE={settings.tls_cert_file} can't be used ({error}); mount the certificate and its key"
+        )
+    config = uvicorn.Config(
+        create_app(settings, {"certificate": certificate.watch} if certificate else {}),
         host=settings.host,
         port=settings.port,
         access_log=False,
@@ -42,7 +49,9 @@ def main() -> int:
         server_header=False,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+        ssl_context_factory=certificate.serve if certificate else None,
     )
+    uvicorn.Server(config).run()
     return 0
 
 

@@ -1,8 +1,7 @@
 """The application: routes, error handling and what runs beside them."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI
@@ -12,6 +11,7 @@ from starlette.staticfiles import StaticFiles
 
 from functions.adapters.identity import Access, ClusterAccess, EveryoneHere
 from functions.api import bulk, commands, health, holdings, problems, reading, stream
+from functions.api.background import Background
 from functions.api.broadcast import Broadcast
 from functions.api.context import Api, Outbox
 from functions.api.contract import PROBLEM_SCHEMA
@@ -21,6 +21,7 @@ from functions.api.overview import Overview
 from functions.api.pages import again, audit, capacity, live, model, models, plan, reference, sign_in
 from functions.api.pages.frame import STATIC
 from functions.api.pages.kserve_word import Words
+from functions.api.streams import Streams
 from functions.composition import Parts
 from functions.settings import Settings
 
@@ -32,26 +33,24 @@ DESCRIPTION = (
 _PAGES = (models, model, plan, capacity, audit, again, live, sign_in, reference)
 
 
-def create_app(settings: Settings) -> FastAPI:
-    """Connects when it is started, not here."""
+def create_app(settings: Settings, beside: Mapping[str, Callable[[], Awaitable[None]]] | None = None) -> FastAPI:
+    """Connects when it is started, not here. `beside`: what else is to run for as long as it does, by name."""
     meters = Meters()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         parts = await Parts.connect(settings)
-        overview = Overview(parts.store)
-        api = Api(parts, _access(parts), Outbox(parts.sink), Broadcast(parts.store), meters, overview)
-        app.state.api = api
-        app.state.words = Words(api)
-        always = (api.outbox.run(), api.broadcast.run(), overview.keep_warm())
-        beside = [asyncio.create_task(task) for task in always]
         try:
-            yield
+            overview = Overview(parts.store)
+            api = Api(
+                parts, _access(parts), Outbox(parts.sink), Broadcast(parts.store), meters, overview, _streams(settings)
+            )
+            app.state.api = api
+            app.state.words = Words(api)
+            always = {"outbox": api.outbox.run, "broadcast": api.broadcast.run, "overview": overview.keep_warm}
+            async with Background({**always, **(beside or {})}):
+                yield
         finally:
-            for task in beside:
-                task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await task
             await parts.close()
 
     app = FastAPI(
@@ -62,7 +61,7 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        middleware=[Middleware(Guard, meters=meters, local_only=settings.auth == "none")],
+        middleware=[Middleware(Guard, meters=meters, settings=settings)],
     )
     problems.install(app)
     for part in (commands, bulk, reading, holdings, stream, health, *_PAGES):
@@ -72,10 +71,14 @@ def create_app(settings: Settings) -> FastAPI:
     return app
 
 
+def _streams(settings: Settings) -> Streams:
+    return Streams(None if settings.auth == "none" else settings.event_streams_per_user, settings.event_streams)
+
+
 def _access(parts: Parts) -> Access:
     if parts.settings.auth == "none":
         return EveryoneHere()
-    return ClusterAccess(parts.cluster, parts.settings.auth_audience)
+    return ClusterAccess(parts.cluster, parts.settings.audiences)
 
 
 def _openapi(app: FastAPI) -> dict[str, Any]:

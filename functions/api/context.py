@@ -12,11 +12,11 @@ from functions.adapters.sink import Sink
 from functions.api.broadcast import Broadcast
 from functions.api.meters import Meters
 from functions.api.overview import Overview
+from functions.api.streams import Streams
+from functions.api.token import is_encrypted, shown_by
 from functions.composition import Parts
 from functions.lifecycle.errors import StepError
 from functions.logs import logger
-
-TOKEN_COOKIE = "modelswitch-token"  # noqa: S105 - its name
 
 
 class Outbox:
@@ -52,6 +52,7 @@ class Api:
     broadcast: Broadcast
     meters: Meters
     overview: Overview
+    streams: Streams
 
 
 def of_request(request: Request) -> Api:
@@ -63,9 +64,18 @@ async def authenticate(request: Request) -> User:
 
     The header that a proxy or a program sends counts first; the cookie is there for whoever pasted a token instead.
     """
-    header = request.headers.get("authorization")
-    cookie = request.cookies.get(TOKEN_COOKIE)
-    return await of_request(request).access.authenticate(header or (f"Bearer {cookie}" if cookie else None))
+    api = of_request(request)
+    if api.parts.settings.auth == "none":
+        return await api.access.authenticate(None)
+    encrypted = is_encrypted(request.url.scheme, request.headers)
+    forwarded = api.parts.settings.auth_forwarded_token
+    shown = shown_by(request.headers, encrypted=encrypted, forwarded=forwarded)
+    return await api.access.authenticate(shown.authorization, address_of(request))
+
+
+def address_of(request: Request) -> str:
+    """Whoever is connected; behind a proxy that FORWARDED_ALLOW_IPS names, the address that it forwards."""
+    return request.client.host if request.client else ""
 
 
 _bearer = HTTPBearer(auto_error=False, description="A Kubernetes token; not needed where AUTH=none.")

@@ -172,6 +172,7 @@ _WHAT = {
     404: "NotFound",
     409: "InvalidTransition, StopInProgress (Retry-After), Held, QuotaExceeded, AmbiguousModel (candidates), "
     "StopUnsupported, StartUnsupported, CanaryInProgress, Conflict",
+    429: "TooManyRequests: unknown tokens from one address, or event streams of one identity (Retry-After)",
     413: "TooLarge: more than 1 MiB",
     422: "InvalidRequest: a field is unknown or wrong; IdempotencyKeyReused",
     502: "ClusterRefused: the Kubernetes API will not do it",
@@ -181,6 +182,8 @@ _WHAT = {
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """OpenAPI's `responses` for these statuses."""
+    if 401 in statuses:
+        statuses = (*statuses, 429)
     reference = {"$ref": "#/components/schemas/Problem"}
     return {
         status: {"description": _WHAT[status], "content": {MEDIA_TYPE: {"schema": reference}}} for status in statuses

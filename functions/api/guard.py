@@ -10,14 +10,18 @@ import time
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from functions.api.context import TOKEN_COOKIE
+from functions.adapters.identity import Unauthenticated
 from functions.api.meters import Meters
 from functions.api.problems import response
+from functions.api.token import is_encrypted, shown_by
 from functions.lifecycle.errors import Code
 from functions.logs import logger
 from functions.same_origin import READING, refusal
+from functions.settings import Settings
 
 _METHODS = READING | {"POST", "PUT", "PATCH", "DELETE"}
+_ONLY_BROWSERS = {"/sign-in", "/sign-out"}
+_ONLY_HTTPS = "max-age=31536000"
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
     "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
@@ -28,12 +32,13 @@ _HEADERS = {
 
 
 class Guard:
-    """The outermost middleware. `local_only`: AUTH=none."""
+    """The outermost middleware."""
 
-    def __init__(self, app: ASGIApp, meters: Meters, *, local_only: bool) -> None:
+    def __init__(self, app: ASGIApp, meters: Meters, settings: Settings) -> None:
         self._app = app
         self._meters = meters
-        self._local_only = local_only
+        self._local_only = settings.auth == "none"
+        self._forwarded = settings.auth_forwarded_token
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -41,6 +46,8 @@ class Guard:
             return
         began = time.perf_counter()
         status = 0
+        requested = Headers(scope=scope)
+        encrypted = is_encrypted(scope["scheme"], requested)
 
         async def answer(message: Message) -> None:
             nonlocal status
@@ -50,10 +57,12 @@ class Guard:
                 for name, value in _HEADERS.items():
                     headers.setdefault(name, value)
                 headers.setdefault("Cache-Control", "no-store")
+                if encrypted:
+                    headers.setdefault("Strict-Transport-Security", _ONLY_HTTPS)
             await send(message)
 
         try:
-            refused = self._refusal(scope["method"], Headers(scope=scope))
+            refused = self._refusal(scope["method"], scope["path"], requested, encrypted=encrypted)
             if refused:
                 await response(403, Code.FORBIDDEN, *refused)(scope, receive, answer)
             else:
@@ -67,9 +76,12 @@ class Guard:
         finally:
             self._note(scope, status, time.perf_counter() - began)
 
-    def _refusal(self, method: str, headers: Headers) -> tuple[str, str] | None:
-        by_cookie = TOKEN_COOKIE in headers.get("cookie", "") and "authorization" not in headers
-        return refusal(method, headers, local_only=self._local_only, by_browser=by_cookie)
+    def _refusal(self, method: str, path: str, headers: Headers, *, encrypted: bool) -> tuple[str, str] | None:
+        try:
+            by_browser = shown_by(headers, encrypted=encrypted, forwarded=self._forwarded).by_browser
+        except Unauthenticated:
+            by_browser = True
+        return refusal(method, headers, local_only=self._local_only, by_browser=by_browser or path in _ONLY_BROWSERS)
 
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", None) or "none"

@@ -6,15 +6,16 @@ from contextlib import suppress
 from typing import Any
 
 import httpx
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from functions.adapters.cluster import Changed, Missing
-from functions.api.context import Api, TheApi
+from functions.api.context import Api, TheApi, authenticate
 from functions.api.contract import problems
 from functions.api.problems import response
 from functions.lifecycle.errors import PreconditionFailed, StepError
+from functions.logs import logger
 
 router = APIRouter(tags=["health"])
 PEER_SECONDS = 2.0
@@ -36,10 +37,11 @@ _METRICS: dict[str, Any] = {
 
 
 @router.get("/healthz", summary="Is everything up?", response_model=None, responses=_HEALTH_RESPONSES)
-async def healthz(api: TheApi) -> JSONResponse:
+async def healthz(api: TheApi, request: Request) -> JSONResponse:
     """200 when Redis, the Kubernetes API and HEALTH_PEERS answer; else a problem that names what is missing.
 
-    `warnings`: what will need somebody soon, such as Redis' memory.
+    `warnings`: what will need somebody soon, such as Redis' memory. Addresses and errors are told to those who are
+    authenticated; for all others they are in the log.
     """
     peers = [url.strip() for url in api.parts.settings.health_peers.split(",") if url.strip()]
     names = ["Redis", "the Kubernetes API", *peers]
@@ -52,6 +54,9 @@ async def healthz(api: TheApi) -> JSONResponse:
     if not missing:
         warning = await _memory_warning(api)
         return JSONResponse({"status": "ok", **({"warnings": [warning]} if warning else {})})
+    if not await _is_known(request):
+        logger().warning("not ready", action="not-ready", missing=missing)
+        missing = {name if name not in peers else "a peer": "does not answer" for name in missing}
     return response(
         503,
         "NotReady",
@@ -81,6 +86,16 @@ async def _memory_warning(api: Api) -> str | None:
         async with asyncio.timeout(PEER_SECONDS):
             return (await api.parts.store.memory()).warning
     return None
+
+
+async def _is_known(request: Request) -> bool:
+    """A caller without a token costs nothing; one whose token can't be reviewed now counts as unknown."""
+    try:
+        async with asyncio.timeout(PEER_SECONDS):
+            await authenticate(request)
+    except (StepError, TimeoutError):
+        return False
+    return True
 
 
 async def _trouble(check: Awaitable[object]) -> str | None:

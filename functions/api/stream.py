@@ -13,6 +13,7 @@ from functions.api.context import Api, Caller, TheApi, authenticate
 from functions.api.contract import problems
 from functions.api.naming import make_ref
 from functions.api.problems import malformed
+from functions.api.streams import CountedStream
 from functions.lifecycle.errors import StepError
 from functions.logs import logger
 
@@ -44,7 +45,7 @@ _EXAMPLE = (
 )
 async def events(
     api: TheApi,
-    _user: Caller,
+    user: Caller,
     request: Request,
     namespace: Annotated[str | None, Query(description="Only this namespace.")] = None,
     last_event_id: Annotated[str | None, Header(description="Go on behind this event.")] = None,
@@ -54,9 +55,8 @@ async def events(
         make_ref(namespace, "any", None)
     position, known = await open_at(api, last_event_id)
     listener = Listener(api, request, namespace)
-    return EventSourceResponse(
-        listener.run(position, known=known), ping=HEARTBEAT_SECONDS, send_timeout=SEND_SECONDS, sep="\n"
-    )
+    stream = listener.run(position, known=known)
+    return CountedStream(api.streams, user, stream, ping=HEARTBEAT_SECONDS, send_timeout=SEND_SECONDS, sep="\n")
 
 
 async def open_at(api: Api, last_event_id: str | None) -> tuple[str, bool]:

@@ -42,4 +42,4 @@ def destination_of(attributes: Mapping[str, Any]) -> str:
 
 @functions_framework.aio.http
 async def dead_letter(request: Request) -> Response:
-    return await handle("dead_letter", request, _work)
+    return await handle("dead_letter", request, _work, cluster_used=False)

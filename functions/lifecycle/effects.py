@@ -196,7 +196,7 @@ class Commit:
     """Everything that a step leaves behind, in one Lua call. Answers a `Committed`.
 
     `token` is None for a hint, `record` None where only an answer is stored. `expected` is the revision that was read.
-    `refusal` is kept for whoever asks next: the command was done for somebody who waits no longer.
+    `refusal` is kept for the next request with the same id: the command's own caller waits no longer.
     """
 
     ref: ModelRef

@@ -20,6 +20,7 @@ class Code(StrEnum):
     FORBIDDEN = "Forbidden"
     UNAUTHENTICATED = "Unauthenticated"
     NOT_CONFIGURED = "NotConfigured"
+    TOO_MANY_REQUESTS = "TooManyRequests"
     EVENTS_NOT_ALLOWED = "EventsNotAllowed"
     EXPIRED = "Expired"
     SUPERSEDED = "Superseded"
@@ -68,6 +69,15 @@ class Temporary(StepError):
     """The cluster or Redis is away or overloaded, or another delivery is at work. Ask again after `retry_after` seconds."""
 
     status = 503
+
+
+class TooMany(StepError):
+    """One caller asks for more than its share. Ask again after `retry_after` seconds."""
+
+    status = 429
+
+    def __init__(self, message: str, next_action: str, retry_after: float) -> None:
+        super().__init__(Code.TOO_MANY_REQUESTS, message, next_action, retry_after=retry_after)
 
 
 class StoreUnavailable(Temporary):

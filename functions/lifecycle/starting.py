@@ -19,7 +19,7 @@ from functions.lifecycle.request import Request
 from functions.lifecycle.saving import saved_by
 
 EXTERNAL = "external"
-"""What a start planned to remove, where that was somebody else's stop."""
+"""What a start planned to remove, where the stop was not one of ours."""
 
 
 def take_start(

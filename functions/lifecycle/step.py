@@ -56,7 +56,9 @@ ATTEMPTS = 5
 OVERTAKEN = 15  # commits that other looks were faster than: a stop of several pods brings a burst of hints, which ends
 COMMAND_LIFE = timedelta(hours=1)
 
-BEFORE_MINE = 8  # what a delivery does of others before its own command; the rest is left to whoever comes next
+BEFORE_MINE = (
+    8  # what a delivery does of others before its own command; the rest is left to the next delivery or the timer
+)
 NOTHING = StepAnswer(204)
 MAY_BE_DONE = (
     "The command is in line and may still be carried out once Redis answers: ask for the model's status, "
@@ -131,7 +133,7 @@ def _take_turn(request: Request, claimed: Claimed, limits: Limits, *, heard: boo
             raise
         return (yield from _refuse(request, claimed, refusal, heard=False))
     except Exception as error:
-        # Also what nobody foresaw: the turn goes back at once, and the next command need not wait for the lease's end.
+        # Unforeseen errors too: the turn goes back at once, and the next command need not wait for the lease's end.
         stays = not heard or (request.by_event and isinstance(error, Temporary))
         released = yield from _release(request, claimed.token, stays=stays)
         if heard and not request.by_event and not released and isinstance(error, StepError):
@@ -328,7 +330,7 @@ def _drop(request: Request, claimed: Claimed, code: Code, why: str) -> Step:
 def _refuse(request: Request, claimed: Claimed, refusal: StepError, *, heard: bool) -> Step:
     """Over REST the caller is told and may try the same key again; an event is answered for good, and published.
 
-    What is refused to a caller that waits no longer is kept for whoever asks with its key next.
+    A refusal whose caller waits no longer is kept for the next request with the same id.
     """
     entry = _refusal_entry(request, refusal.code, refusal.message, claimed.now)
     answer = StepAnswer(202) if request.by_event else None

@@ -104,8 +104,9 @@ async def _drain(parts: Parts, until: datetime) -> None:
     """Commands in lines whose holder is gone, for a quarter of the time. A line that was tried goes last."""
 
     async def drain(ref: ModelRef) -> None:
-        if now() < until:
-            await parts.line.drain(ref)
+        left = (until - now()).total_seconds()
+        if left > 0:
+            await parts.line.drain(ref, left)
 
     await work_in_turns(await parts.store.lines(_DUE_PAGE), _AT_ONCE, drain)
 

@@ -15,6 +15,10 @@ import pytest
 import redis.asyncio as redis
 import yaml
 
+sys.path.insert(0, str(Path(__file__).parent))
+
+from redis_as_deployed import account, redis_as_deployed
+
 from functions.adapters.probe import DirectLine
 from functions.adapters.store import Store
 
@@ -104,9 +108,19 @@ async def line():
 # --- store: our own, and its Redis as it is ------------------------------------------------------------------------
 
 
+@pytest.fixture(scope="session")
+def deployed_redis(tmp_path_factory):
+    """A Redis with the accounts of knative/base/redis.yaml; its URL as the functions get it."""
+    with redis_as_deployed(tmp_path_factory.mktemp("redis")) as url:
+        yield url
+
+
 @pytest.fixture
 async def store(redis_url):
-    connected = Store.connect(redis_url)
+    """With the rights of a deployment's account, on the Redis that `raw` shows."""
+    async with redis.from_url(redis_url) as everything:
+        await everything.execute_command("ACL", "SETUSER", "modelswitch", "reset", "on", "nopass", *account())
+    connected = Store.connect(redis_url.replace("redis://", "redis://modelswitch:any@"))
     yield connected
     await connected.close()
 

@@ -72,9 +72,9 @@ async def test_a_step_that_takes_too_long_gives_the_turn_back(store, monkeypatch
 
 
 @pytest.mark.parametrize("answer", [b"[]", b'{"resources": [7]}', b'{"metadata": "x", "spec": 3, "items": 1}'])
-async def test_a_step_that_meets_what_nobody_foresaw_gives_the_turn_back(answer, store, monkeypatch, tmp_path):
+async def test_a_step_that_meets_garbage_gives_the_turn_back(answer, store, monkeypatch, tmp_path):
     async with api_server(answer, monkeypatch, tmp_path) as cluster:
-        with pytest.raises(Exception):  # noqa: B017 - whatever it is
+        with contextlib.suppress(Exception):  # refused, or an error: either way
             await interpreter_of(cluster, store).run(take_command(asked("1"), Limits()))
     assert (await store.claim(Claim(asked("2", StartRequested())))).token
 

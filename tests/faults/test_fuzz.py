@@ -1,10 +1,11 @@
-"""A sample of the fuzzing: the parser here, every function and the API as real processes."""
+"""A sample of the fuzzing: the parser and model servers here, every function and the API as real processes."""
 
 import pytest
 from fuzz.judge import Findings
 from fuzz.reading import fuzz_objects
 from fuzz.rounds import fuzz_rounds
 from fuzz.run import Plan, run
+from fuzz.servers import fuzz_servers
 
 
 @pytest.mark.timeout(120)
@@ -32,3 +33,12 @@ def test_whatever_one_tenant_writes_every_other_model_is_right_and_the_pages_ans
     found.report()
     assert not found.found
     assert found.calls >= 60
+
+
+@pytest.mark.timeout(120)
+def test_whatever_a_model_server_answers_nothing_is_raised_and_other_pods_are_judged_by_their_own():
+    found = Findings()
+    fuzz_servers(300, 1, found)
+    found.report()
+    assert not found.found
+    assert found.calls >= 300

@@ -18,8 +18,16 @@ TOKENS = {
     "operator-token": {"user": "operator", "namespaces": ["blue", "green"]},
     "stranger-token": {"user": "stranger", "namespaces": ["blue"]},
     "reader-token": {"user": "reader", "reads": ["blue", "green"]},
+    "nobody-token": {"user": "nobody"},
+    "getter-token": {"user": "getter", "gets": ["blue"]},
+    "viewer-token": {"user": "viewer", "reads": ["blue"]},
+    "green-token": {"user": "green", "namespaces": ["green"]},
     "root-token": {"user": "root", "groups": ["system:masters"], "namespaces": ["*"]},
 }
+for known in TOKENS.values():
+    known["audiences"] = ["modelswitch"]
+TOKENS["whole-token"] = {"user": "whole", "namespaces": ["blue"]}
+"""For the API server itself, as `kubectl create token` makes it without an audience."""
 OPERATOR, STRANGER, READER, BOSS = (
     {"authorization": f"Bearer {name}-token"} for name in ("operator", "stranger", "reader", "root")
 )
@@ -107,8 +115,8 @@ class World:
         self.redis.client().set("{modelswitch}:synced", "1")
 
     @contextlib.contextmanager
-    def api(self, **environment):
-        """A client of a real API process."""
+    def api(self, verify=None, **environment):
+        """A client of a real API process; `verify`: it speaks HTTPS, with a certificate that this context trusts."""
         port = free_port()
         settings = {
             "DELIVERY_SECRETS": SECRET,
@@ -119,7 +127,9 @@ class World:
         log = self.folder / f"api-{port}.log"
         with (
             process("functions.api", log=log, **{**settings, **environment}) as running,
-            httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=20) as client,
+            httpx.Client(
+                base_url=f"{'https' if verify else 'http'}://127.0.0.1:{port}", timeout=20, verify=verify or True
+            ) as client,
         ):
             wait_for(lambda: answers(client, running, log), "the API answers")
             yield client

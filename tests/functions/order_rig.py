@@ -48,7 +48,8 @@ def drawn(model: str, namespace: str, commands: int, seed: int) -> Sent:
 
 async def send_all(everything: list[Sent], request) -> list[httpx.Response]:
     """Each model's commands one after the other has left, without waiting for its answer. `request(client, sent, number)`."""
-    limits = httpx.Limits(max_connections=None, max_keepalive_connections=200)
+    # Shorter than gunicorn's keep-alive of 2 s: a connection that it closes under a request would be an error.
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=200, keepalive_expiry=1.0)
     async with httpx.AsyncClient(timeout=60, limits=limits) as client:
         answers = await asyncio.gather(*(_send(client, sent, request) for sent in everything))
     return [answer for of_one in answers for answer in of_one]

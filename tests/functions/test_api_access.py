@@ -73,11 +73,6 @@ def test_in_bulk_each_model_is_judged_by_itself(world, token_api):
     assert [(item["status"], item["code"]) for item in items] == [(202, None), (403, "Forbidden")]
 
 
-def test_a_token_for_another_audience_is_refused(world):
-    with world.api(AUTH="token", AUTH_AUDIENCE="modelswitch") as api:
-        assert stop(api, "blue", "x", **OPERATOR).status_code == 401
-
-
 @pytest.mark.parametrize(
     "headers",
     [

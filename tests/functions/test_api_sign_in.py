@@ -19,10 +19,50 @@ def test_a_token_is_reviewed_before_it_is_kept(token_api):
     cookie = kept.headers["set-cookie"].lower()
     assert {"httponly", "samesite=strict", "path=/"} <= {part.strip() for part in cookie.split(";")}
     assert "secure" not in cookie
-    assert (
-        "secure" in sign_in(token_api, "operator-token", **{"x-forwarded-proto": "https"}).headers["set-cookie"].lower()
-    )
+    assert cookie.startswith("modelswitch-token=")
     token_api.cookies.clear()
+
+
+def test_over_https_no_other_host_can_set_the_cookie(token_api):
+    kept = sign_in(token_api, "operator-token", **{"x-forwarded-proto": "https"}).headers["set-cookie"]
+    token_api.cookies.clear()
+    assert kept.startswith("__Host-modelswitch-token=")
+    assert {"secure", "path=/"} <= {part.strip().lower() for part in kept.split(";")}
+    assert "domain" not in kept.lower()
+    https = {"x-forwarded-proto": "https"}
+    own, planted = "__Host-modelswitch-token=operator-token", "modelswitch-token=stranger-token"
+    assert token_api.get("/api/v1/audit", headers={**https, "cookie": planted}).status_code == 401
+    answer = token_api.get("/api/v1/audit?namespace=green", headers={**https, "cookie": f"{planted}; {own}"})
+    assert answer.status_code == 200, "the operator's, not the stranger's"
+    assert "max-age" in answer.headers["strict-transport-security"]
+
+
+def test_of_two_tokens_in_cookies_none_counts(token_api):
+    both = "modelswitch-token=operator-token; modelswitch-token=stranger-token"
+    for headers in ([("cookie", both)], [("cookie", part.strip()) for part in both.split(";")]):
+        answer = token_api.get("/api/v1/audit", headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (401, "Unauthenticated")
+        assert "two" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"sec-fetch-site": "same-origin"}, 303),
+        ({"origin": "http://HOST"}, 303),
+        ({"origin": "http://evil.example"}, 403),
+        ({"origin": "null"}, 403),
+        ({"sec-fetch-site": "cross-site"}, 403),
+        ({}, 403),
+    ],
+)
+@pytest.mark.parametrize("path", ["/sign-in", "/sign-out"])
+def test_signing_in_and_out_is_held_to_this_site(token_api, headers, status, path):
+    host = f"127.0.0.1:{token_api.base_url.port}"
+    sent = {name: value.replace("HOST", host) for name, value in headers.items()}
+    answer = token_api.post(path, data={"token": "operator-token"}, headers=sent)
+    token_api.cookies.clear()
+    assert answer.status_code == status
 
 
 def test_the_cookie_counts_for_pages_and_for_rest(token_api):
@@ -64,4 +104,6 @@ def test_a_program_with_a_header_needs_no_browsers_words(token_api):
 def test_signing_out_forgets_the_token(token_api):
     answer = token_api.post("/sign-out", headers={**COOKIE, "sec-fetch-site": "same-origin"})
     assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in")
-    assert 'modelswitch-token=""' in answer.headers["set-cookie"]
+    dropped = answer.headers.get_list("set-cookie")
+    assert [cookie.partition("=")[0] for cookie in dropped] == ["__Host-modelswitch-token", "modelswitch-token"]
+    assert all("Max-Age=0" in cookie for cookie in dropped)

@@ -305,6 +305,14 @@ def test_a_dead_letter_is_written_into_the_audit_with_its_data(functions, audit,
     assert letters()[entry["letter"]]["data"] == data
 
 
+def test_dead_letters_are_recorded_without_any_access_to_a_cluster(redis_url, audit, tmp_path):
+    """Its pod has no account's token: what is POSTed there can't reach the API server, whatever is wrong with it."""
+    env = {"KUBECONFIG": str(tmp_path / "none"), "REDIS_URL": redis_url}
+    with function("dead_letter", tmp_path / "dead_letter.log", env) as sink:
+        assert sink.send(STOP, MODEL, id="dead-3").status_code == 202
+    assert [entry["event_id"] for entry in audit()] == ["dead-3"]
+
+
 def test_a_correlation_id_that_is_a_number_is_kept_as_text(functions, audit):
     event = {"specversion": "1.0", "id": "n-1", "source": "/test", "type": STOP, "subject": MODEL, "correlationid": 7}
     for name in ("dead_letter", "start"):

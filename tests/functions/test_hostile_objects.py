@@ -82,6 +82,13 @@ def others_are_served(tick, api):
         assert answer.status_code == 200, (path, answer.text)
 
 
+def shown(api, tick, name, reason):
+    def is_shown():
+        return ticked(tick) and (one := states(api).get((TENANT, name))) and one["reason"] == reason and one
+
+    return wait_for(is_shown, f"{name} shows {reason}")
+
+
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["case"])
 def test_an_object_that_cannot_be_read_affects_its_own_model_only(case, world, tick, api):
@@ -91,12 +98,7 @@ def test_an_object_that_cannot_be_read_affects_its_own_model_only(case, world, t
     try:
         others_are_served(tick, api)
         if problem := case.get("unreadable"):
-            own = wait_for(
-                lambda: (
-                    ticked(tick) and (one := states(api).get((TENANT, name))) and one["reason"] == "Unreadable" and one
-                ),
-                f"{name} says what is wrong with it",
-            )
+            own = shown(api, tick, name, "Unreadable")
             assert own["state"] == "error"
             assert problem in own["message"]
             assert "Correct that field" in own["message"]
@@ -104,6 +106,21 @@ def test_an_object_that_cannot_be_read_affects_its_own_model_only(case, world, t
         others_are_served(tick, api)
     finally:
         world.cluster.delete(f"{path}/{name}")
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("name", ["long-grace", "no-zone", "note-on-running"])
+def test_it_can_be_stopped_and_is_then_told_to_be_stopped(name, world, tick, api):
+    body = next(made_of(case) for case in CASES if case["object"]["metadata"]["name"] == name)
+    body["spec"]["predictor"]["model"].pop("resources", None)  # so that its pod runs
+    world.cluster.post(path_of(body), json=body).raise_for_status()
+    try:
+        shown(api, tick, name, "Unreadable")
+        answer = api.post(f"/api/v1/namespaces/{TENANT}/models/{name}/stop", json={"reason": "broken"})
+        assert answer.status_code == 202, answer.text
+        assert shown(api, tick, name, "StoppedByUser")["state"] == "stopped"
+    finally:
+        world.cluster.delete(f"{path_of(body)}/{name}")
 
 
 @pytest.mark.timeout(300)

@@ -18,6 +18,12 @@ from broker_process import Broker
 from function_process import ROOT, START, STOP, function, until
 from order_rig import drawn, outcomes, send_all
 
+from events.commands import StopRequested
+from events.model import ModelRef
+from functions.adapters.store import Store
+from functions.lifecycle.effects import Claim
+from functions.lifecycle.request import Request
+
 MODELS = int(os.environ.get("ORDER_MODELS", "8"))
 COMMANDS = int(os.environ.get("ORDER_COMMANDS", "10"))
 SECONDS = 30 + 4 * MODELS
@@ -132,3 +138,26 @@ async def test_many_commands_of_a_busy_model_are_no_error_and_hold_no_other_mode
         assert world.annotations(SPACE, other.model).get("serving.kserve.io/stop") == "true"
         answers = [answer, *await asyncio.gather(*many)]
     assert {answer.status_code for answer in answers} == {202}
+
+
+def test_the_timer_takes_on_what_is_in_line_where_its_process_died(world, open_api, functions, models):
+    """As after kill -9: the turn's lease has ended, and no delivery and no caller comes again."""
+    subject = models[0].subject
+    ref = ModelRef.from_subject(subject)
+
+    async def hold():
+        store = Store.connect(world.redis_url)
+        request = Request(ref, StopRequested(), "/dead", "1", "dead", by_event=True)
+        assert (await store.claim(Claim(request))).token
+        await store.close()
+
+    asyncio.run(hold())
+    assert functions["command"].send(START, subject, id="behind-it", source="/dead").status_code == 202
+    assert functions["command"].send(STOP, subject, id="and-behind-that", source="/dead").status_code == 202
+    assert world.annotations(SPACE, ref.name).get("serving.kserve.io/stop") is None
+    world.redis.client().hset("{modelswitch}:model:" + subject, "busy_until", 0)
+    functions["tick"].send("dev.knative.sources.ping", None, id="ping").raise_for_status()
+    assert world.annotations(SPACE, ref.name)["serving.kserve.io/stop"] == "true"
+    assert world.redis.client().zscore("{modelswitch}:lines", subject) is None
+    found = outcomes(open_api, models[0])
+    assert found == {"1": {"Superseded"}, "behind-it": {"Superseded"}, "and-behind-that": {"done"}}

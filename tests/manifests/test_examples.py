@@ -123,5 +123,6 @@ def test_the_canaries_of_the_example_can_be_meant_so():
     assert (rule["resourceNames"], rule["verbs"]) == ([f"{canary.PREFIX}scorer"], ["get"])
     (binding,) = (m for m in found if m["kind"] == "RoleBinding")
     assert binding["subjects"] == [
-        {"kind": "ServiceAccount", "name": "modelswitch-lifecycle", "namespace": "modelswitch"}
+        {"kind": "ServiceAccount", "name": name, "namespace": "modelswitch"}
+        for name in ("modelswitch-lifecycle", "modelswitch-api")
     ]

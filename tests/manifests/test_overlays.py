@@ -43,7 +43,8 @@ def test_redis_keeps_its_data_evicts_nothing_and_asks_for_a_password(name):
     configuration = of_kind(overlay(name), "ConfigMap")["redis"]["data"]["redis.conf"].splitlines()
     assert {"appendonly yes", "maxmemory-policy noeviction"} <= set(configuration)
     container = redis["template"]["spec"]["containers"][0]
-    assert "requirepass $REDIS_PASSWORD" in container["args"][0]
+    assert "user modelswitch on >$REDIS_PASSWORD" in container["args"][0]
+    assert "user default on >$REDIS_PASSWORD $rights" in container["args"][0], "not without a password, nor with more"
     assert "REDIS_PASSWORD" not in " ".join(container["command"])
 
 
@@ -76,13 +77,6 @@ def test_production_survives_a_drained_node():
         assert budget["spec"]["selector"]["matchLabels"].items() <= labels.items()
 
 
-def test_production_denies_by_default_and_opens_what_is_needed():
-    policies = of_kind(overlay("production"), "NetworkPolicy")
-    deny = policies.pop("default-deny")["spec"]
-    assert deny == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
-    assert {p["spec"]["policyTypes"][0] for p in policies.values()} == {"Ingress", "Egress"}
-
-
 def test_production_says_who_may_send_every_type_that_the_broker_takes():
     policies = of_kind(overlay("production"), "EventPolicy")
     allowed = {name: set(types_in(m["spec"]["filters"])) for name, m in policies.items()}
@@ -97,9 +91,19 @@ def test_production_says_who_may_send_every_type_that_the_broker_takes():
 def test_openshift_has_a_route_by_https_and_leaves_the_user_to_the_cluster():
     openshift = overlay("openshift")
     route = of_kind(openshift, "Route")["api"]["spec"]
-    assert (route["to"]["name"], route["tls"]["termination"]) == ("api", "edge")
+    assert (route["to"]["name"], route["tls"]["termination"]) == ("api", "reencrypt")
     assert route["tls"]["insecureEdgeTerminationPolicy"] == "Redirect"
-    assert "modelswitch" in of_kind(openshift, "ConsoleLink")
+    service = of_kind(openshift, "Service")["api"]
+    secret = service["metadata"]["annotations"]["service.beta.openshift.io/serving-cert-secret-name"]
+    assert [port["name"] for port in service["spec"]["ports"]] == [route["port"]["targetPort"]] == ["https"]
+    pod = of_kind(openshift, "Deployment")["api"]["spec"]["template"]["spec"]
+    [container] = pod["containers"]
+    mounted = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
+    [volume] = [volume["name"] for volume in pod["volumes"] if volume.get("secret") == {"secretName": secret}]
+    named = {entry["name"]: entry["value"] for entry in container["env"]}
+    assert named["TLS_CERT_FILE"] == f"{mounted[volume]}/tls.crt"
+    assert named["TLS_KEY_FILE"] == f"{mounted[volume]}/tls.key"
+    assert "modelswitch.modelswitch" in of_kind(openshift, "ConsoleLink")
     for workload, spec in pod_specs(openshift):
         users = [spec.get("securityContext", {}), *(c["securityContext"] for c in spec["containers"])]
         assert not any("runAsUser" in user or "fsGroup" in user for user in users), workload

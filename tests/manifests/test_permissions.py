@@ -1,64 +1,141 @@
-"""Two accounts: one that may do what a step does and no more, one that may only read."""
+"""Each account may do what the code that runs under it asks of the API server, and nothing else."""
 
 import itertools
+import re
 
 import pytest
-from rendered import OVERLAYS, of_kind, overlay, pod_specs, render
+from rendered import KNATIVE, OVERLAYS, functions, of_kind, overlay, pod_specs, render
+from used_rights import MODELS, REQUESTS, RUNS, calls, used
 
 READ = {"get", "list", "watch"}
-MODELS = {"inferenceservices", "llminferenceservices", "inferencegraphs"}
+ACCOUNTS = {
+    "api": "modelswitch-api",
+    "command": "modelswitch-lifecycle",
+    "pod-status": "modelswitch-lifecycle",
+    "tick": "modelswitch-lifecycle",
+    "artifact-written": "modelswitch-artifacts",
+    "dead-letter": "modelswitch-none",
+}
 
 
-def granted(role):
-    """(group, resource, verb) of a ClusterRole of the base."""
-    for rule in of_kind(render("base"), "ClusterRole")[role]["rules"]:
+def rights_of(role):
+    for rule in role["rules"]:
         yield from itertools.product(rule["apiGroups"], rule["resources"], rule["verbs"])
 
 
-def test_the_reader_only_reads():
-    assert {verb for _, _, verb in granted("modelswitch-reader")} <= READ
+def granted(manifests, account):
+    """(group, resource, verb) that it has where it works: in the whole cluster, or in a namespace that opted in."""
+    bound = bound_for_the_cluster(manifests, account) | opted_in(manifests).get(account, set())
+    roles = of_kind(manifests, "ClusterRole")
+    return {right for name in bound for right in rights_of(roles[name])}
 
 
-def test_the_reader_may_watch_all_that_the_sources_watch():
-    rights = set(granted("modelswitch-reader"))
-    for resource in MODELS:
-        assert {("serving.kserve.io", resource, verb) for verb in READ} <= rights
-    assert {("", "pods", verb) for verb in READ} <= rights
+def bound_for_the_cluster(manifests, account):
+    bindings = of_kind(manifests, "ClusterRoleBinding").values()
+    return {m["roleRef"]["name"] for m in bindings if account in {subject["name"] for subject in m["subjects"]}}
 
 
-def test_the_lifecycle_account_changes_only_models_pins_and_pods():
-    changes = {right for right in granted("modelswitch-lifecycle") if right[2] not in READ}
-    assert changes == {
-        *(("serving.kserve.io", model, "patch") for model in MODELS),
-        ("apps", "replicasets", "patch"),
-        ("apps", "statefulsets", "patch"),
-        ("", "pods", "delete"),
-        ("", "pods/status", "patch"),
-        ("authentication.k8s.io", "tokenreviews", "create"),
-        ("authorization.k8s.io", "subjectaccessreviews", "create"),
-    }
+def opted_in(manifests):
+    """What opt-in.sh binds in a namespace, by account; where the overlay binds all in the cluster, nothing."""
+    found = {}
+    if not any("NAMESPACE_SELECTOR" in m["data"] for m in of_kind(manifests, "ConfigMap").values()):
+        return found
+    lines = re.findall(r"^ +bind ([a-z-]+) ([a-z ]+)$", (KNATIVE / "opt-in.sh").read_text(), re.MULTILINE)
+    for part, accounts in lines:
+        for account in accounts.split():
+            found.setdefault(f"modelswitch-{account}", set()).add(f"modelswitch-{part}.modelswitch")
+    return found
+
+
+def test_every_request_to_the_api_server_is_known_with_its_rights():
+    """Fails where code asks something new: say in used_rights.py which rights that needs, then grant them in rbac.yaml."""
+    assert calls() == {module: methods for module, (methods, _) in REQUESTS.items()}
+
+
+@pytest.mark.parametrize("name", OVERLAYS)
+@pytest.mark.parametrize("account", sorted(RUNS))
+def test_each_right_that_is_used_is_granted_and_each_that_is_granted_is_used(account, name):
+    assert granted(overlay(name), account) == used(account, name)
+
+
+@pytest.mark.parametrize("name", OVERLAYS)
+def test_the_sources_may_watch_what_they_watch(name):
+    watched = {("serving.kserve.io", model) for model in MODELS} | {("", "pods")}
+    expected = {(group, resource, verb) for group, resource in watched for verb in READ}
+    assert granted(overlay(name), "modelswitch-watch") == expected
+    sources = of_kind(overlay(name), "ApiServerSource").values()
+    assert {s["spec"]["serviceAccountName"] for s in sources} == {"modelswitch-watch"}
 
 
 def test_no_rule_has_a_wildcard_or_reads_secrets():
-    for role in of_kind(render("base"), "ClusterRole"):
-        for group, resource, verb in granted(role):
+    for role in of_kind(render("base"), "ClusterRole").values():
+        for group, resource, verb in rights_of(role):
             assert "*" not in {group, resource, verb}
             assert resource != "secrets"
 
 
 @pytest.mark.parametrize("name", OVERLAYS)
-def test_only_what_runs_a_step_gets_the_lifecycle_account(name):
-    accounts = {w.partition("/")[2]: s.get("serviceAccountName") for w, s in pod_specs(overlay(name))}
+def test_every_workload_runs_under_the_account_of_its_work(name):
+    manifests = overlay(name)
+    accounts = {w.partition("/")[2]: s.get("serviceAccountName") for w, s in pod_specs(manifests)}
     accounts.pop("redis", None)
-    reader = {workload for workload, account in accounts.items() if account == "modelswitch-reader"}
-    assert reader == {"dead-letter"}
-    assert set(accounts.values()) == {"modelswitch-reader", "modelswitch-lifecycle"}
-    sources = of_kind(overlay(name), "ApiServerSource").values()
-    assert {s["spec"]["serviceAccountName"] for s in sources} == {"modelswitch-reader"}
+    assert accounts == ACCOUNTS
+    assert set(ACCOUNTS.values()) < of_kind(manifests, "ServiceAccount").keys()
 
 
 @pytest.mark.parametrize("name", OVERLAYS)
-def test_the_bindings_name_the_accounts_of_this_namespace(name):
-    for binding, m in of_kind(overlay(name), "ClusterRoleBinding").items():
-        assert m["subjects"] == [{"kind": "ServiceAccount", "name": binding, "namespace": "modelswitch"}]
-        assert m["roleRef"]["name"] == binding
+def test_the_dead_letter_sink_and_redis_get_no_token(name):
+    manifests = overlay(name)
+    account = of_kind(manifests, "ServiceAccount")["modelswitch-none"]
+    assert account["automountServiceAccountToken"] is False
+    dead_letter = functions(manifests)["dead-letter"]["spec"]["template"]["spec"]
+    assert dead_letter.get("automountServiceAccountToken", False) is False
+    for redis in of_kind(manifests, "StatefulSet").values():
+        assert redis["spec"]["template"]["spec"]["automountServiceAccountToken"] is False
+
+
+@pytest.mark.parametrize("name", OVERLAYS)
+def test_the_bindings_name_accounts_and_roles_that_there_are(name):
+    manifests = overlay(name)
+    accounts = of_kind(manifests, "ServiceAccount").keys()
+    for kind in ("ClusterRoleBinding", "RoleBinding"):
+        for binding, m in of_kind(manifests, kind).items():
+            assert m["roleRef"]["name"] in of_kind(manifests, m["roleRef"]["kind"]), binding
+            for subject in m["subjects"]:
+                assert (subject["kind"], subject["namespace"]) == ("ServiceAccount", "modelswitch"), binding
+                assert subject["name"] in accounts, binding
+
+
+def test_per_namespace_nothing_of_a_tenant_is_read_or_changed_without_its_opting_in():
+    """But the labels of Namespaces: which of them opted in, and take commands by event."""
+    manifests = overlay("per-namespace")
+    roles = of_kind(manifests, "ClusterRole")
+    for account in ACCOUNTS.values():
+        bound = bound_for_the_cluster(manifests, account)
+        rights = {right for name in bound for right in rights_of(roles[name])}
+        assert rights <= {
+            ("", "namespaces", "get"),
+            ("", "namespaces", "list"),
+            ("modelswitch.dev", "stopnotes", "write"),
+            ("serving.kserve.io", "clusterservingruntimes", "get"),
+            ("authentication.k8s.io", "tokenreviews", "create"),
+            ("authorization.k8s.io", "subjectaccessreviews", "create"),
+        }, account
+
+
+def test_per_namespace_the_sources_and_the_policies_look_at_what_opted_in():
+    manifests = overlay("per-namespace")
+    label = {"modelswitch.dev/installation": "modelswitch"}
+    assert (
+        of_kind(manifests, "ConfigMap")["modelswitch"]["data"]["NAMESPACE_SELECTOR"]
+        == "modelswitch.dev/installation=modelswitch"
+    )
+    for source in of_kind(manifests, "ApiServerSource").values():
+        assert source["spec"]["namespaceSelector"] == {"matchLabels": label}
+    bindings = of_kind(manifests, "ValidatingAdmissionPolicyBinding")
+    for name in ("handover", "handover-marks", "stop-annotation"):
+        assert bindings[f"modelswitch-{name}.modelswitch"]["spec"]["matchResources"] == {
+            "namespaceSelector": {"matchLabels": label}
+        }
+    for name in ("own-models", "own-workloads", "own-pods"):
+        assert "matchResources" not in bindings[f"modelswitch-{name}.modelswitch"]["spec"], "it must hold everywhere"

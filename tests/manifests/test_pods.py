@@ -37,7 +37,9 @@ def test_our_own_pods_are_probed_without_redis_and_can_write_to_tmp(name):
         spec = manifest["spec"]["template"]["spec"]
         container = spec["containers"][0]
         for probe in ("readinessProbe", "livenessProbe"):
-            assert container[probe]["httpGet"] == {"path": "/livez", "port": 8080}, workload
+            encrypted = any(entry["name"] == "TLS_CERT_FILE" for entry in container.get("env", ()))
+            scheme = {"scheme": "HTTPS"} if encrypted else {}
+            assert container[probe]["httpGet"] == {"path": "/livez", "port": 8080, **scheme}, workload
         assert "/tmp" in {mount["mountPath"] for mount in container["volumeMounts"]}, workload
         secrets = [{"secretRef": {"name": name}} for name in ("redis", "delivery")]
         assert container["envFrom"] == [{"configMapRef": {"name": "modelswitch"}}, *secrets]

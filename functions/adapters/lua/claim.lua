@@ -18,7 +18,7 @@ if arriving then
   local state = seen[1]
   if state and seen[4] ~= ARGV[4] then return {'reused', now} end
   if state == 'done' then return {'done', now, seen[3]} end
-  -- A refusal that nobody was there to hear is told once; after that the same command is tried again.
+  -- A refusal that no caller got yet is answered once; after that the same command is tried again.
   if state == 'refused' and (not seen[5] or seen[5] == token) then
     redis.call('HSET', KEYS[1], 'told', token)
     return {'refused', now, seen[3]}
@@ -60,6 +60,7 @@ if not chosen then
   redis.call('ZREM', KEYS[4], ARGV[5])
   return {'none', now}
 end
+if not arriving then redis.call('ZADD', KEYS[4], 'XX', now, ARGV[5]) end -- tried: other models' lines come before it
 local key, command = string.match(entries[chosen], '^([^\n]*)\n%d\n(.*)$')
 local mine = arriving and key == KEYS[1]
 local known = redis.call('HMGET', key, 'token', 'first')

@@ -3,8 +3,8 @@
 -- The first line has Redis check its memory before anything is written, too.
 -- KEYS: 1 seen, 2 model, 3 due, 4 models, 5 artifacts, 6 changes, 7 namespaces, 8 history, 9 refusals, 10 letters, 11 outbox,
 --       12 outboxes, 13 counts, 14 index of the model's history, 15 of its refusals
--- ARGV: 1 commit id, 2 token or '', 3 expected rev, 4 doc or '', 5 object version, 6 pods version, 7 answer or '',
---       '!' before a refusal that nobody is there to hear,
+-- ARGV: 1 commit id, 2 token or '', 3 expected rev, 4 doc or '', 5 object version, 6 pods version,
+--       7 answer or '', '!' before a refusal that nobody is there to hear,
 --       8 forget 0|1, 9 due in ms or '', 10 subject or '', 11 namespace or '', 12 uid, 13 how long looks can overlap in ms,
 --       14 kinds of the audit entries, a letter each: h history, r refusals, 15 the model's artifacts, a line each,
 --       16 digest of what people are shown of it, 17 kinds of the facts: f fact, c command, 18 letter or '',
@@ -78,11 +78,13 @@ if token ~= '' then
     redis.call('HSET', KEYS[1], 'state', 'released')
   end
   if model[5] == token then redis.call('HDEL', KEYS[2], 'busy', 'busy_until') end
-  local line, place = '{modelswitch}:line:' .. ARGV[10], redis.call('HGET', KEYS[1], 'seq')
+  local line, place = '{modelswitch}:line:' .. subject, redis.call('HGET', KEYS[1], 'seq')
   redis.call('ZREMRANGEBYSCORE', line, place, place)
-  if redis.call('ZCARD', line) == 0 then redis.call('ZREM', '{modelswitch}:lines', ARGV[10]) end
+  if redis.call('ZCARD', line) == 0 then redis.call('ZREM', '{modelswitch}:lines', subject) end
   -- Of a model that is not there, only long enough to tell this commit if it comes again.
-  if doc == '' and not recorded and redis.call('HEXISTS', KEYS[2], 'plan') == 0 then redis.call('EXPIRE', KEYS[2], 60) end
+  if doc == '' and not recorded and redis.call('HEXISTS', KEYS[2], 'plan') == 0 and redis.call('EXISTS', line) == 0 then
+    redis.call('EXPIRE', KEYS[2], 60)
+  end
 end
 
 -- Streams of its own has only a namespace that had a model; what concerns another one shares those of the installation.

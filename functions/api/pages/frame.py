@@ -10,10 +10,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from events.status import State
 from functions.adapters.identity import Unauthenticated, User
-from functions.api.context import TOKEN_COOKIE, authenticate, of_request
+from functions.api.context import authenticate, of_request
 from functions.api.overview import Tally
 from functions.api.pages import wording
 from functions.api.problems import ApiError
+from functions.api.token import has_cookie
 from functions.lifecycle.errors import Code, StepError
 
 STATIC = Path(__file__).parents[1] / "static"
@@ -55,7 +56,7 @@ async def shown(request: Request, make: Callable[[User], Awaitable[HTMLResponse]
 
 def sign_in_page(request: Request, error: Unauthenticated) -> HTMLResponse:
     """Says what was wrong only where a token was given."""
-    tried = "authorization" in request.headers or TOKEN_COOKIE in request.cookies or request.method == "POST"
+    tried = "authorization" in request.headers or has_cookie(request.headers) or request.method == "POST"
     answer = page(request, "sign_in.html", 401, None, trouble=wording.sentence(error.message) if tried else "")
     answer.headers["WWW-Authenticate"] = 'Bearer realm="modelswitch"'
     return answer
@@ -70,10 +71,12 @@ def message(request: Request, status: int, title: str, text: str, refresh: int |
 
 def page(request: Request, template: str, status: int, user: User | None, **values: Any) -> HTMLResponse:
     """`user` None: nobody is signed in, or that does not matter here. `sign`: the trouble that the tab's title tells of."""
+    settings = of_request(request).parts.settings
     frame = {
         "user": user.name if user else "",
-        "laptop": of_request(request).parts.settings.auth == "none",
-        "may_sign_out": TOKEN_COOKIE in request.cookies,
+        "laptop": settings.auth == "none",
+        "audience": next(iter(settings.audiences), ""),
+        "may_sign_out": has_cookie(request.headers),
         "path": request.url.path,
         "position": getattr(request.state, "position", ""),
         "sign": "",

@@ -20,6 +20,7 @@ from functions.api.pages.models import may_patch_each
 from functions.api.pages.rows import row_of
 from functions.api.sight import totals
 from functions.api.stream import HEARTBEAT_SECONDS, SEND_SECONDS, Listener, open_at
+from functions.api.streams import CountedStream
 from functions.lifecycle.errors import StoreUnavailable
 
 router = APIRouter(include_in_schema=False)
@@ -58,7 +59,7 @@ _rows = RowCache()
 @router.get("/live")
 async def live(
     api: TheApi,
-    _user: Caller,
+    user: Caller,
     request: Request,
     after: str | None = None,
     last_event_id: Annotated[str | None, Header()] = None,
@@ -69,9 +70,8 @@ async def live(
     """
     position, known = await open_at(api, last_event_id or after)
     listener = _PageListener(api, request)
-    return EventSourceResponse(
-        listener.run(position, known=known), ping=HEARTBEAT_SECONDS, send_timeout=SEND_SECONDS, sep="\n"
-    )
+    stream = listener.run(position, known=known)
+    return CountedStream(api.streams, user, stream, ping=HEARTBEAT_SECONDS, send_timeout=SEND_SECONDS, sep="\n")
 
 
 class _PageListener(Listener):

@@ -6,8 +6,9 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from functions.adapters.identity import LONGEST_TOKEN, Unauthenticated, User
-from functions.api.context import TOKEN_COOKIE, TheApi
+from functions.api.context import TheApi, address_of
 from functions.api.pages.frame import message, page, shown, sign_in_page
+from functions.api.token import HOST_COOKIE, PLAIN_COOKIE, cookie_name, has_cookie, is_encrypted
 from functions.lifecycle.errors import StepError
 
 router = APIRouter(include_in_schema=False)
@@ -22,7 +23,7 @@ async def form(api: TheApi, request: Request) -> HTMLResponse:
     async def make(user: User) -> HTMLResponse:
         return message(request, 200, f"Signed in as {user.name}", "The models are on the first page.")
 
-    if TOKEN_COOKIE in request.cookies or "authorization" in request.headers:
+    if has_cookie(request.headers) or "authorization" in request.headers:
         return await shown(request, make)
     return page(request, "sign_in.html", 200, None, trouble="")
 
@@ -37,23 +38,21 @@ async def sign_in(api: TheApi, request: Request) -> Response:
             return message(request, 413, "Too long", "What was pasted is longer than any token. Paste the token alone.")
     token = parse_qs(body.decode(errors="replace")).get("token", [""])[0].strip().removeprefix("Bearer ").strip()
     try:
-        await api.access.authenticate(f"Bearer {token}")
+        await api.access.authenticate(f"Bearer {token}", address_of(request))
     except Unauthenticated as error:
         return sign_in_page(request, error)
     except StepError as error:
         return message(request, error.status, "Not available", f"{error.message}. {error.next_action}", refresh=None)
     answer = RedirectResponse("/", 303)
-    answer.set_cookie(TOKEN_COOKIE, token, httponly=True, samesite="strict", secure=_encrypted(request), path="/")
+    encrypted = is_encrypted(request.url.scheme, request.headers)
+    name = cookie_name(encrypted=encrypted)
+    answer.set_cookie(name, token, httponly=True, samesite="strict", secure=encrypted, path="/")
     return answer
 
 
 @router.post("/sign-out")
-async def sign_out(request: Request) -> Response:
+async def sign_out() -> Response:
     answer = RedirectResponse("/sign-in", 303)
-    answer.delete_cookie(TOKEN_COOKIE, httponly=True, samesite="strict", secure=_encrypted(request), path="/")
+    answer.delete_cookie(HOST_COOKIE, httponly=True, samesite="strict", secure=True, path="/")
+    answer.delete_cookie(PLAIN_COOKIE, httponly=True, samesite="strict", path="/")
     return answer
-
-
-def _encrypted(request: Request) -> bool:
-    """Also where a proxy ends TLS. Believing that header only ever makes the cookie stricter."""
-    return "https" in {request.url.scheme, request.headers.get("x-forwarded-proto")}

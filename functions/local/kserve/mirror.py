@@ -76,8 +76,17 @@ class Mirror:
         fingerprint = self._fingerprint(obj)
         if uid not in self._known or self._known[uid][0] != fingerprint:
             self._known[uid] = (fingerprint, {"metadata": obj["metadata"], "kind": self._resource.kind})
-            self._told(obj)
+            self._tell(obj)
 
     def _gone(self, obj: Json) -> None:
         self._known.pop(obj["metadata"]["uid"], None)
-        self._told(obj)
+        self._tell(obj)
+
+    def _tell(self, obj: Json) -> None:
+        try:
+            self._told(obj)
+        except Exception as error:  # noqa: BLE001 - one object that can't be read must not stop the others
+            print(
+                f"kserve: {self._resource.kind} {obj['metadata'].get('name')}: {type(error).__name__} {error}",
+                flush=True,
+            )

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 
 from pydantic import ValidationError
 from starlette.applications import Starlette
@@ -20,6 +21,7 @@ from functions.local.kubernetes.verbs import Answer, Call, perform
 from functions.local.kubernetes.watches import Watches
 from functions.same_origin import SameOrigin
 
+log = logging.getLogger(__name__)
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 LARGEST = 3 * 1024 * 1024
 """Bytes of a request's body, as the real API server's limit."""
@@ -89,17 +91,30 @@ class Api:
 
     async def _perform(self, request: Request, call: Call, fault: Fault | None) -> Response:
         before = self.objects.store.version
-        answer: Answer = perform(self.objects, call)
+        answer = self._performed(call)
         self._note(request, answer.code, len(call.body), before)
         if fault:
             await asyncio.sleep(fault.seconds)
             raise ApiError(504, "Timeout", "Timeout: request did not complete within the allotted time", {})
         return Response(answer.body, answer.code, media_type="application/json")
 
+    def _performed(self, call: Call) -> Answer:
+        """A write of what can't be handled is refused, as a real API server's schemas would."""
+        try:
+            return perform(self.objects, call)
+        except (TypeError, AttributeError, KeyError, ValueError, ArithmeticError, RecursionError) as error:
+            if not call.body:
+                raise
+            log.exception("%s %s refused", call.verb, call.target.resource.key)
+            kind = call.target.resource.kind
+            raise bad_request(f"{kind} cannot be handled as a {kind}: {type(error).__name__} {error}"[:500]) from error
+
     async def _about(self, request: Request, identity: identities.Identity) -> Response:
         steps = request.url.path.strip("/").split("/")
         if request.method == "POST" and len(steps) == 4 and steps[1].startswith("auth"):
-            body = json.loads(await _body(request))
+            sent = await _body(request)
+            body = json.loads(sent)
+            self._note(request, 201, len(sent), self.objects.store.version)
             return JSONResponse(self.identities.review(steps[3], body, identity), 201)
         return Response(dump(discovery.answer(request.url.path)), media_type="application/json")
 

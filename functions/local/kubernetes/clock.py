@@ -3,6 +3,8 @@
 from datetime import UTC, datetime, timedelta
 
 FORM = "%Y-%m-%dT%H:%M:%SZ"
+LONGEST = 100 * 365 * 24 * 3600
+"""Seconds. A pod's grace has no bound in Kubernetes, but the calendar has one."""
 
 
 def now() -> str:
@@ -11,7 +13,7 @@ def now() -> str:
 
 def after(seconds: float) -> str:
     """The time that many seconds from now."""
-    return (datetime.now(UTC) + timedelta(seconds=seconds)).strftime(FORM)
+    return (datetime.now(UTC) + timedelta(seconds=min(seconds, LONGEST))).strftime(FORM)
 
 
 def parse(text: str) -> datetime:
@@ -19,7 +21,7 @@ def parse(text: str) -> datetime:
 
 
 def shift(text: str, seconds: float) -> str:
-    return (parse(text) + timedelta(seconds=seconds)).strftime(FORM)
+    return (parse(text) + timedelta(seconds=max(-LONGEST, min(seconds, LONGEST)))).strftime(FORM)
 
 
 def age(text: str) -> float:

@@ -84,7 +84,8 @@ def _grace(resource: Resource, obj: Obj, options: DeleteOptions) -> int:
         return 0
     if options.grace is not None:
         return max(options.grace, 0)
-    return int(obj["spec"].get("terminationGracePeriodSeconds", 30))
+    own = obj["spec"].get("terminationGracePeriodSeconds")
+    return 30 if own is None else max(own, 0)
 
 
 def drop_finalizer(objects: Objects, resource: Resource, obj: Obj, finalizer: str, manager: str) -> None:

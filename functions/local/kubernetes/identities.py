@@ -14,17 +14,20 @@ _READING = frozenset({"get", "list", "watch"})
 
 @dataclass(frozen=True)
 class Identity:
-    """A user, the namespaces (or `*`) where that user may do everything, and those where only read."""
+    """A user, the namespaces (or `*`) where that user may do everything, those where only read, and those where only get."""
 
     user: str
     groups: tuple[str, ...] = ()
     namespaces: tuple[str, ...] = ()
     audiences: tuple[str, ...] = (AUDIENCE,)
     reads: tuple[str, ...] = ()
+    gets: tuple[str, ...] = ()
 
     def may(self, namespace: str, verb: str = "") -> bool:
         """Whether this user may act in a namespace, or ("") in all of them and on what has none."""
         if verb in _READING and (EVERYWHERE in self.reads or (namespace and namespace in self.reads)):
+            return True
+        if verb == "get" and namespace and namespace in self.gets:
             return True
         if EVERYWHERE in self.namespaces or "system:masters" in self.groups:
             return True
@@ -116,7 +119,7 @@ def _check_attributes(spec: Obj) -> None:
 
 
 def read(document: object) -> dict[str, Identity]:
-    """Tokens from JSON: {token: {"user": …, "groups": […], "namespaces": […], "reads": […], "audiences": […]}}."""
+    """Tokens from JSON: {token: {"user": …, "groups": […], "namespaces": […], "reads": […], "gets": […], "audiences": […]}}."""
     if not isinstance(document, dict):
         raise bad_request(f"got {type(document).__name__}, expected a map of tokens to identities")
     return {
@@ -126,6 +129,7 @@ def read(document: object) -> dict[str, Identity]:
             namespaces=tuple(entry.get("namespaces", ())),
             audiences=tuple(entry.get("audiences", (AUDIENCE,))),
             reads=tuple(entry.get("reads", ())),
+            gets=tuple(entry.get("gets", ())),
         )
         for token, entry in document.items()
     }

@@ -39,8 +39,13 @@ class Reconciler(ABC):
         self._wake.set()
 
     def _notice(self, change: Change) -> None:
-        for key in self.keys(change):
-            self.add(key)
+        """Called by whoever writes: an object that this controller can't read is no reason to fail the write."""
+        try:
+            for key in self.keys(change):
+                self.add(key)
+        except Exception:
+            name = (change.obj.get("metadata") or {}).get("name")
+            log.exception("%s: can't read %s %s", type(self).__name__, change.resource.key, name)
 
     async def run(self) -> None:
         """Work until cancelled; leaves the loop to others after every look."""
@@ -62,6 +67,11 @@ class Reconciler(ABC):
             failures = self._failures[key] = self._failures.get(key, 0) + 1
             again = min(FIRST_RETRY * 2.0**failures, LONGEST_RETRY)
             log.info("%s: %s %s/%s: %s", type(self).__name__, key.resource.key, key.namespace, key.name, error)
+        except Exception:
+            again = LONGEST_RETRY
+            if key not in self._failures:
+                log.exception("%s: %s %s/%s", type(self).__name__, key.resource.key, key.namespace, key.name)
+            self._failures[key] = self._failures.get(key, 0) + 1
         else:
             self._failures.pop(key, None)
         if again is not None:

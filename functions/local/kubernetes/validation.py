@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+from functions.local.kubernetes import field_types
 from functions.local.kubernetes.errors import bad_request, invalid
 from functions.local.kubernetes.resources import Resource
 from functions.local.kubernetes.store import Obj
@@ -29,6 +30,7 @@ ANNOTATIONS_MAX = 256 * 1024
 
 def check(resource: Resource, obj: Obj) -> None:
     """Raise 422 Invalid (400 for maps that are none) for the first rule that the object breaks."""
+    field_types.check(resource, obj)
     meta = obj["metadata"]
     name = meta.get("name", "")
     _check_name(resource, name)

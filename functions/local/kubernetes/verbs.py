@@ -214,7 +214,7 @@ def _body(call: Call) -> Obj:
         raise ApiError(415, "UnsupportedMediaType", f"got {call.content_type}: {hint}", {})
     try:
         body = yaml.safe_load(call.body) if "yaml" in call.content_type else json.loads(call.body)
-    except (ValueError, yaml.YAMLError) as error:
+    except (ValueError, RecursionError, yaml.YAMLError) as error:
         kind = call.target.resource.kind
         message = f"the object provided is unrecognized (must be of type {kind}): couldn't get version/kind; {error}"
         raise bad_request(message) from error

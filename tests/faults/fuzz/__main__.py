@@ -1,4 +1,4 @@
-"""`python -m fuzz`: parser and objects in this process, the functions and the API over HTTP. The last line gives the figures."""
+"""`python -m fuzz`: parser, objects and model servers in this process, functions and API over HTTP. The last line gives the figures."""
 
 import argparse
 import signal
@@ -16,7 +16,7 @@ def main() -> int:
         "--calls",
         type=int,
         default=50_000,
-        help="in all: 40 %% parser, 27 %% functions, 10 %% API, 23 %% Kubernetes objects",
+        help="in all: 32 %% parser, 25 %% functions, 10 %% API, 20 %% Kubernetes objects, 3 %% rounds of the timer, 10 %% model servers",
     )
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()

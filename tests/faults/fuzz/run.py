@@ -16,23 +16,26 @@ from fuzz.reading import fuzz_objects
 from fuzz.rest import fuzz_rest
 from fuzz.rig import rig
 from fuzz.rounds import fuzz_rounds
+from fuzz.servers import fuzz_servers
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How many calls go where. `objects` are read in this process; `rounds` are those of the timer beside odd objects."""
+    """How many calls go where. `objects` and `servers` are read in this process; `rounds` are those of the timer beside odd objects."""
 
     parser: int = 0
     functions: int = 0
     api: int = 0
     objects: int = 0
     rounds: int = 0
+    servers: int = 0
     seed: int = 1
 
     @classmethod
     def of(cls, calls: int, seed: int) -> Self:
-        functions, api, objects, rounds = (calls * share // 100 for share in (27, 10, 20, 3))
-        return cls(calls - functions - api - objects - rounds, functions, api, objects, rounds, seed)
+        functions, api, objects, rounds, servers = (calls * share // 100 for share in (25, 10, 20, 3, 10))
+        parser = calls - functions - api - objects - rounds - servers
+        return cls(parser, functions, api, objects, rounds, servers, seed)
 
 
 @dataclass(frozen=True)
@@ -42,11 +45,13 @@ class Outcome:
     api: int
     objects: int
     rounds: int
+    servers: int
     findings: Findings
 
     @property
     def line(self) -> str:
-        split = f"parser={self.parser:,} functions={self.functions:,} api={self.api:,} objects={self.objects:,} rounds={self.rounds:,}"
+        counts = {name: getattr(self, name) for name in ("parser", "functions", "api", "objects", "rounds", "servers")}
+        split = " ".join(f"{name}={count:,}" for name, count in counts.items())
         return f"fuzz calls={self.findings.calls:,} {split} findings={len(self.findings.found)}"
 
 
@@ -59,8 +64,10 @@ def run(plan: Plan, folder: Path) -> Outcome:
     if plan.objects:
         fuzz_objects(plan.objects, plan.seed, found)
     marks.append(found.calls)
-    if plan.rounds:
-        _fuzz_rounds(plan, found, folder)
+    _fuzz_rounds(plan, found, folder)
+    marks.append(found.calls)
+    if plan.servers:
+        fuzz_servers(plan.servers, plan.seed, found)
     marks.append(found.calls)
     with rig(folder) as ready:
         fuzz_functions(ready, plan.functions, plan.seed, found)
@@ -74,10 +81,12 @@ def run(plan: Plan, folder: Path) -> Outcome:
         everything_waits(ready, found)
         for leak in ready.leaks():
             found.add(leak, "")
-    parser, objects, rounds, functions, api = (after - before for before, after in itertools.pairwise(marks))
-    return Outcome(parser, functions, api, objects, rounds, found)
+    parser, objects, rounds, servers, functions, api = (after - before for before, after in itertools.pairwise(marks))
+    return Outcome(parser, functions, api, objects, rounds, servers, found)
 
 
 def _fuzz_rounds(plan: Plan, found: Findings, folder: Path) -> None:
+    if not plan.rounds:
+        return
     with ValkeyServer(port=free_ports(1)[0]) as redis:
         fuzz_rounds(plan.rounds, plan.seed, found, f"redis://127.0.0.1:{redis.port}/0", folder)

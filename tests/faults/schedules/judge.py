@@ -224,10 +224,12 @@ def _dropped(command: Command, commands: list[Command], verdict: Verdict) -> Non
 
 
 def _came_later(other: Command, command: Command, number: int) -> bool:
-    """By its number, as of that entry; or done without Redis, which gives none, once the command had its place."""
+    """By its number, as of that entry; or done without Redis, which gives none, once the command was sent: it may have
+    waited in line, and its number is seen only when its turn comes.
+    """
     if (other.sequence(number) or 0) > (command.sequence(number) or 0):
         return True
-    return other.unrecorded is not None and command.place(number) < other.unrecorded < number
+    return other.unrecorded is not None and command.sent.number < other.unrecorded < number
 
 
 def _came_anew(acted: int, command: Command) -> bool:

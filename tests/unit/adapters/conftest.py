@@ -12,6 +12,9 @@ class Server:
         self.answers = lambda _: web.json_response({})
         self.asked = []
 
+    async def serve(self, request):
+        return await self.handle(request)
+
     async def handle(self, request):
         self.asked.append(dict(request.query))
         return self.answers(request)
@@ -21,7 +24,7 @@ class Server:
 async def api_server():
     made = Server()
     app = web.Application()
-    app.router.add_route("*", "/{path:.*}", made.handle)
+    app.router.add_route("*", "/{path:.*}", made.serve)
     runner = web.AppRunner(app)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()

@@ -131,3 +131,15 @@ def test_a_command_whose_redis_went_away_while_it_did_what_came_first_is_in_line
     asks, answer = played(take_command(stop(), LIMITS), *steps)
     assert (answer.status, answer.ahead) == (202, 1)
     assert names(asks) == ["Claim", "Look", "Release"]
+
+
+@pytest.mark.parametrize("heard", [True, False])
+def test_an_unforeseen_error_gives_the_turn_back_and_is_told_unchanged(heard):
+    request = start(by_event=True)
+    step = take_command(request, LIMITS) if heard else take_next(REF, LIMITS)
+    next(step)
+    step.send(claimed(request=None if heard else request))
+    given_back = step.throw(KeyError("uid"))
+    assert (type(given_back), given_back.token, given_back.stays) == (ask.Release, "t", not heard)
+    with pytest.raises(KeyError):
+        step.send(None)
