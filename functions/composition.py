@@ -102,5 +102,5 @@ async def _cluster(settings: Settings) -> Cluster:
 def _deliveries(settings: Settings, cluster: Cluster) -> Deliveries:
     """Without a cluster no token can be reviewed: there the delivery secret counts."""
     audience = None if isinstance(cluster, NoCluster) else settings.delivery_audience
-    tokens = ClusterAccess(cluster, audience) if audience else None
+    tokens = ClusterAccess(cluster, (audience,)) if audience else None
     return Deliveries(settings.delivery_keys, settings.direct_keys, tokens, settings.delivery_senders)

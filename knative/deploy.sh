@@ -197,8 +197,8 @@ next_steps() {
 modelswitch is on the cluster (overlay $OVERLAY, image $IMAGE). Next:
   kubectl -n $NS port-forward service/api 8080:80          # then http://127.0.0.1:8080, with a bearer token
   curl -H "Authorization: Bearer \$(kubectl -n NAMESPACE create token SERVICEACCOUNT --audience modelswitch)" http://127.0.0.1:8080/api/v1/models
-  kubectl label namespace NAMESPACE modelswitch.dev/events=allow   # lets events stop and start the models of NAMESPACE
-                                                            # from whom: docs/events.md#who-may-send
+  kubectl label namespace NAMESPACE modelswitch.dev/events=allow   # lets events stop and start the models of NAMESPACE;
+                                                           # from whom: docs/events.md#who-may-send
   kubectl -n $NS get broker modelswitch                    # its URL takes stop and start requests
   make undeploy NAMESPACE=$NS                     # takes it off again, models stay as they are
 END

@@ -260,7 +260,7 @@ def load_fact(text: str) -> Fact:
         raise Unreadable(f"type {str(name)[:80]!r}, expected one of modelswitch's own")
     if not (isinstance(identity, str) and 0 < len(identity) <= 256 and isinstance(data, dict)):
         raise Unreadable("no id, or no data")
-    correlation, trace, behalf = (values.get(key) for key in ("correlation_id", "traceparent", "on_behalf_of"))
+    correlation, trace = (values.get(key) for key in ("correlation_id", "traceparent"))
     return Fact(
         id=identity,
         ref=_ref(values.get("subject")),
@@ -269,7 +269,7 @@ def load_fact(text: str) -> Fact:
         time=_moment(values.get("time")),
         correlation_id=correlation if isinstance(correlation, str) else None,
         traceparent=trace if isinstance(trace, str) else None,
-        on_behalf_of=behalf if isinstance(behalf, str) else None,
+        on_behalf_of=_text_or_none(values.get("on_behalf_of")),
     )
 
 

@@ -38,6 +38,7 @@ REQUESTS: dict[str, tuple[set[str], set[Right]]] = {
         },
     ),
     f"{ADAPTERS}/probe.py": ({"raw"}, OUTSIDE_ONLY),
+    f"{ADAPTERS}/consents.py": ({"get"}, {("", "namespaces", "get")}),
     f"{ADAPTERS}/kserve/canaries.py": ({"get"}, BY_TENANT),
     f"{ADAPTERS}/kserve/grace.py": (
         {"get", "list_all", "merge_patch", "delete"},
@@ -49,7 +50,7 @@ REQUESTS: dict[str, tuple[set[str], set[Right]]] = {
     ),
     f"{ADAPTERS}/kserve/lookout.py": (
         {"get", "list_all", "page", "pages"},
-        _models("get") | _models("list") | LIST_PODS | {("", "resourcequotas", "list"), ("", "namespaces", "get")},
+        _models("get") | _models("list") | LIST_PODS | {("", "resourcequotas", "list")},
     ),
     f"{ADAPTERS}/kserve/resources.py": ({"get"}, ALL_MAY),
     f"{ADAPTERS}/kserve/runtimes.py": (
@@ -75,11 +76,15 @@ STEPS = {
     "functions/interpreter.py",
 }
 RUNS: dict[str, set[str]] = {
-    "modelswitch-lifecycle": STEPS,
+    "modelswitch-lifecycle": STEPS | {f"{ADAPTERS}/consents.py"},
     "modelswitch-api": STEPS
     | {name for name in REQUESTS if name.startswith("functions/api/")}
     | {f"{ADAPTERS}/identity.py"},
-    "modelswitch-artifacts": {"functions/artifact_written/concerned.py", f"{ADAPTERS}/kserve/resources.py"},
+    "modelswitch-artifacts": {
+        "functions/artifact_written/concerned.py",
+        f"{ADAPTERS}/kserve/resources.py",
+        f"{ADAPTERS}/consents.py",
+    },
     "modelswitch-none": set(),
 }
 """Which modules with requests run under which account."""
