@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Self
 
 from functions.adapters.cluster import Cluster
+from functions.adapters.command_log import CommandLog
 from functions.adapters.kserve.grace import Grace
 from functions.adapters.kserve.lookout import Lookout
 from functions.adapters.kserve.resources import Resources
@@ -39,6 +40,7 @@ class Parts:
     sink: Sink
     interpreter: Interpreter
     line: Line
+    commands: CommandLog
 
     @classmethod
     async def connect(cls, settings: Settings, *, cluster_used: bool = True) -> Self:
@@ -54,7 +56,8 @@ class Parts:
         store = Store.connect(settings.redis_url)
         limits = Limits(start_deadline=settings.start_deadline)
         sink = Sink(settings.k_sink, store, settings.k_ca_certs)
-        interpreter = Interpreter(cluster, resources, lookout, grace, store)
+        commands = CommandLog(cluster)
+        interpreter = Interpreter(cluster, resources, lookout, grace, store, commands=commands)
         return cls(
             settings=settings,
             limits=limits,
@@ -67,11 +70,12 @@ class Parts:
             sink=sink,
             interpreter=interpreter,
             line=Line(interpreter, limits, sink.flush),
+            commands=commands,
         )
 
     async def close(self) -> None:
         """Each of them, whatever becomes of the others."""
-        for part in (self.line, self.sink, self.probe, self.store, self.cluster):
+        for part in (self.line, self.commands, self.sink, self.probe, self.store, self.cluster):
             try:
                 await part.close()
             except Exception:  # noqa: BLE001 - whatever a connection that is broken raises
