@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Self
 
 from functions.adapters.cluster import Cluster
+from functions.adapters.command_log import CommandLog
 from functions.adapters.consents import Consents
 from functions.adapters.delivery import Deliveries
 from functions.adapters.identity import ClusterAccess
@@ -47,6 +48,7 @@ class Parts:
     consents: Consents
     interpreter: Interpreter
     line: Line
+    commands: CommandLog
 
     @classmethod
     async def connect(cls, settings: Settings, *, cluster_used: bool = True) -> Self:
@@ -64,7 +66,8 @@ class Parts:
         signer = Signer(settings.delivery_keys)
         limits = Limits(start_deadline=settings.start_deadline)
         sink = Sink(settings.k_sink, store, signer, settings.k_ca_certs)
-        interpreter = Interpreter(cluster, resources, lookout, grace, store, notes=notes)
+        commands = CommandLog(cluster)
+        interpreter = Interpreter(cluster, resources, lookout, grace, store, notes=notes, commands=commands)
         return cls(
             settings=settings,
             limits=limits,
@@ -80,11 +83,12 @@ class Parts:
             deliveries=_deliveries(settings, cluster),
             interpreter=interpreter,
             line=Line(interpreter, limits, sink.flush),
+            commands=commands,
         )
 
     async def close(self) -> None:
         """Each of them, whatever becomes of the others."""
-        for part in (self.line, self.sink, self.probe, self.store, self.cluster):
+        for part in (self.line, self.commands, self.sink, self.probe, self.store, self.cluster):
             try:
                 await part.close()
             except Exception:  # noqa: BLE001 - whatever a connection that is broken raises

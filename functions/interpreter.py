@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from functions.adapters.cluster import Changed, Cluster, Missing
+from functions.adapters.command_log import CommandLog, Outcome
 from functions.adapters.kserve.grace import Grace
 from functions.adapters.kserve.handover import Handovers
 from functions.adapters.kserve.lookout import Lookout
@@ -18,6 +19,7 @@ from functions.lifecycle.effects import (
     Claim,
     Claimed,
     Commit,
+    Committed,
     DeletePod,
     EndPods,
     InLine,
@@ -34,6 +36,7 @@ from functions.lifecycle.effects import (
 )
 from functions.lifecycle.errors import Code, PreconditionFailed, StepError, Temporary
 from functions.lifecycle.observation import Observation
+from functions.lifecycle.request import Request
 from functions.lifecycle.step import Step
 
 STEP_SECONDS = 10.0
@@ -64,6 +67,53 @@ class _Begun:
             self.ask, self.error = None, error
 
 
+class _Told:
+    """Follows one step, and tells of each command that was carried out in it, once: with its commit, where Redis is away with
+    its answer, and else with the error that it ended in.
+    """
+
+    def __init__(self, commands: CommandLog) -> None:
+        self._commands = commands
+        self._request: Request | None = None
+        self._uid = ""
+
+    def begin(self, ask: Ask) -> None:
+        if isinstance(ask, Claim):
+            self._request = ask.request
+
+    def follow(self, ask: Ask, result: Any) -> None:
+        match ask, result:
+            case Claim(), InLine():
+                self._request = None
+            case Claim(request), Claimed() as claimed:
+                self._request = None if claimed.answer else claimed.request or request
+                self._uid = claimed.record.uid if claimed.record else ""
+            case Next(), Claimed() as claimed:
+                self._request, self._uid = claimed.request, claimed.record.uid if claimed.record else ""
+            case Look(), Observation() as seen if seen.exists:
+                self._uid = seen.uid or self._uid
+            case Commit(request=Request() as request, token=str()) as commit, Committed(conflict=False, stale=False):
+                self._commands.tell(request, _outcome(commit, self._uid))
+                self._request = None
+
+    def answered(self, answer: StepAnswer) -> None:
+        if self._request and answer.body.get("recorded") is False:
+            outcome = Outcome(changed=answer.changed, recorded=False, uid=self._uid)
+            self._commands.tell(self._request, outcome)
+
+    def failed(self, error: StepError) -> None:
+        if self._request:
+            outcome = Outcome(code=str(error.code), message=error.message, uid=self._uid)
+            self._commands.tell(self._request, outcome, settled=False)
+
+
+def _outcome(commit: Commit, uid: str) -> Outcome:
+    refused = next((entry for entry in commit.audit if entry.code), None)
+    changed = bool(commit.answer and commit.answer.changed) or any(entry.changed for entry in commit.audit)
+    message = refused.message if refused else None
+    return Outcome(changed=changed, code=refused.code if refused else None, message=message, uid=uid)
+
+
 def _cut_off() -> Temporary:
     return Temporary(Code.BUSY, "the step was cut off", "Ask again; what was done so far is kept.", retry_after=1)
 
@@ -85,8 +135,11 @@ class Interpreter:
         store: Store,
         *,
         notes: Notes | None = None,
+        commands: CommandLog | None = None,
     ) -> None:
+        """`commands`: where each command is told that was carried out here; None: log lines alone."""
         self._cluster = cluster
+        self._commands = commands or CommandLog(None)
         self._resources = resources
         self._lookout = lookout
         self._grace = grace
@@ -172,9 +225,11 @@ class Interpreter:
             return answer
 
     async def _answer(self, step: Step, looked: Observation | None, begun: Ask | None = None) -> StepAnswer:
+        told = _Told(self._commands)
         try:
             ask = begun or next(step)
             while True:
+                told.begin(ask)
                 try:
                     if looked and isinstance(ask, Look):
                         result, looked = looked, None
@@ -183,10 +238,15 @@ class Interpreter:
                 except Exception as error:  # noqa: BLE001 - every failure belongs to the step, which says what it means
                     ask = step.throw(error)
                 else:
+                    told.follow(ask, result)
                     ask = step.send(result)
         except StopIteration as stop:
             answer: StepAnswer = stop.value
+            told.answered(answer)
             return answer
+        except StepError as error:
+            told.failed(error)
+            raise
 
     async def _carry_out(self, ask: Ask) -> Any:
         match ask:

@@ -1,6 +1,7 @@
 """How values of lifecycle are written in Redis: compact JSON, each document with its schema number.
 
-Two documents are fields of a hash, an intent (`plan`) and an answer: there the number is a field beside them. How
+Beside the document, as a field of its own, the number is for an intent (`plan_schema`), an answer (`schema`) and an entry of
+the history (`v`). How
 documents of other versions are read: stored.py.
 """
 
@@ -190,18 +191,21 @@ def _text_or_none(value: object) -> str | None:
 
 def dump_audit(entry: AuditEntry) -> str:
     """1 KiB, or a little more where texts have to be escaped: long ones are cut, and stay on one line. A correlation id that is the event's own id, as where nobody gave one, is left out."""
-    values = vars(entry) | {"time": entry.time.isoformat(), "ref": entry.ref.subject if entry.ref else None}
+    values = vars(entry) | {
+        "time": entry.time.isoformat().replace("+00:00", "Z"),
+        "ref": entry.ref.subject if entry.ref else None,
+    }
     if entry.correlation_id == entry.event_id:
         del values["correlation_id"]
     values = {key: _one_line(value) for key, value in values.items() if value not in (None, False)}
-    text = _numbered(values)
+    text = _compact(values)
     for name in _SHORTENED:
         over = len(text.encode()) - MOST_ENTRY_BYTES
         if over <= 0:
             break
         if isinstance(values.get(name), str):
             values[name] = _cut(values[name], over)
-            text = _numbered(values)
+            text = _compact(values)
     return text
 
 

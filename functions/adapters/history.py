@@ -5,14 +5,14 @@ read as long as it is there. A place names an entry across streams: `ID.KIND.NAM
 """
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import AsyncGenerator, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from events.model import ModelRef
 from functions.adapters import codec
-from functions.adapters.connection import Script, translated
+from functions.adapters.connection import Script, known_at_last, translated
 from functions.adapters.layout import TAG, entry_words, index_key
 from functions.adapters.stored import Unreadable, told_unreadable
 from functions.lifecycle.effects import AuditEntry
@@ -23,7 +23,7 @@ _OLDER = f"{TAG}:audit"
 _INDEXED = f"{TAG}:audit-indexed"
 _NAMES = {"h": "history", "r": "refusals"}
 _OLDER_KEPT_SECONDS = 30 * 24 * 3600
-_FIRST_READ = 8
+_MOST_READ = 500
 _OTHERS = 10_000  # of the older stream, where all namespaces' entries are in one
 
 
@@ -67,6 +67,7 @@ class _Stream:
     entries: list[tuple[_Position, dict[str, str]]]
     next: str
     more: bool = True
+    page: int = 8
 
     @property
     def key(self) -> str:
@@ -84,6 +85,7 @@ class History:
     def __init__(self, client: Any, commit: Script) -> None:
         self._redis = client
         self._commit = commit
+        self._read = Script(client, "history")
 
     async def write(self, entry: AuditEntry, letter: Letter | None = None) -> None:
         """For what comes of no step: refused and poisoned events, and dead letters with the event itself."""
@@ -98,28 +100,16 @@ class History:
 
     async def of_models(self, refs: Sequence[ModelRef], limit: int) -> dict[ModelRef, list[AuditEntry]]:
         """Of each its newest entries, newest first; only its own are read."""
-        with translated():
+
+        async def send() -> list[Any]:
             pipeline = self._redis.pipeline(transaction=False)
             for ref in refs:
-                pipeline.zrevrange(index_key(ref.subject), 0, limit - 1)
-                pipeline.zrevrange(index_key(ref.subject, refused=True), 0, limit - 1)
-            found = await pipeline.execute()
-            wanted = [
-                (ref, _position(member, kind, ref.namespace))
-                for ref, pair in zip(refs, zip(found[::2], found[1::2], strict=True), strict=True)
-                for kind, members in zip("hr", pair, strict=True)
-                for member in members
-            ]
-            pipeline = self._redis.pipeline(transaction=False)
-            for _, position in wanted:
-                identity = f"{position.time}-{position.number}"
-                pipeline.xrange(_Stream(position.kind, position.namespace, [], "").key, min=identity, max=identity)
-            entries = await pipeline.execute() if wanted else []
-        changes: dict[ModelRef, list[tuple[_Position, AuditEntry]]] = {ref: [] for ref in refs}
-        for (ref, position), here in zip(wanted, entries, strict=True):
-            changes[ref] += [(position, _read(position, fields)) for _, fields in here]
-        newest = {ref: sorted(here, key=lambda one: one[0], reverse=True)[:limit] for ref, here in changes.items()}
-        return {ref: [audit for _, audit in here] for ref, here in newest.items()}
+                await self._read.add_to(pipeline, _keys(ref), [limit])
+            return list(await pipeline.execute())
+
+        with translated():
+            found = await known_at_last(send) if refs else []
+        return {ref: _sorted(ref, here)[:limit] for ref, here in zip(refs, found, strict=True)}
 
     async def newest(
         self, before: str, limit: int, *, namespaces: Collection[str] | None = None, kinds: str = "hr"
@@ -128,22 +118,30 @@ class History:
 
         `namespaces` None: all, and what concerns none. `kinds`: "h" what happened, "r" what was refused.
         """
-        streams = await self._streams(namespaces, kinds, _Position.of(before))
-        count = max(_FIRST_READ, limit // max(1, len(streams)) + 1)
         found: list[Change] = []
+        async for change in self.backwards(before, namespaces=namespaces, kinds=kinds):
+            found.append(change)
+            if len(found) == limit:
+                break
+        return found
+
+    async def backwards(
+        self, before: str, *, namespaces: Collection[str] | None = None, kinds: str = "hr"
+    ) -> AsyncGenerator[Change, None]:
+        """As `newest`, one after the other; read in pages as they are wanted."""
+        streams = await self._streams(namespaces, kinds, _Position.of(before))
         others = 0
-        while len(found) < limit and others < _OTHERS:
-            await self._fill([one for one in streams if one.more and not one.entries], count)
+        while others < _OTHERS:
+            await self._fill([one for one in streams if one.more and not one.entries])
             full = [one for one in streams if one.entries]
             if not full:
-                break
+                return
             position, fields = max(full, key=lambda one: one.entries[-1][0]).entries.pop()
             audit = _read(position, fields)
             if position.kind or _is_wanted(audit, namespaces, kinds):
-                found.append(Change(position.place, audit))
+                yield Change(position.place, audit)
             else:
                 others += 1
-        return found
 
     async def entry(self, place: str) -> AuditEntry | None:
         """The entry at this place, while it is kept."""
@@ -191,7 +189,7 @@ class History:
                 audit = _read(position, fields)
                 if audit.ref:
                     key = index_key(audit.ref.subject, refused=bool(audit.code))
-                    pipeline.zadd(key, {f"{position.place}.a": position.time})
+                    pipeline.zadd(key, {f"{position.place}.a": 0})
                     pipeline.zremrangebyrank(key, 0, -1001)
             pipeline.set(_INDEXED, entries[-1][0], ex=2 * _OLDER_KEPT_SECONDS)
             pipeline.expire(_OLDER, _OLDER_KEPT_SECONDS, nx=True)
@@ -203,18 +201,31 @@ class History:
         made = [_Stream(kind, namespace, [], _begin(kind, namespace, before)) for namespace in places for kind in kinds]
         return [*made, _Stream("", "", [], _begin("", "", before))]
 
-    async def _fill(self, streams: list[_Stream], count: int) -> None:
+    async def _fill(self, streams: list[_Stream]) -> None:
+        """Each time twice as many: most streams have only a few of the newest entries."""
         if not streams:
             return
         with translated():
             pipeline = self._redis.pipeline(transaction=False)
             for stream in streams:
-                pipeline.xrevrange(stream.key, max=stream.next, count=count)
+                pipeline.xrevrange(stream.key, max=stream.next, count=stream.page)
             pages = await pipeline.execute()
         for stream, page in zip(streams, pages, strict=True):
             stream.entries = _with_positions(stream.kind, stream.namespace, page)[::-1]
-            stream.more = len(page) == count
+            stream.more = len(page) == stream.page
+            stream.page = min(2 * stream.page, _MOST_READ)
             stream.next = f"({page[-1][0]}" if page else "-"
+
+
+def _keys(ref: ModelRef) -> list[str]:
+    indexes = [index_key(ref.subject), index_key(ref.subject, refused=True)]
+    return [*indexes, *(stream_key(kind, place) for place in (ref.namespace, "") for kind in "hr"), _OLDER]
+
+
+def _sorted(ref: ModelRef, found: list[Any]) -> list[AuditEntry]:
+    positions = [(_position(member, kind, ref.namespace), fields) for kind, member, fields in found]
+    newest = sorted(positions, key=lambda one: one[0], reverse=True)
+    return [_read(position, dict(zip(fields[::2], fields[1::2], strict=True))) for position, fields in newest]
 
 
 def _begin(kind: str, namespace: str, before: _Position | None) -> str:

@@ -6,7 +6,7 @@ everything before it writes anything. Redis' own clock decides about leases.
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -317,6 +317,12 @@ class Store:
         `namespaces` None: all, and what concerns none.
         """
         return await self._past.newest(before, limit, namespaces=namespaces, kinds=kinds)
+
+    def backwards(
+        self, before: str, *, namespaces: Collection[str] | None = None, kinds: str = "hr"
+    ) -> AsyncGenerator[Change, None]:
+        """As `newest`, one after the other, read in pages as they are wanted."""
+        return self._past.backwards(before, namespaces=namespaces, kinds=kinds)
 
     async def namespaces(self) -> list[str]:
         """Those that have a history."""

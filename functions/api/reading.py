@@ -1,6 +1,7 @@
 """What is true of models: one, many, and their history."""
 
 # ruff: noqa: FAST003 - the dependencies read the path
+from contextlib import aclosing
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -19,7 +20,6 @@ from functions.api.sight import allowed
 from functions.api.steps import look
 
 router = APIRouter(prefix="/api/v1", tags=["look"])
-HISTORY_PAGE = 500
 HISTORY_DEPTH = 10_000
 
 
@@ -82,15 +82,15 @@ async def audit(api: TheApi, user: Caller, filters: Annotated[HistoryFilters, Qu
         if not any([await api.access.may(user, "list", one, place) for one in kinds]):
             await require(api.access, user, "list", kinds[0], namespace=place)
     items: list[dict[str, Any]] = []
-    before, namespaces = "", await _namespaces(api, user, place, kind)
-    for _ in range(HISTORY_DEPTH // HISTORY_PAGE):
-        entries = await api.parts.store.newest(before, HISTORY_PAGE, namespaces=namespaces)
-        fitting = [entry for entry in entries if _fits(entry, place, filters.name, kind)]
-        items += [_shown(entry) for entry in fitting if await _readable(api, user, entry)]
-        if len(items) >= filters.limit or len(entries) < HISTORY_PAGE:
-            break
-        before = entries[-1].entry
-    return JSONResponse({"items": items[: filters.limit]})
+    read, namespaces = 0, await _namespaces(api, user, place, kind)
+    async with aclosing(api.parts.store.backwards("", namespaces=namespaces)) as entries:
+        async for entry in entries:
+            read += 1
+            if _fits(entry, place, filters.name, kind) and await _readable(api, user, entry):
+                items.append(_shown(entry))
+            if len(items) == filters.limit or read == HISTORY_DEPTH:
+                break
+    return JSONResponse({"items": items})
 
 
 async def _namespaces(api: Api, user: User, place: str | None, kind: Kind | None) -> frozenset[str] | None:

@@ -36,8 +36,8 @@ async def has_model(store, ref: ModelRef, *audit: AuditEntry, expected: int = 0)
 
 
 async def flood(store, entries: list[AuditEntry]) -> None:
-    for begin in range(0, len(entries), 500):
-        await asyncio.gather(*(store.write_refusal(one) for one in entries[begin : begin + 500]))
+    for begin in range(0, len(entries), 30):
+        await asyncio.gather(*(store.write_refusal(one) for one in entries[begin : begin + 30]))
 
 
 async def test_10_050_refused_entries_of_one_tenant_empty_no_page(store):
@@ -70,14 +70,15 @@ async def test_a_models_page_reads_only_its_own_entries(store, raw):
     others = [model(f"m{number}") for number in range(20)]
     for ref in others:
         await has_model(store, ref, *(entry(ref, number) for number in range(20)))
-    before = (await raw.info("commandstats")).get("cmdstat_xrange", {"calls": 0})["calls"]
+    await raw.config_resetstat()
     history = await store.history(MINE, 100)
     stats = await raw.info("commandstats")
     assert [one.event_id for one in history] == ["e3", "e2", "e1", "e0"]
-    assert stats["cmdstat_xrange"]["calls"] - before == 4
+    assert stats["cmdstat_xrange"]["calls"] == 4
+    assert "cmdstat_xrevrange" not in stats
 
 
-async def test_histories_of_several_models_come_in_two_round_trips_each_its_own(store):
+async def test_histories_of_several_models_come_together_each_its_own(store):
     refs = [model(f"m{number}") for number in range(10)]
     for number, ref in enumerate(refs):
         await has_model(store, ref, entry(ref, number))

@@ -40,7 +40,7 @@ def test_an_entry_of_the_version_before_is_read(text):
     entry = codec.load_audit(text)
     assert (entry.actor, entry.action, entry.code) == (values["actor"], values["action"], values.get("code"))
     assert (entry.ref.subject if entry.ref else None) == values.get("ref")
-    assert json.loads(codec.dump_audit(entry)) == {"schema": SCHEMA, **values}
+    assert json.loads(codec.dump_audit(entry)) == values | {"time": values["time"].replace("+00:00", "Z")}
 
 
 @pytest.mark.parametrize("text", lines("outbox"))

@@ -105,10 +105,12 @@ local function add(key, ...) return redis.call('XADD', stream(key), 'MAXLEN', '~
 
 local most = math.max(100, math.min(1000, math.floor(limits[5] / math.max(1, redis.call('ZCARD', KEYS[4])))))
 local function remember(place, key, entry)
-  local oldest = redis.call('XRANGE', stream(key), '-', '+', 'COUNT', 1)[1][1]
-  redis.call('ZADD', place, string.match(entry, '^%d+'), entry .. (own and '' or '.'))
-  redis.call('ZREMRANGEBYSCORE', place, '-inf', '(' .. string.match(oldest, '^%d+'))
+  redis.call('ZADD', place, 0, entry .. (own and '' or '.'))
   redis.call('ZREMRANGEBYRANK', place, 0, -most - 1)
+  if now % 8 == 0 then
+    local oldest = redis.call('XRANGE', stream(key), '-', '+', 'COUNT', 1)[1][1]
+    redis.call('ZREMRANGEBYLEX', place, '-', '(' .. string.match(oldest, '^%d+'))
+  end
 end
 -- What open pages follow: each audit entry, and what people are shown otherwise without one.
 local function change(...) redis.call('XADD', KEYS[6], 'MAXLEN', '~', limits[7], '*', 's', subject, ...) end
@@ -117,7 +119,7 @@ local letter = ARGV[18] ~= '' and add(KEYS[10], 'd', ARGV[18]) .. (own and '.' .
 for i = 1, #kinds do
   local refused = string.sub(kinds, i, i) == 'r'
   local key, text = refused and KEYS[9] or KEYS[8], ARGV[21 + i]
-  local entry = letter and add(key, 'd', text, 'l', letter) or add(key, 'd', text)
+  local entry = letter and add(key, 'd', text, 'v', ARGV[20], 'l', letter) or add(key, 'd', text, 'v', ARGV[20])
   if known then remember(refused and KEYS[15] or KEYS[14], key, entry) end
   if known and ARGV[19] == '0' then change('a', text) end
 end
@@ -147,7 +149,7 @@ if own and (forget or (doc ~= '' and not recorded)) then
   end
 end
 -- Each share gets smaller as namespaces are added: one of the others is cut to its own, or left out once it is gone.
-if #kinds > 0 then
+if #kinds > 0 and now % 8 == 0 then
   local other = redis.call('ZRANDMEMBER', KEYS[7])
   local left = 0
   for _, key in ipairs({KEYS[8], KEYS[9], KEYS[10]}) do

@@ -1,6 +1,7 @@
 """GET /audit: what was asked for and by whom, and what was refused or poisoned; what is known well enough can be sent again."""
 
 import json
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,7 +23,6 @@ from functions.lifecycle.reasons import advice
 
 router = APIRouter(include_in_schema=False)
 PAGE_ENTRIES = 50
-_READ_AT_ONCE = 500
 _DEPTH = 10_000
 _KINDS = {"refused": "Refused and dead letters", "commands": "Asked for", "all": "Everything"}
 
@@ -67,16 +67,16 @@ async def _entries(api: Api, sight: Sight, show: str, query: str, before: str) -
     """A page, and where the next one begins ("" where none does, as far as 10,000 entries reach)."""
     found: list[Change] = []
     namespaces, streams = sight.namespaces, "r" if show == "refused" else "hr"
-    for _ in range(_DEPTH // _READ_AT_ONCE):
-        changes = await api.parts.store.newest(before, _READ_AT_ONCE, namespaces=namespaces, kinds=streams)
-        for change in changes:
+    read = 0
+    async with aclosing(api.parts.store.backwards(before, namespaces=namespaces, kinds=streams)) as changes:
+        async for change in changes:
+            read += 1
             if sight.sees(change.audit.ref) and _wanted(change.audit, show) and _matches(change.audit, query):
                 if len(found) == PAGE_ENTRIES:
                     return await _with_letters(api, found), found[-1].entry
                 found.append(change)
-        if len(changes) < _READ_AT_ONCE:
-            break
-        before = changes[-1].entry
+            if read == _DEPTH:
+                break
     return await _with_letters(api, found), ""
 
 

@@ -10,7 +10,7 @@ from functions.api.context import Api
 from functions.lifecycle.effects import AuditEntry
 from functions.lifecycle.reasons import advice
 
-DEPTH = 1000
+DEPTH = 200
 _TAKEN_INTO_ACCOUNT = 10
 
 

@@ -31,7 +31,7 @@ from functions.lifecycle.stopping import FORCED_GRACE_SECONDS
 router = APIRouter(include_in_schema=False)
 LOOKED_AT = 25
 NAME_TYPED_ABOVE = 10
-_HISTORY = 5000
+_HISTORY = 100
 _GRACES = (("30s", "30 seconds"), ("90s", "90 seconds"), ("5m", "5 minutes"), ("15m", "15 minutes"), ("1h", "1 hour"))
 
 
