@@ -37,6 +37,7 @@ REQUESTS: dict[str, tuple[set[str], set[Right]]] = {
             ("authorization.k8s.io", "subjectaccessreviews", "create"),
         },
     ),
+    f"{ADAPTERS}/command_log.py": ({"create"}, {("", "events", "create")}),
     f"{ADAPTERS}/probe.py": ({"raw"}, OUTSIDE_ONLY),
     f"{ADAPTERS}/consents.py": ({"get"}, {("", "namespaces", "get")}),
     f"{ADAPTERS}/kserve/canaries.py": ({"get"}, BY_TENANT),
@@ -72,6 +73,7 @@ REQUESTS: dict[str, tuple[set[str], set[Right]]] = {
 
 STEPS = {
     *(f"{ADAPTERS}/kserve/{name}.py" for name in ("canaries", "grace", "handover", "lookout", "resources", "runtimes")),
+    f"{ADAPTERS}/command_log.py",
     f"{ADAPTERS}/probe.py",
     "functions/interpreter.py",
 }
