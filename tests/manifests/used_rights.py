@@ -37,6 +37,7 @@ REQUESTS: dict[str, tuple[set[str], set[Right]]] = {
             ("authorization.k8s.io", "subjectaccessreviews", "create"),
         },
     ),
+    f"{ADAPTERS}/command_log.py": ({"create"}, {("", "events", "create")}),
     f"{ADAPTERS}/probe.py": ({"raw"}, OUTSIDE_ONLY),
     f"{ADAPTERS}/command_log.py": ({"create"}, {("", "events", "create")}),
     f"{ADAPTERS}/consents.py": ({"get"}, {("", "namespaces", "get")}),
