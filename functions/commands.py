@@ -14,11 +14,14 @@ async def take(parts: Parts, http: HttpRequest, body: bytes, *accepts: type[Comm
     """Returns `changed`, `unchanged` or `in line`. Who sent it nobody can tell behind a broker: the namespace must have opted in."""
     received = read(http.headers, body, accepts=[command.type for command in accepts])
     request = _request(received)
+    in_line = False
     try:
         answer = await parts.interpreter.run(take_command(request, parts.limits))
+        in_line = answer.ahead is not None
     finally:
-        parts.line.go_on(request.ref)
-    if answer.ahead is not None:
+        if not in_line:  # else the process that has the turn goes on with the line
+            parts.line.go_on(request.ref)
+    if in_line:
         return "in line"
     return "changed" if answer.changed else "unchanged"
 
