@@ -91,13 +91,15 @@ async def test_by_event_at_the_function_each_is_taken_at_once_and_the_last_wins(
 
 
 async def test_over_rest_the_last_wins(world, open_api, functions, models):
+    """Each is sent when the one before is answered: between connections HTTP keeps no order."""
+
     def post(client, sent, number):
         verb = sent.verbs[number]
         url = f"{open_api.base_url}/api/v1/namespaces/{SPACE}/models/{sent.model}/{verb}"
         body = {"queue": True} if verb == "start" else {}
         return client.build_request("POST", url, json=body, headers={"idempotency-key": sent.identity(number)})
 
-    answers = await send_all(models, post)
+    answers = await send_all(models, post, one_by_one=True)
     assert {answer.json()["detail"] for answer in answers if answer.status_code not in {200, 202}} == set()
     await asyncio.to_thread(judge, world, open_api, functions, models)
 
