@@ -8,6 +8,7 @@ from events.commands import Command, ModelCommand
 from events.envelope import Received, understand
 from events.model import ModelRef
 from events.wire import open_event
+from functions.adapters.command_log import Outcome
 from functions.composition import Parts
 from functions.lifecycle.effects import AuditEntry
 from functions.lifecycle.errors import Refused
@@ -28,14 +29,18 @@ async def take(parts: Parts, http: HttpRequest, body: bytes, *accepts: type[Comm
     if not sender.ours:
         consent, refused = await parts.consents.ask(ref.namespace, request.verb, sender.source, sender.user)
         if refused:
+            parts.commands.tell(request, Outcome(code=refused.code, message=refused.message))
             if consent.exists:
                 await parts.store.write_refusal(_refusal(request, refused))
             return refused.code
+    in_line = False
     try:
         answer = await parts.interpreter.run(take_command(request, parts.limits))
+        in_line = answer.ahead is not None
     finally:
-        parts.line.go_on(request.ref)
-    if answer.ahead is not None:
+        if not in_line:  # else the process that has the turn goes on with the line
+            parts.line.go_on(request.ref)
+    if in_line:
         return "in line"
     return "changed" if answer.changed else "unchanged"
 

@@ -46,7 +46,10 @@ the lease's end."""
 TURN_SECONDS = 3.0
 _TURN_POLL_SECONDS = 0.03
 _TURN_POLL_GROWS = 1.6
-"""Many may wait at once, and what they wait for is done without them: they must not keep Redis busy with asking."""
+_MOST_WAITING = 32
+"""Requests of this process that wait for their turns; in a burst the others are answered at once that they are in line.
+What they wait for is done without them, and their asking must not keep Redis and this process from it.
+"""
 _AT_ONCE = 16
 
 
@@ -146,6 +149,7 @@ class Interpreter:
         self._handovers = Handovers(cluster)
         self._store = store
         self._notes = notes or Notes(())
+        self._waiting = 0
 
     async def run(self, step: Step, looked: Observation | None = None) -> StepAnswer:
         """Raises the step's own StepError; Temporary where it took too long.
@@ -279,15 +283,23 @@ class Interpreter:
 
     async def _claim(self, ask: Claim) -> Claimed | InLine:
         """Over REST it waits a moment for its turn: two people who press at once should both get an answer."""
+        claimed = await self._store.claim(ask)
+        if not isinstance(claimed, InLine) or ask.request.by_event or self._waiting >= _MOST_WAITING:
+            return claimed
+        self._waiting += 1
+        try:
+            return await self._wait_in_line(ask, claimed)
+        finally:
+            self._waiting -= 1
+
+    async def _wait_in_line(self, ask: Claim, claimed: Claimed | InLine) -> Claimed | InLine:
         loop = asyncio.get_running_loop()
-        until = loop.time() + TURN_SECONDS
-        pause = _TURN_POLL_SECONDS
-        while True:
-            claimed = await self._store.claim(ask)
-            if not isinstance(claimed, InLine) or ask.request.by_event or loop.time() + pause > until:
-                return claimed
+        until, pause = loop.time() + TURN_SECONDS, _TURN_POLL_SECONDS
+        while isinstance(claimed, InLine) and loop.time() + pause < until:
             await asyncio.sleep(pause)
             pause *= _TURN_POLL_GROWS
+            claimed = await self._store.claim(ask)
+        return claimed
 
     async def _delete_pod(self, ask: DeletePod) -> None:
         """With the grace of its own spec; never another pod that has its name by now."""

@@ -44,12 +44,15 @@ async def run_command(
         traceparent=origin.traceparent,
         queue=queue,
     )
+    in_line = False
     try:
         answer = await _measured(api, request.verb, take_command(request, api.parts.limits), looked)
+        in_line = answer.ahead is not None
     finally:
         api.outbox.nudge()
-        api.parts.line.go_on(ref)
-    if answer.ahead is not None:
+        if not in_line:
+            api.parts.line.go_on(ref)
+    if in_line:
         return await _in_line(api, ref, answer)
     return answer if answer.body else StepAnswer(200, await _dropped(api, ref))
 
@@ -95,8 +98,8 @@ async def _in_line(api: Api, ref: ModelRef, answer: StepAnswer) -> StepAnswer:
     status = None
     with suppress(StepError):
         record = (await api.parts.store.load(ref)).record
-        known = record.status() if record and record.state else await look(api, ref)
-        status = known.model_dump(mode="json")
+        if record and record.state:
+            status = record.status().model_dump(mode="json")
     body = {
         "status": status,
         "changed": False,
@@ -111,8 +114,10 @@ async def _in_line(api: Api, ref: ModelRef, answer: StepAnswer) -> StepAnswer:
 
 async def _dropped(api: Api, ref: ModelRef) -> Mapping[str, Any]:
     """A command that came too late (an old Idempotency-Key): nothing was changed, and this is how things are."""
+    record = (await api.parts.store.load(ref)).record
+    status = record.status() if record and record.state else await look(api, ref)
     return {
-        "status": (await look(api, ref)).model_dump(mode="json"),
+        "status": status.model_dump(mode="json"),
         "changed": False,
         "recorded": True,
         "message": "Nothing was done: this request expired, or a later one was already done.",

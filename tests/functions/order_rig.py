@@ -46,16 +46,16 @@ def drawn(model: str, namespace: str, commands: int, seed: int) -> Sent:
     return Sent(model, namespace, verbs, tuple(dice.uniform(0, 0.1) for _ in range(commands)))
 
 
-async def send_all(everything: list[Sent], request) -> list[httpx.Response]:
+async def send_all(everything: list[Sent], request, *, one_by_one: bool = False) -> list[httpx.Response]:
     """Each model's commands one after the other has left, without waiting for its answer. `request(client, sent, number)`."""
     # Shorter than gunicorn's keep-alive of 2 s: a connection that it closes under a request would be an error.
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=200, keepalive_expiry=1.0)
     async with httpx.AsyncClient(timeout=60, limits=limits) as client:
-        answers = await asyncio.gather(*(_send(client, sent, request) for sent in everything))
+        answers = await asyncio.gather(*(_send(client, sent, request, one_by_one) for sent in everything))
     return [answer for of_one in answers for answer in of_one]
 
 
-async def _send(client: httpx.AsyncClient, sent: Sent, request) -> list[httpx.Response]:
+async def _send(client: httpx.AsyncClient, sent: Sent, request, one_by_one: bool) -> list[httpx.Response]:
     under_way = []
     for number, gap in enumerate(sent.gaps):
         await asyncio.sleep(gap)
@@ -68,7 +68,7 @@ async def _send(client: httpx.AsyncClient, sent: Sent, request) -> list[httpx.Re
         posting = request(client, sent, number)
         posting.extensions["trace"] = traced
         under_way.append(asyncio.create_task(client.send(posting)))
-        await left.wait()
+        await (under_way[-1] if one_by_one else left.wait())
     return await asyncio.gather(*under_way)
 
 

@@ -16,6 +16,7 @@ from events.commands import ReloadRequested
 from events.facts import ModelStarted
 from events.model import ModelRef
 from events.status import State
+from functions.adapters.signature import Signer
 from functions.adapters.sink import Sink
 from functions.adapters.store import Store
 from functions.lifecycle.effects import Commit, Published
@@ -24,6 +25,8 @@ from functions.lifecycle.record import Record
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ARTIFACT = Artifact(uri="gs://bank/models/m", digest=f"sha256:{'0' * 64}", size=1)
+
+UNSIGNED = Signer(())
 
 
 @pytest.fixture
@@ -51,7 +54,7 @@ async def raw(redis_url):
 
 @pytest.fixture
 async def sink(broker, store):
-    made = Sink(broker.url, store)
+    made = Sink(broker.url, store, UNSIGNED)
     yield made
     await made.close()
 
@@ -77,7 +80,7 @@ async def test_events_leave_in_order_with_all_that_they_carry(sink, store, broke
     headers, body = broker.arrived[0]
     assert (headers["ce-type"], headers["ce-source"]) == (ModelStarted.type, "/modelswitch")
     assert (headers["ce-correlationid"], headers["ce-subject"]) == ("c1", "namespaces/fraud/inferenceservices/m")
-    assert json.loads(body) == {"actor": "oncall", "reason": None, "seconds": 1}
+    assert json.loads(body) == {"actor": "oncall", "reason": None, "seconds": 1, "claimed_actor": None}
     assert (await store.outbox.counts()).waiting == 0
 
 
@@ -138,7 +141,7 @@ async def test_many_facts_of_one_tenant_do_not_delay_another_s(sink, store, brok
 
 async def test_processes_that_flush_at_the_same_time_send_each_event_once(broker, store, redis_url):
     others = [Store.connect(redis_url) for _ in range(4)]
-    sinks = [Sink(broker.url, other) for other in others]
+    sinks = [Sink(broker.url, other, UNSIGNED) for other in others]
     for number in range(0, 60, 3):
         await store.publish([fact(f"f{number + one}", ("fraud", "search")[one % 2]) for one in range(3)])
         await asyncio.gather(*(one.flush() for one in sinks))
@@ -176,7 +179,7 @@ async def test_an_event_whose_answer_was_lost_is_sent_again_with_the_same_id(sin
 
 
 async def test_a_silent_broker_ends_a_flush_early_and_loses_nothing(store):
-    silent = Sink("http://127.0.0.1:1", store)
+    silent = Sink("http://127.0.0.1:1", store, UNSIGNED)
     await store.publish([fact(f"f{number}", namespace) for number in range(9) for namespace in ("fraud", "search")])
     assert await silent.flush(datetime.now(UTC) + timedelta(seconds=2)) == 0
     assert (await store.outbox.counts()).waiting == 18
@@ -224,14 +227,14 @@ async def test_facts_are_bounded_for_each_namespace_and_what_was_dropped_is_coun
 
 
 async def test_without_a_broker_events_are_dropped(store):
-    nowhere = Sink(None, store)
+    nowhere = Sink(None, store, UNSIGNED)
     await store.publish([fact("f1")])
     await nowhere.flush()
     assert (await store.outbox.counts()).waiting == 0
 
 
 async def test_redis_away_is_said(broker):
-    away = Sink(broker.url, Store.connect("redis://127.0.0.1:1/0"))
+    away = Sink(broker.url, Store.connect("redis://127.0.0.1:1/0"), UNSIGNED)
     with pytest.raises(StoreUnavailable):
         await away.flush()
     await away.close()
@@ -260,14 +263,14 @@ async def test_the_broker_s_certificate_is_checked_against_k_ca_certs(store, cer
         url = broker.url.replace("http:", "https:")
         await store.publish([fact("f1")])
         for trusted, sent in ((None, 0), (cert.read_text(), 1)):
-            made = Sink(url, store, trusted)
+            made = Sink(url, store, UNSIGNED, trusted)
             assert await made.flush() == sent
             await made.close()
     assert arrived(broker) == ["f1"]
 
 
 async def test_certificates_that_are_none_lose_no_event(store, broker):
-    made = Sink(broker.url, store, "rubbish")
+    made = Sink(broker.url, store, UNSIGNED, "rubbish")
     await store.publish([fact("f1")])
     assert await made.flush() == 0
     assert (await store.outbox.counts()).waiting == 1

@@ -39,7 +39,6 @@ REQUESTS: dict[str, tuple[set[str], set[Right]]] = {
     ),
     f"{ADAPTERS}/command_log.py": ({"create"}, {("", "events", "create")}),
     f"{ADAPTERS}/probe.py": ({"raw"}, OUTSIDE_ONLY),
-    f"{ADAPTERS}/command_log.py": ({"create"}, {("", "events", "create")}),
     f"{ADAPTERS}/consents.py": ({"get"}, {("", "namespaces", "get")}),
     f"{ADAPTERS}/kserve/canaries.py": ({"get"}, BY_TENANT),
     f"{ADAPTERS}/kserve/grace.py": (

@@ -26,7 +26,9 @@ def test_a_record_of_the_version_before_is_read_whole_and_written_with_a_number(
 
 @pytest.mark.parametrize("text", lines("intents"))
 def test_an_intent_of_the_version_before_is_read(text):
-    assert json.loads(codec.dump_intent(codec.load_intent(text))) == json.loads(text)
+    again, before = json.loads(codec.dump_intent(codec.load_intent(text))), json.loads(text)
+    assert again["run"].pop("claimed_actor") is None
+    assert again == before
 
 
 @pytest.mark.parametrize("text", lines("answers"))
