@@ -15,7 +15,7 @@ import pytest
 import yaml
 from api_rig import prepare
 from broker_process import Broker
-from function_process import ROOT, START, STOP, function, until
+from function_process import ROOT, SECRET, START, STOP, function, until
 from order_rig import drawn, outcomes, send_all
 
 from events.commands import StopRequested
@@ -23,6 +23,7 @@ from events.model import ModelRef
 from functions.adapters.store import Store
 from functions.lifecycle.effects import Claim
 from functions.lifecycle.request import Request
+from functions.local.broker.manifests import NOT_DEPLOYED
 
 MODELS = int(os.environ.get("ORDER_MODELS", "8"))
 COMMANDS = int(os.environ.get("ORDER_COMMANDS", "10"))
@@ -107,7 +108,7 @@ async def test_over_rest_the_last_wins(world, open_api, functions, models):
 async def test_through_the_local_broker_the_last_wins_and_nothing_is_sent_twice(
     world, open_api, functions, models, tmp_path
 ):
-    triggers = [*yaml.safe_load_all((ROOT / "knative/base/triggers.yaml").read_text())]
+    triggers = [*yaml.safe_load_all((ROOT / "knative/base/triggers.yaml").read_text().replace(NOT_DEPLOYED, SECRET))]
     broker = {
         "apiVersion": "eventing.knative.dev/v1",
         "kind": "Broker",
@@ -115,7 +116,7 @@ async def test_through_the_local_broker_the_last_wins_and_nothing_is_sent_twice(
         "spec": {},
     }
     commands = [one for one in triggers if one["metadata"]["name"] == "command"]
-    subscribers = {"command": functions["command"].address, "dead-letter": "http://127.0.0.1:1"}
+    subscribers = {"command": functions["command"].url, "dead-letter": "http://127.0.0.1:1"}
     running = await Broker(tmp_path, [broker, *commands], subscribers).start()
     try:
 
