@@ -7,6 +7,7 @@ another not, each look would else turn the state over, with an event for each tu
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from events.model import Frozen
 from events.status import State
@@ -14,6 +15,10 @@ from functions.lifecycle.observation import Answered, Member, Observation, Pod, 
 
 HELD_FOR = timedelta(minutes=5)
 """Several times what a resync of a large cluster takes: whoever can ask has asked again by then."""
+
+NOTED_AGAIN_AFTER = HELD_FOR / 2
+"""An answer that repeats an earlier one is noted with its new time only then: a record that changed with each look would be written
+at each."""
 
 MOST_KEPT = 100
 _LONGEST_DETAIL = 300
@@ -37,6 +42,9 @@ class HeardMember(Frozen):
     message: str | None = None
 
 
+H = TypeVar("H", Heard, HeardMember)
+
+
 def with_heard(seen: Observation, pods: Mapping[str, Heard], members: Mapping[str, HeardMember]) -> Observation:
     """The look, with what was heard before in the place of each answer `could not ask` and of each that did not come."""
     if not pods and not members:
@@ -48,24 +56,33 @@ def with_heard(seen: Observation, pods: Mapping[str, Heard], members: Mapping[st
     )
 
 
-def heard_of_pods(seen: Observation) -> dict[str, Heard]:
-    """By uid: what each pod of the look said, now or before. Nothing of a model that is to stop: nobody asks it."""
+def heard_of_pods(seen: Observation, before: Mapping[str, Heard]) -> dict[str, Heard]:
+    """By uid: what each pod of the look said, now or before. Nothing of a model that is to stop: it is not asked."""
     if seen.stop_wanted:
         return {}
     telling = [(pod, pod.answer) for pod in seen.pods if pod.answer and _tells(pod.answer)]
-    return {pod.uid: _heard(pod, answer, seen.observed_at) for pod, answer in telling[:MOST_KEPT]}
+    found = {pod.uid: _heard(pod, answer, seen.observed_at) for pod, answer in telling[:MOST_KEPT]}
+    return {uid: _noted(heard, before.get(uid)) for uid, heard in found.items()}
 
 
-def heard_of_members(seen: Observation) -> dict[str, HeardMember]:
-    telling = [member for member in seen.members if not member.unverified][:MOST_KEPT]
-    return {
+def heard_of_members(seen: Observation, before: Mapping[str, HeardMember]) -> dict[str, HeardMember]:
+    """By subject, as heard_of_pods."""
+    found = {
         member.ref.subject: HeardMember(
             state=member.state,
             at=member.heard_at or seen.observed_at,
             message=member.message and member.message[:_LONGEST_DETAIL],
         )
-        for member in telling
+        for member in [member for member in seen.members if not member.unverified][:MOST_KEPT]
     }
+    return {subject: _noted(heard, before.get(subject)) for subject, heard in found.items()}
+
+
+def _noted(heard: H, before: H | None) -> H:
+    """The one that was noted before, as long as it says the same and is not old."""
+    if before is None or heard.at - before.at > NOTED_AGAIN_AFTER:
+        return heard
+    return before if before == heard.model_copy(update={"at": before.at}) else heard
 
 
 def _heard(pod: Pod, answer: PodAnswer, now: datetime) -> Heard:

@@ -8,7 +8,7 @@ from builders import LIMITS, REF, a_pod, later, running
 from events.model import Kind, ModelRef
 from events.status import State
 from functions.lifecycle.decide import decide
-from functions.lifecycle.heard import HELD_FOR, MOST_KEPT
+from functions.lifecycle.heard import HELD_FOR, MOST_KEPT, NOTED_AGAIN_AFTER
 from functions.lifecycle.observation import Answered, Member, PodAnswer
 from functions.lifecycle.prediction import Outcome, Prediction
 
@@ -133,3 +133,14 @@ def test_a_look_that_asked_nobody_keeps_what_nobody_could_ask():
     assert state(record) == (State.RUNNING, "Unverified")
     assert facts == []
     assert record.ref == REF
+
+
+def test_the_same_answer_again_is_noted_only_once_the_noted_one_gets_old():
+    """A record that changed with each look would be written at each, and what is due for its model be put off each time."""
+    record, _ = looks(Answered.LOADED, Answered.LOADED)
+    again, _ = looks(Answered.LOADED, begin=60 + NOTED_AGAIN_AFTER.total_seconds(), record=record)
+    assert again.heard == record.heard
+    old, _ = looks(Answered.LOADED, begin=61 + NOTED_AGAIN_AFTER.total_seconds(), record=again)
+    assert old.heard != record.heard
+    changed, _ = looks(Answered.MISSING, begin=61, record=record)
+    assert changed.heard != record.heard
