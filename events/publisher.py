@@ -151,7 +151,10 @@ def later(status: int) -> bool:
 
 @lru_cache(maxsize=4)
 def trust(ca_certificates: str | None) -> ssl.SSLContext:
-    """Raises ssl.SSLError where these are none. Kept: reading the system's certificates takes 0.1 s, and a sender of a thousand events has a client for each."""
+    """Raises ssl.SSLError where these are none.
+
+    Kept: reading the system's certificates takes 0.1 s, and a sender of a thousand events has a client for each.
+    """
     return ssl.create_default_context(cadata=ca_certificates) if ca_certificates else httpx.create_ssl_context()
 
 

@@ -55,7 +55,7 @@ _AT_ONCE = 16
 
 @dataclass
 class _Begun:
-    """A step under way; `ask` is what it waits for, None once it has ended, with `error` where it failed."""
+    """A step in progress; `ask` is what it waits for, None once it has ended, with `error` where it failed."""
 
     step: Step
     ask: Ask | None = None
@@ -71,7 +71,7 @@ class _Begun:
 
 
 class _Told:
-    """Follows one step, and tells of each command that was carried out in it, once: with its commit, where Redis is away with
+    """Follows one step, and reports each command that was carried out in it, once: with its commit, where Redis is away with
     its answer, and else with the error that it ended in.
     """
 

@@ -94,7 +94,7 @@ END
 random_secret() { od -An -N24 -tx1 /dev/urandom | tr -d ' \n'; }
 
 # By which functions know the broker (DIRECT_SECRETS: a store that posts without one), and with which notes on stopped models are
-# signed (NOTE_KEYS). Made once, then kept: without the key, notes that are there name nobody any more.
+# signed (NOTE_KEYS). Made once, then kept: without the key, existing notes name no actor any more.
 delivery_secret() {
     ! kubectl -n $NS get secret delivery > /dev/null 2>&1 || return 0
     kubectl create -f - << END

@@ -63,7 +63,7 @@ Publisher.from_environment(os.environ).send(event)
 ## Who may send
 
 The namespace of the model must allow commands by event: label `modelswitch.dev/events: allow`. Then every event that the broker lets in
-counts. Name the senders where not everybody on the cluster is trusted, and what each may do (default: everything):
+counts. Name the senders where not every tenant of the cluster is trusted, and what each may do (default: everything):
 
     kubectl label namespace fraud modelswitch.dev/events=allow
     kubectl annotate namespace fraud modelswitch.dev/events-from='[
@@ -72,7 +72,7 @@ counts. Name the senders where not everybody on the cluster is trusted, and what
 
 `source` is a CloudEvents source and everything below it (`/pipelines/nightly/7`, not `/pipelines/nightlyx`); `verbs` are `stop`, `start`, `reload`
 and `artifact`: reload for an `artifact.written`, or an object store's own notification, whose source is `/s3/BUCKET`. At most 64 senders. Instead of
-a source, `user` names an account that posts to a function itself, with a token. An annotation that can't be read lets nobody in. A
+a source, `user` names an account that posts to a function itself, with a token. An annotation that can't be read lets no sender in. A
 source is the sender's word: EventPolicies of the broker (`knative/examples/event-policy.yaml`) prove who sends.
 
 The recorded actor is `event:SOURCE`. Whom the event names as `actor` or `written_by` is shown as a claim (`claimed_actor`). The prefixes

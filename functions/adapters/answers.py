@@ -64,7 +64,7 @@ class Reply:
 
 
 def shown(text: str, most: int = _SHOWN) -> str:
-    """Words of somebody else, for a terminal, a page and a record: on one line, short, without control characters."""
+    """Text from outside, for a terminal, a page and a record: on one line, short, without control characters."""
     line = " ".join(text[: most * 8].split())[:most]
     return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in line)
 

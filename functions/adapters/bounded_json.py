@@ -20,7 +20,10 @@ _MARKS = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[\]{}]', re.DOTALL)
 
 
 def parse_json(text: bytes | str) -> Any:
-    """At most 200 levels deep, numbers of at most 4,300 digits, valid Unicode. Raises ValueError for whatever it can't read, and nothing else."""
+    """At most 200 levels deep, numbers of at most 4,300 digits, valid Unicode.
+
+    Raises ValueError for whatever it can't read, and nothing else.
+    """
     try:
         return from_json(text)
     except (TypeError, RecursionError) as error:

@@ -79,7 +79,7 @@ def dump_record(record: Record) -> str:
 
 
 def load_record(text: str | None) -> Record | None:
-    """None also where it can't be read: the cluster knows what is true now. A state that nobody saw is none."""
+    """None also where it can't be read: the cluster knows what is true now. A state that was not seen is none."""
     if not text:
         return None
     try:
@@ -190,7 +190,10 @@ def _text_or_none(value: object) -> str | None:
 
 
 def dump_audit(entry: AuditEntry) -> str:
-    """1 KiB, or a little more where texts have to be escaped: long ones are cut, and stay on one line. A correlation id that is the event's own id, as where nobody gave one, is left out."""
+    """1 KiB, or a little more where texts have to be escaped: long ones are cut, and stay on one line.
+
+    A correlation id that is the event's own id, as where the sender gave none, is left out.
+    """
     values = vars(entry) | {
         "time": entry.time.isoformat().replace("+00:00", "Z"),
         "ref": entry.ref.subject if entry.ref else None,

@@ -1,4 +1,4 @@
-"""Every command outside Redis too: one log line, for whoever collects logs, and a Kubernetes Event on the model.
+"""Every command outside Redis too: one log line, for log collectors, and a Kubernetes Event on the model.
 
 Both are told by the process that carried the command out. An Event that can't be written fails no command.
 """

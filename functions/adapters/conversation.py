@@ -85,7 +85,7 @@ class Conversation:
         yield from dict.fromkeys(path for name in names for path in paths(protocol, name))
 
     async def _under_any_name(self) -> PodAnswer | None:
-        """A server that nobody told a name serves its model under one of its own."""
+        """A server that was given no name serves its model under one of its own."""
         reply = await self._get("/v1/models")
         if judge(Protocol.OPENAI, reply, ()) is Answered.LOADED:
             return PodAnswer(Answered.LOADED, f"GET /v1/models: {reply.said}")

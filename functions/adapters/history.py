@@ -257,7 +257,7 @@ def _position(member: str, kind: str, namespace: str) -> _Position:
 
 
 def _read(position: _Position, fields: dict[str, str]) -> AuditEntry:
-    """Never raises: one entry that another version wrote, or somebody else, must not hide the others."""
+    """Never raises: one entry that another version or another client wrote must not hide the others."""
     try:
         audit = codec.load_audit(fields.get("d", ""))
     except Unreadable as error:

@@ -123,12 +123,12 @@ class Outbox:
             await pipeline.execute()
 
     async def take_turn(self, token: str) -> bool:
-        """False where another process sends; that one looks once more. Renews it for whoever has it."""
+        """False where another process sends; that one looks once more. Renews it for its holder."""
         with translated():
             return bool(await self._flush(keys=[_FLUSH], args=[token, FLUSH_LEASE_SECONDS * 1000, "take"]))
 
     async def end_turn(self, token: str) -> bool:
-        """True where another process came meanwhile: the turn is kept, to look once more."""
+        """True where another process came in between: the turn is kept, to look once more."""
         with translated():
             return bool(await self._flush(keys=[_FLUSH], args=[token, FLUSH_LEASE_SECONDS * 1000, "end"]))
 

@@ -133,7 +133,7 @@ class ProxyLine:
 
 @dataclass
 class Probe:
-    """`line` None: nobody is asked. Whoever shares a probe shares its turns, fairly between the pods' namespaces."""
+    """`line` None: no pod is asked. Callers that share a probe share its turns, fairly between the pods' namespaces."""
 
     line: Line | None
 

@@ -50,7 +50,7 @@ def leads_elsewhere(path: str) -> bool:
 def pod_address(text: object) -> str | None:
     """An IP address that a pod can have. None for this machine's own, link-local ones and those of a cloud's metadata.
 
-    Whoever may patch a pod's status chooses it. The API server's proxy refuses the same kinds (IsProxyableIP).
+    A user who may patch a pod's status chooses it. The API server's proxy refuses the same kinds (IsProxyableIP).
     """
     if not isinstance(text, str) or "%" in text:
         return None

@@ -1,4 +1,4 @@
-"""Our signature on events that we send ourselves through the broker, which anybody who may send to it could pretend to have sent.
+"""Our signature on events that we send through the broker, since any sender with access to it could forge them.
 
 An HMAC over everything in the event that a function acts on, in the extension attribute `signature`. The keys derive from the
 delivery secrets, so both change together; an event that waited in the broker during one rotation is still accepted.

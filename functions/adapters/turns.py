@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 
 
 class Turns:
-    """`most` at once, of them `most_of_one` for one namespace: what is left is for whoever comes while it holds those."""
+    """`most` at once, of them `most_of_one` for one namespace: what is left is for others that come while it holds those."""
 
     def __init__(self, most: int, most_of_one: int) -> None:
         self._free = most

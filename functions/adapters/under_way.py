@@ -51,7 +51,7 @@ class UnderWay:
 async def ask_under_way(
     line: Line | None, pods: Sequence[Metered], within: float = ASK_SECONDS, turns: Turns | None = None
 ) -> dict[str, UnderWay]:
-    """By the pod's uid. Who does not tell, or not in time, is left out. `turns`: shared with whoever else asks."""
+    """By the pod's uid. A pod that does not answer in time is left out. `turns`: shared with other callers."""
     if line is None or not pods:
         return {}
     turns = turns or Turns(AT_ONCE, AT_ONCE_OF_ONE_NAMESPACE)

@@ -40,8 +40,8 @@ _METRICS: dict[str, Any] = {
 async def healthz(api: TheApi, request: Request) -> JSONResponse:
     """200 when Redis, the Kubernetes API and HEALTH_PEERS answer; else a problem that names what is missing.
 
-    `warnings`: what will need somebody soon, such as Redis' memory. Addresses and errors are told to those who are
-    authenticated; for all others they are in the log.
+    `warnings`: what will need an operator soon, such as Redis' memory. Addresses and errors are shown to authenticated
+    callers; for all others they are in the log.
     """
     peers = [url.strip() for url in api.parts.settings.health_peers.split(",") if url.strip()]
     names = ["Redis", "the Kubernetes API", *peers]

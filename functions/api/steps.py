@@ -94,7 +94,7 @@ async def _why_unknown(api: Api, ref: ModelRef) -> StepError:
 
 
 async def _in_line(api: Api, ref: ModelRef, answer: StepAnswer) -> StepAnswer:
-    """Another command is still at work. This one is carried out in its turn, whether anybody waits for it or not."""
+    """Another command is still at work. This one is carried out in its turn, whether a caller waits for it or not."""
     status = None
     with suppress(StepError):
         record = (await api.parts.store.load(ref)).record

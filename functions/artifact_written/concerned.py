@@ -104,7 +104,10 @@ async def _listed(parts: Parts, namespace: str, location: Location) -> list[Mode
 
 
 def _request(writing: Writing, ref: ModelRef) -> Published:
-    """Signed when it leaves, for the verified sender of the writing. Its id derives from the writing and the model: however often it is delivered, the reload is asked for once."""
+    """Signed when it leaves, for the verified sender of the writing.
+
+    Its id derives from the writing and the model: however often it is delivered, one reload is requested.
+    """
     written = writing.written
     artifact = Artifact.model_validate(written.model_dump(include=set(Artifact.model_fields)))
     command = ReloadRequested(

@@ -16,7 +16,7 @@ from functions.handler import handle
 async def _work(parts: Parts, request: Request, body: bytes) -> str:
     writings = read_writings(request.headers, body, parts.signer, request.state.user)
     asked = [await ask_for_reloads(parts, writing) for writing in writings]
-    return "reloads asked for" if sum(asked) else "nobody's artifact"
+    return "reloads requested" if sum(asked) else "no model loads it"
 
 
 @functions_framework.aio.http

@@ -23,7 +23,7 @@ _LONGEST = 256 * 1024
 """Characters that Kubernetes takes for all annotations of an object together."""
 
 
-# Whoever may patch the model may write anything here: the bounds are what our own stops stay within by far.
+# A user who may patch the model may write anything here: the bounds are what our own stops stay within by far.
 _Word = Annotated[str, StringConstraints(max_length=8 * 1024)]
 _Moment = Annotated[datetime, AfterValidator(in_bounds)]
 _Number = Annotated[int, Field(ge=0, le=2**63 - 1)]
@@ -100,7 +100,7 @@ class Companion(Frozen):
     signed: bool = Field(default=True, exclude=True, description="false: it bears no signature of ours.")
 
     def as_claim(self) -> "Companion":
-        """As it counts where we have not signed it: nobody is named by it, and whom it names is a claim."""
+        """As it counts where we have not signed it: it names no actor, and whom it names is a claim."""
         queued = self.queued and self.queued.model_copy(
             update={
                 "source": f"{UNSIGNED}{self.queued.source.removeprefix(UNSIGNED)}",
@@ -121,7 +121,7 @@ class Companion(Frozen):
 
     @classmethod
     def parse(cls, text: str | None) -> "Companion | Unusable | None":
-        """None where there is none, Unusable where somebody wrote something else there: then the stop counts as external."""
+        """None where there is none, Unusable where something else was written there: then the stop counts as external."""
         if not text:
             return None
         if len(text) > _LONGEST:

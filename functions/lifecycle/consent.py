@@ -5,7 +5,7 @@
                                    {"user": "system:serviceaccount:s3:minio", "verbs": ["artifact"]}]'
 
 `source` is a CloudEvents source and everything below it, `user` an account that delivers by its own token. A source is only the
-sender's word, unless the broker checks it. An annotation that can't be read lets nobody in.
+sender's word, unless the broker checks it. An annotation that can't be read lets no sender in.
 """
 
 from dataclasses import dataclass
@@ -55,7 +55,7 @@ _RULES = TypeAdapter(tuple[Rule, ...])
 
 @dataclass(frozen=True)
 class Consent:
-    """`rules` None: any sender. `unusable`: why the annotation can't be read; nobody is let in then."""
+    """`rules` None: any sender. `unusable`: why the annotation can't be read; no sender is let in then."""
 
     namespace: str
     exists: bool = True
@@ -86,7 +86,7 @@ class Consent:
         if not self.on:
             return self._refused(
                 f"namespace {self.namespace} takes no commands from the broker",
-                f"Whoever administers it may allow it: kubectl label namespace {self.namespace} {LABEL}=allow",
+                f"An administrator of the namespace can allow it: kubectl label namespace {self.namespace} {LABEL}=allow",
             )
         if self.unusable:
             return self._refused(
@@ -101,7 +101,7 @@ class Consent:
         sender = f"the account {shown(user)}" if user is not None else f"source {shown(source)}"
         return self._refused(
             f"namespace {self.namespace} does not let events of {sender} {_DONE_TO[wish]} its models",
-            f"Whoever administers it may add the sender, with the verb {wish}, to its annotation {ANNOTATION}.",
+            f"An administrator of the namespace can add the sender, with the verb {wish}, to its annotation {ANNOTATION}.",
         )
 
     def _refused(self, message: str, next_action: str) -> Refused:

@@ -321,7 +321,7 @@ RULES: tuple[Rule, ...] = (
         _running,
     ),
     Rule(
-        "KServe says Ready, a pod is ready, and nobody can ask it",
+        "KServe says Ready, a pod is ready, and no process can ask it",
         State.RUNNING,
         "Unverified",
         lambda s: s.serving and s.verified is Verified.UNASKABLE,

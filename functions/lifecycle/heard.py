@@ -14,7 +14,7 @@ from events.status import State
 from functions.lifecycle.observation import Answered, Member, Observation, Pod, PodAnswer
 
 HELD_FOR = timedelta(minutes=5)
-"""Several times what a resync of a large cluster takes: whoever can ask has asked again by then."""
+"""Several times what a resync of a large cluster takes: each process that can ask has asked again by then."""
 
 NOTED_AGAIN_AFTER = HELD_FOR / 2
 """An answer that repeats an earlier one is noted with its new time only then: a record that changed with each look would be written

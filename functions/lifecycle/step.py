@@ -112,7 +112,7 @@ def take_next(ref: ModelRef, limits: Limits) -> Step:
 
 
 def _take_turn(request: Request, claimed: Claimed, limits: Limits, *, heard: bool) -> Step:
-    """The model's turn is this command's. `heard`: its sender is there to be told of an error."""
+    """The model's turn is this command's. `heard`: its sender waits for the answer, so an error reaches it."""
     expires = request.expires_at or claimed.first_seen + COMMAND_LIFE
     if expires < claimed.now:
         return (yield from _drop(request, claimed, Code.EXPIRED, f"it expired at {expires.isoformat()}"))
@@ -307,7 +307,7 @@ def _works_unrecorded(request: Request) -> bool:
 def _drop(request: Request, claimed: Claimed, code: Code, why: str) -> Step:
     """A command that is too late: audited, answered, nothing changes.
 
-    Where it took effect before it died, a look has told of that, and the history has its entry.
+    Where it took effect before it died, a look has reported that, and the history has its entry.
     """
     known = claimed.record.audited if claimed.record else ()
     told = audit_name(request.verb, request.key) in known

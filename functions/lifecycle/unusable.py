@@ -1,4 +1,4 @@
-"""What can't be read of an object that somebody else wrote."""
+"""What can't be read of an object that others write."""
 
 from dataclasses import dataclass
 

@@ -168,7 +168,7 @@ async def _adopt(parts: Parts, news: Sequence[Observation]) -> None:
 
 
 async def _end_left_pods(parts: Parts) -> None:
-    """Of models that are gone and forgotten, pods that have left their Service: nobody else ends those."""
+    """Of models that are gone and forgotten, pods that have left their Service: no other code ends those."""
     left = await parts.lookout.leaving()
     records = await parts.store.records(left) if left else []
     await parts.store.make_due([ref for ref, record in zip(left, records, strict=True) if record is None], now())

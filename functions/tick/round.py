@@ -45,7 +45,7 @@ async def go_round(parts: Parts) -> None:
             await work
         except StepError as error:
             failed.append(error)
-        except Exception as error:  # noqa: BLE001 - the other parts are for everybody's models
+        except Exception as error:  # noqa: BLE001 - the other parts are for all models
             count(stage, "this part of the timer's round", error)
             logger().exception("part of the round failed", action="tick", part=stage)
 

@@ -1,4 +1,4 @@
-"""Many pods of one tenant that hang, beside those of others: everybody else's are asked all the same."""
+"""Many pods of one tenant that hang, beside those of others: the others' are asked all the same."""
 
 import asyncio
 from contextlib import AsyncExitStack

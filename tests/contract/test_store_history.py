@@ -1,4 +1,4 @@
-"""The history on a real Redis: streams per namespace, refusals apart, an index per model; nobody's page is emptied by others."""
+"""The history on a real Redis: streams per namespace, refusals apart, an index per model; no page is emptied by other tenants."""
 
 import asyncio
 from datetime import UTC, datetime

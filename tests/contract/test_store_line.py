@@ -1,4 +1,4 @@
-"""A model's line on a real Redis: a command takes its place when it arrives, and keeps it whatever becomes of whoever holds the turn."""
+"""A model's line on a real Redis: a command takes its place when it arrives, and keeps it whatever becomes of the turn's holder."""
 
 import asyncio
 import json

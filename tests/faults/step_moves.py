@@ -82,7 +82,7 @@ class Functions:
         return self._turn(after, number, heard=True, redelivered=not fresh)
 
     def drain(self, state: State) -> State | None:
-        """Whoever is done with a command, a delivery that waits, or the timer takes the next in line. None: there is none."""
+        """A process that is done with a command, a delivery that waits, or the timer takes the next in line. None: there is none."""
         if self._turn_taken(state):
             return None
         number = self._next(state)

@@ -1,4 +1,4 @@
-"""Against `make run` as it is: no event acts, or is recorded, as somebody else's."""
+"""Against `make run` as it is: no event acts, or is recorded, as another sender's."""
 
 import asyncio
 import itertools

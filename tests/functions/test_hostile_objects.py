@@ -1,4 +1,4 @@
-"""One object that can't be read affects its own model: the timer, lists and capacity go on for everybody else's."""
+"""One object that can't be read affects its own model: the timer, lists and capacity go on for all others."""
 
 import copy
 from pathlib import Path

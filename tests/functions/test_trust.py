@@ -1,4 +1,4 @@
-"""Nobody acts, or is recorded, as somebody else: events at the functions' own ports, and what is left of them."""
+"""No sender acts, or is recorded, as another: events at the functions' own ports, and what is left of them."""
 
 # ruff: noqa: F811 - fixtures of another file
 import json

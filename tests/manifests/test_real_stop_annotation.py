@@ -1,4 +1,4 @@
-"""On a real API server: only modelswitch adds or changes modelswitch.dev/stop; whoever may patch a model may remove it."""
+"""On a real API server: only modelswitch adds or changes modelswitch.dev/stop; users who may patch a model may remove it."""
 
 import copy
 import secrets

@@ -99,7 +99,7 @@ class Grace:
         return list(dict.fromkeys([model async for model, _ in self._pins(None)]))
 
     async def _pins(self, namespace: str | None) -> AsyncIterator[tuple[ModelRef, Pin]]:
-        """Anybody may give a workload our label: what is no pin of ours is passed over."""
+        """Any user may give a workload our label: what is no pin of ours is passed over."""
         async for item in self._pinned(namespace):
             pin = None
             with one_object(Stage.PIN, name_of(item)):

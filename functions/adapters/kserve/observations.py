@@ -47,7 +47,7 @@ class PodList:
                 parsed = parse_pod(item)
                 pods.append(replace(read_pod(parsed), serves=holds_model(ref.kind, parsed)))
                 readable[parsed["metadata"]["uid"]] = parsed
-            except Exception as error:  # noqa: BLE001 - whatever somebody put into a pod
+            except Exception as error:  # noqa: BLE001 - whatever a tenant put into a pod
                 count(Stage.POD, f"{ref.namespace}/{name_of(item)}", error)
                 pods.append(unreadable_pod(name_of(item), place, error))
         too_many = Unusable("the number of its pods", str(len(items)), f"at most {MOST_PODS}")
@@ -66,7 +66,7 @@ def observe_object(ref: ModelRef, model: Model, pods: PodList, now: datetime) ->
     """
     try:
         seen = read_observation(ref, model, pods, now)
-    except Exception as error:  # noqa: BLE001 - whatever somebody wrote into an object
+    except Exception as error:  # noqa: BLE001 - whatever a tenant wrote into an object
         count(Stage.MODEL, ref.subject, error)
         problem = Unusable("the object", f"not readable ({type(error).__name__})", "a resource as KServe has it")
         return Observation(

@@ -1,6 +1,6 @@
 """Reading what tenants wrote into Kubernetes objects: each field has the type and bounds that we expect, or is left out.
 
-Code behind this never sees the raw object: KServe's schemas keep unknown fields in places, pods carry what anybody put into
+Code behind this never sees the raw object: KServe's schemas keep unknown fields in places, pods carry what any tenant put into
 them, and a value of another kind anywhere must cost its own model only. What was left out is told, field by field.
 """
 

@@ -75,7 +75,7 @@ def _needed(model: Model, pods: Iterable[LastRunPod]) -> dict[str, Decimal]:
         for pod in ran[: max(1, min(int(minimum), len(ran)))]:
             needed["pods"] += 1
             for name, amount in pod.requests.items():
-                with suppress(ValueError):  # whoever may patch the model may have written it: then it is not known
+                with suppress(ValueError):  # any user who may patch the model may have written it: then it is unknown
                     needed[name] += parse_quantity(amount)
     return needed
 

@@ -83,7 +83,7 @@ class Resources:
 
 
 def named(collection: str, name: str) -> str:
-    """One object of a collection. Raises Missing for what no object is called: whoever makes a reference may write anything."""
+    """One object of a collection. Raises Missing for what no object is called: a reference may hold any text."""
     segment = quoted(name)
     if segment is None:
         raise Missing(f"{collection}: no object is called {name!r:.100}")

@@ -65,7 +65,7 @@ Moment = Annotated[datetime, BeforeValidator(_moment)]
 Count = Annotated[int, Field(ge=0, le=2**31 - 1)]
 Number = Annotated[int, Field(ge=-(2**31), le=2**31 - 1)]
 Seconds = Annotated[int, Field(ge=0, le=2**63 - 1)]
-"""More than MOST_SECONDS is legal in Kubernetes; whoever computes with it says so (pods.py)."""
+"""More than MOST_SECONDS is legal in Kubernetes; code that computes with it reports that (pods.py)."""
 Amounts = Annotated[dict[Word, Annotated[Any, PlainValidator(_amount)]], Field(max_length=64)]
 Label = Annotated[str, StringConstraints(max_length=63)]
 Annotation = Annotated[str, StringConstraints(max_length=256 * 1024)]

@@ -4,7 +4,7 @@
 -- KEYS: 1 seen, 2 model, 3 due, 4 models, 5 artifacts, 6 changes, 7 namespaces, 8 history, 9 refusals, 10 letters, 11 outbox,
 --       12 outboxes, 13 counts, 14 index of the model's history, 15 of its refusals
 -- ARGV: 1 commit id, 2 token or '', 3 expected rev, 4 doc or '', 5 object version, 6 pods version,
---       7 answer or '', '!' before a refusal that nobody is there to hear,
+--       7 answer or '', '!' before a refusal that no caller waits for,
 --       8 forget 0|1, 9 due in ms or '', 10 subject or '', 11 namespace or '', 12 uid, 13 how long looks can overlap in ms,
 --       14 kinds of the audit entries, a letter each: h history, r refusals, 15 the model's artifacts, a line each,
 --       16 digest of what people are shown of it, 17 kinds of the facts: f fact, c command, 18 letter or '',

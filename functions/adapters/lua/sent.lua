@@ -12,7 +12,7 @@ for i = 5, #ARGV do
   redis.call('XDEL', KEYS[1], ARGV[i])
   redis.call('HDEL', KEYS[3], ARGV[1] .. ' ' .. ARGV[i])
 end
--- Whoever was served last is served again last.
+-- The lane that was served last is served again last.
 if redis.call('XLEN', KEYS[1]) == 0 then
   redis.call('DEL', KEYS[1])
   redis.call('ZREM', KEYS[2], ARGV[1])

@@ -77,7 +77,7 @@ async def _found(cluster: Cluster, path: str) -> Json | None:
 
 
 async def _named(cluster: Cluster, collection: str, name: object) -> Json | Unreadable | None:
-    """The object that an annotation or a reference of somebody else's object names; None for what no object is called."""
+    """The object that an annotation or a reference of another object names; None for what no object is called."""
     with suppress(Missing):
         return await _allowed(cluster, named(collection, name if isinstance(name, str) else ""))
     return None

@@ -23,7 +23,10 @@ class Button:
 
 @dataclass(frozen=True)
 class Row:
-    """`who` and `why` as a person says them; `claims`: who that sender says it is; `outside`: somebody set KServe's own annotation without us."""
+    """`who` and `why` as a person says them; `claims`: who that sender says it is.
+
+    `outside`: KServe's own annotation was set without us.
+    """
 
     model: ModelStatus
     key: str

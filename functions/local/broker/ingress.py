@@ -1,6 +1,6 @@
 """The broker's HTTP side. Answers as knative/eventing pkg/broker/ingress does, and says why in a line of text.
 
-It asks for no token, so what a page of another site sends in somebody's browser is refused.
+It asks for no token, so what a page of another site sends in a user's browser is refused.
 """
 
 import asyncio

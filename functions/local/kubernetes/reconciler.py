@@ -39,7 +39,7 @@ class Reconciler(ABC):
         self._wake.set()
 
     def _notice(self, change: Change) -> None:
-        """Called by whoever writes: an object that this controller can't read is no reason to fail the write."""
+        """Called by the writer: an object that this controller can't read is no reason to fail the write."""
         try:
             for key in self.keys(change):
                 self.add(key)

@@ -1,4 +1,4 @@
-"""Kubernetes objects as nobody should write them: right ones, with a few fields of another kind. Sans I/O."""
+"""Kubernetes objects as no client should write them: right ones, with a few fields of another kind. Sans I/O."""
 
 import copy
 import json

@@ -1,4 +1,4 @@
-"""The timer's rounds, lists and pages over a cluster in which one tenant's objects are odd: everybody else's are right."""
+"""The timer's rounds, lists and pages over a cluster in which one tenant's objects are odd: all others' are right."""
 
 import asyncio
 import contextlib

@@ -21,10 +21,10 @@ _HEARD_SECONDS = 4.0
 
 @dataclass
 class Lease:
-    """A turn that a process holds, or may hold. `orphan_since`: when nobody was at work on it any more.
+    """A turn that a process holds, or may hold. `orphan_since`: when no process was at work on it any more.
 
     `key`: the command that it is for, None until that is known. `waited`: it came out of the line, so no delivery tells
-    whether somebody is at work on it.
+    whether a process is at work on it.
     """
 
     process: str
@@ -185,7 +185,7 @@ def orphans(claims: Claims, at_work: Any) -> list[tuple[str, Lease]]:
 
 
 def _may_be_out_of_line(lease: Lease) -> bool:
-    """A step of the line ends within its time, whoever began it; a turn of which nobody heard is nobody's."""
+    """A step of the line ends within its time, whichever process began it; a turn whose answer was lost has no holder."""
     if lease.granted is None:
         return lease.waited and time.monotonic() - lease.asked < _HEARD_SECONDS
     return lease.waited

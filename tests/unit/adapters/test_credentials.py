@@ -23,7 +23,7 @@ echo once >> {calls}
 
 
 class Server:
-    """Answers whoever shows a token that is valid now, and remembers which were shown."""
+    """Answers callers that show a token that is valid now, and remembers which were shown."""
 
     def __init__(self):
         self.valid = {"first"}
@@ -53,7 +53,7 @@ async def server():
 
 
 class Laptop:
-    """A kubeconfig in a folder, and the clock of whoever uses it."""
+    """A kubeconfig in a folder, and the clock of its user."""
 
     def __init__(self, folder, server):
         self.folder, self.server = folder, server

@@ -23,7 +23,7 @@ def answered(what):
 
 
 def looks(*answers, every=10, begin=60, pods=None, annotations=None, record=None):
-    """One look after another, each by whoever: the record, and what each look made known."""
+    """One look after another, each by any process: the record, and what each look made known."""
     facts, versions = [], itertools.count(11)
     for number, what in enumerate(answers):
         seen = running(

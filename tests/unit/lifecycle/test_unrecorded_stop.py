@@ -172,7 +172,7 @@ def stopped_without_redis(world):
 
 @pytest.mark.parametrize("theirs", [True, False])
 def test_a_start_that_died_after_its_patch_does_not_undo_a_stop_that_came_later(theirs):
-    """Whoever's stop it was that the start removed."""
+    """Whichever stop the start removed: ours or another's."""
     world, request = World(), start(by_event=True)
     world.hint()
     if theirs:

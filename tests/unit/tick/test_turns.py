@@ -17,7 +17,7 @@ def test_the_first_of_each_comes_before_the_second_of_any():
 
 
 async def test_a_namespace_whose_models_never_answer_leaves_others_their_turns():
-    """Its work ends only once everybody else's has been done."""
+    """Its work ends only once all others' has been done."""
     served, all_served = [], asyncio.Event()
 
     async def work(ref):
