@@ -77,7 +77,9 @@ def build_known(
     expires_in: timedelta | None = None,
     time: datetime | None = None,
 ) -> CloudEvent:
-    """As `build`, of data that is JSON already and known to be right: what a store kept, also of another version's type."""
+    """As `build`, of data that is JSON already and known to be right: what a store kept, also of another version's
+    type.
+    """
     moment = time or datetime.now(UTC)
     event_id = id or str(uuid.uuid4())
     attributes = {

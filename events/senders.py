@@ -35,7 +35,10 @@ def is_reserved(name: str) -> bool:
 
 
 def within(source: str, prefix: str) -> bool:
-    """Whether `source` is `prefix` or something below it, at a `/`. A source with `.` or `..` in it is below nothing."""
+    """Whether `source` is `prefix` or something below it, at a `/`.
+
+    A source with `.` or `..` in it is below nothing.
+    """
     if {".", ".."} & set(source.split("/")):
         return False
     return source == prefix or source.startswith(f"{prefix.rstrip('/')}/")

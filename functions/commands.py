@@ -18,7 +18,9 @@ from functions.senders import Sender, sender_of
 
 
 async def take(parts: Parts, http: HttpRequest, body: bytes, *accepts: type[Command]) -> str:
-    """Returns `changed`, `unchanged`, `in line`, or the code of a refusal: then nothing is claimed, and only the refusal is kept."""
+    """Returns `changed`, `unchanged`, `in line`, or the code of a refusal: then nothing is claimed, and only the
+    refusal is kept.
+    """
     event = open_event(http.headers, body)
     received = understand(event, accepts=[wanted.type for wanted in accepts])
     command, ref = received.data, received.ref

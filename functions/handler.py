@@ -75,9 +75,9 @@ async def handle(
 ) -> Response:
     """Runs `work` on an event. It returns the outcome in a word, for counter and log; errors become their answers.
 
-    Before anything of the event is read its delivery is verified; of a refused one nothing is left but a count. `direct`: senders
-    may deliver without a broker; `request.state.user` is then the account that did, None where only a secret proves it.
-    `cluster_used` False: this function runs where there is no cluster's token.
+    Before anything of the event is read its delivery is verified; of a refused one nothing is left but a count.
+    `direct`: senders may deliver without a broker; `request.state.user` is then the account that did, None where only a
+    secret proves it. `cluster_used` False: this function runs where there is no cluster's token.
     """
     if _settings().auth == "none" and (foreign := refusal(request.method, request.headers)):
         return _problem(403, Code.FORBIDDEN, *foreign)

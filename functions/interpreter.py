@@ -41,8 +41,8 @@ from functions.lifecycle.step import Step
 
 STEP_SECONDS = 10.0
 GIVING_UP_SECONDS = 2.0
-"""What a step that is given up may still take: it gives the model's turn back, so that the next command need not wait for
-the lease's end."""
+"""What a step that is given up may still take: it gives the model's turn back, so that the next command need not wait
+for the lease's end."""
 TURN_SECONDS = 3.0
 _TURN_POLL_SECONDS = 0.03
 _TURN_POLL_GROWS = 1.6
@@ -71,8 +71,8 @@ class _Begun:
 
 
 class _Told:
-    """Follows one step, and reports each command that was carried out in it, once: with its commit, where Redis is away with
-    its answer, and else with the error that it ended in.
+    """Follows one step, and reports each command that was carried out in it, once: with its commit, where Redis is away
+    with its answer, and else with the error that it ended in.
     """
 
     def __init__(self, commands: CommandLog) -> None:
@@ -161,8 +161,8 @@ class Interpreter:
     async def run_together(self, looks: Sequence[tuple[Step, Observation]]) -> list[Exception | None]:
         """Hints' steps whose looks are at hand: what all of them load, and then commit, goes to Redis in one go.
 
-        What a step asks for beyond that it gets alone. Returns what each failed with, whatever that is, None where nothing
-        went wrong; raises StoreUnavailable where Redis fails all of them.
+        What a step asks for beyond that it gets alone. Returns what each failed with, whatever that is, None where
+        nothing went wrong; raises StoreUnavailable where Redis fails all of them.
         """
         steps = [_Begun(step) for step, _ in looks]
         for begun in steps:
@@ -205,7 +205,10 @@ class Interpreter:
         return None
 
     async def _drive(self, step: Step, looked: Observation | None, begun: Ask | None = None) -> StepAnswer:
-        """The step to its end. One that is given up, for its time or from outside, is told so, and may end what it holds."""
+        """The step to its end.
+
+        One that is given up, for its time or from outside, is told so, and may end what it holds.
+        """
         try:
             async with asyncio.timeout(STEP_SECONDS):
                 return await self._answer(step, looked, begun)

@@ -1,8 +1,8 @@
 """Refuses what a web page of another site asks for in a user's browser.
 
-A browser sends requests to this machine's loopback for any page that it shows, and after DNS rebinding even calls it that
-page's own site. What gives it away are the headers Host, Origin and Sec-Fetch-Site, which no page can set. Every port
-that is served without a token checks them here.
+A browser sends requests to this machine's loopback for any page that it shows, and after DNS rebinding even calls it
+that page's own site. What gives it away are the headers Host, Origin and Sec-Fetch-Site, which no page can set. Every
+port that is served without a token checks them here.
 """
 
 import json
@@ -31,8 +31,8 @@ def refusal(
     """Why a request is refused, and what to do; None where it is not. Names in `headers` are in lower case.
 
     `local_only`: no token is asked for, so Host must be this machine's and Origin, where there is one, the same.
-    `by_browser`: the request counts by what a browser adds or shows (a cookie, a form to sign in), so it must prove that
-    it comes from a page of this very site.
+    `by_browser`: the request counts by what a browser adds or shows (a cookie, a form to sign in), so it must prove
+    that it comes from a page of this very site.
     """
     host = headers.get("host", "")
     if local_only and host and not is_loopback(_name(host)):

@@ -1,4 +1,6 @@
-"""One HTTP exchange within bounds: no redirect followed, nothing decompressed, no more read than is wanted, given up in time."""
+"""One HTTP exchange within bounds: no redirect followed, nothing decompressed, no more read than is wanted, given up in
+time.
+"""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,11 +1,12 @@
 """JSON from outside, read within bounds.
 
-`parse_json` reads what one sender wrote, or refuses it. `loads` reads lists of the API server as far as they are of use: one tenant's
-object must not make a list of all tenants' objects unreadable.
+`parse_json` reads what one sender wrote, or refuses it. `loads` reads lists of the API server as far as they are of
+use: one tenant's object must not make a list of all tenants' objects unreadable.
 
-Where KServe's schemas keep unknown fields (an LLMInferenceService's LoRA adapters, an InferenceService's status), an object may
-be nested 10,000 deep or hold a number of 5,000 digits. Python reads neither. What is deeper than any field of ours is
-left out, and such a number is read as text; both only where the plain reading fails, since it costs a pass over all of it.
+Where KServe's schemas keep unknown fields (an LLMInferenceService's LoRA adapters, an InferenceService's status), an
+object may be nested 10,000 deep or hold a number of 5,000 digits. Python reads neither. What is deeper than any field
+of ours is left out, and such a number is read as text; both only where the plain reading fails, since it costs a pass
+over all of it.
 """
 
 import json

@@ -8,7 +8,10 @@ MOST_ADDRESSES = 10_000
 
 
 class Buckets:
-    """Each address may do `size` at once and `per_second` in the long run. Addresses of one IPv6 network (/64) are one."""
+    """Each address may do `size` at once and `per_second` in the long run.
+
+    Addresses of one IPv6 network (/64) are one.
+    """
 
     def __init__(self, size: float, per_second: float, clock: Callable[[], float]) -> None:
         self._size = size

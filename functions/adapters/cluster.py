@@ -118,7 +118,10 @@ class Cluster:
         return await self._request("DELETE", path, {}, body)
 
     async def page(self, path: str, token: str, **query: str) -> Json:
-        """A page of a list; `token` is the `continue` of the page before, "" the first. Smaller pages where it is too large."""
+        """A page of a list; `token` is the `continue` of the page before, "" the first.
+
+        Smaller pages where it is too large.
+        """
         limit, more = PAGE, {"continue": token} if token else {}
         while True:
             try:
@@ -249,9 +252,9 @@ def _status(text: bytes) -> Json:
 def _is_overtaken(said: Json) -> bool:
     """Whether a 422 means that the object is not as it was when the patch was made.
 
-    A JSON patch that does not apply, as when a `test` fails, gets details without a name, a kind and causes. Whatever else
-    is refused with 422 names the object or its causes: an invalid value, an admission policy. An admission webhook may
-    leave them out, but not its name. A uid that is another object's is refused as a change of an immutable field.
+    A JSON patch that does not apply, as when a `test` fails, gets details without a name, a kind and causes. Whatever
+    else is refused with 422 names the object or its causes: an invalid value, an admission policy. An admission webhook
+    may leave them out, but not its name. A uid that is another object's is refused as a change of an immutable field.
     """
     details = said.get("details")
     details = details if isinstance(details, dict) else {}

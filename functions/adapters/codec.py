@@ -1,8 +1,7 @@
 """How values of lifecycle are written in Redis: compact JSON, each document with its schema number.
 
-Beside the document, as a field of its own, the number is for an intent (`plan_schema`), an answer (`schema`) and an entry of
-the history (`v`). How
-documents of other versions are read: stored.py.
+Beside the document, as a field of its own, the number is for an intent (`plan_schema`), an answer (`schema`) and an
+entry of the history (`v`). How documents of other versions are read: stored.py.
 """
 
 import json
@@ -48,7 +47,9 @@ _ANSWER: TypeAdapter[StepAnswer] = TypeAdapter(StepAnswer)
 
 @dataclass(frozen=True)
 class Fact:
-    """An event in the outbox as it is stored: it leaves as it was written, also where this version does not know its type."""
+    """An event in the outbox as it is stored: it leaves as it was written, also where this version does not know its
+    type.
+    """
 
     id: str
     ref: ModelRef

@@ -32,8 +32,8 @@ def translated() -> Iterator[None]:
 class _Retry(Retry):
     """One more try where the connection failed, or leads to a primary that was demoted (READONLY).
 
-    After a failover every idle connection may still lead there, and would go on answering reads with what was true then:
-    all of them are closed, and the address is resolved again.
+    After a failover every idle connection may still lead there, and would go on answering reads with what was true
+    then: all of them are closed, and the address is resolved again.
     """
 
     pool: Any = None

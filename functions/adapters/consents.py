@@ -21,7 +21,10 @@ class Consents:
         self._kept: OrderedDict[str, tuple[float, Consent]] = OrderedDict()
 
     async def ask(self, namespace: str, wish: Wish, source: str, user: str | None) -> tuple[Consent, Refused | None]:
-        """What the namespace says, and why this sender may not; None where it may. Raises ClusterUnavailable, ClusterRefused."""
+        """What the namespace says, and why this sender may not; None where it may.
+
+        Raises ClusterUnavailable, ClusterRefused.
+        """
         until, known = self._kept.get(namespace, (0.0, Consent(namespace)))
         if until > self._clock() and (refused := known.refusal(wish, source, user)):
             return known, refused

@@ -1,8 +1,8 @@
 """Where the Kubernetes API is and by which credentials it is asked, from the pod or from a kubeconfig; kept valid.
 
 The official client reads credentials once. Those that a program or an identity provider gave end after minutes, a pod's
-token is rotated in its file, and `oc login` writes another one into the kubeconfig: here they are read again before they
-end, and once more when the API server refuses them.
+token is rotated in its file, and `oc login` writes another one into the kubeconfig: here they are read again before
+they end, and once more when the API server refuses them.
 """
 
 import asyncio
@@ -27,7 +27,9 @@ from functions.logs import logger
 REREAD_SECONDS = 60.0
 """How often files, and tokens of an identity provider, are looked at again."""
 EARLY_SECONDS = 30.0
-"""How long before their end credentials are renewed; where they live shorter than ten times that, a tenth of their life."""
+"""How long before their end credentials are renewed; where they live shorter than ten times that, a tenth of their
+life.
+"""
 LOAD_SECONDS = 30.0
 """How long a program may take to give credentials."""
 AGAIN_SECONDS = 5.0

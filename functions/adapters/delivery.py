@@ -1,9 +1,9 @@
 """Who delivers an event to a function: verified before the event is read, since the port can be reached by others.
 
-Two ways. Where Knative gives Triggers tokens (OIDC), a token for our audience, by TokenReview, of an account that delivers
-for the broker. Else a secret in the Trigger's subscriber URI (`?delivery=…`), which the deployment makes. Neither says who sent
-the event to the broker. A token of another account is that account's own word: it may deliver to the functions that take
-events without a broker.
+Two ways. Where Knative gives Triggers tokens (OIDC), a token for our audience, by TokenReview, of an account that
+delivers for the broker. Else a secret in the Trigger's subscriber URI (`?delivery=…`), which the deployment makes.
+Neither says who sent the event to the broker. A token of another account is that account's own word: it may deliver to
+the functions that take events without a broker.
 """
 
 import hmac
@@ -48,7 +48,10 @@ class NotConfigured(StepError):
 
 @dataclass(frozen=True)
 class Delivery:
-    """A verified one. `user`: the account that delivers by itself, by its token; None: the broker, or a holder of a secret."""
+    """A verified one.
+
+    `user`: the account that delivers by itself, by its token; None: the broker, or a holder of a secret.
+    """
 
     user: str | None = None
 
@@ -56,8 +59,8 @@ class Delivery:
 class Deliveries:
     """`secrets` are accepted from Triggers, `direct` from senders without a broker; several during a rotation.
 
-    `tokens` verifies tokens, and then no secret counts; `senders` are the accounts that deliver for the broker, a `*` at the end
-    for any that begins so.
+    `tokens` verifies tokens, and then no secret counts; `senders` are the accounts that deliver for the broker, a `*`
+    at the end for any that begins so.
     """
 
     def __init__(
@@ -73,7 +76,9 @@ class Deliveries:
         return bool(self._senders) if self._tokens else bool(self._secrets)
 
     async def verify(self, secrets: Sequence[str], authorization: str | None, *, direct: bool = False) -> Delivery:
-        """`secrets`: what the request's `delivery` parameters say. `direct`: whether senders may deliver without a broker.
+        """`secrets`: what the request's `delivery` parameters say.
+
+        `direct`: whether senders may deliver without a broker.
 
         Raises Unverified, NotConfigured, and what the cluster's token review raises.
         """

@@ -38,7 +38,10 @@ class Memory:
 
 @dataclass(frozen=True)
 class Figures:
-    """`lengths` of the streams by what is in them, all namespaces together. `oldest`: seconds that an event has waited."""
+    """`lengths` of the streams by what is in them, all namespaces together.
+
+    `oldest`: seconds that an event has waited.
+    """
 
     memory: Memory
     lengths: dict[str, int]

@@ -80,7 +80,9 @@ def stream_key(kind: str, namespace: str) -> str:
 
 
 class History:
-    """Raises StoreUnavailable where Redis does not answer, and nothing else: an entry that can't be read is shown as one."""
+    """Raises StoreUnavailable where Redis does not answer, and nothing else: an entry that can't be read is shown as
+    one.
+    """
 
     def __init__(self, client: Any, commit: Script) -> None:
         self._redis = client
@@ -175,7 +177,8 @@ class History:
         return letters
 
     async def index_older(self, limit: int) -> int:
-        """Enters what versions before these wrote into the models' indexes, page by page; how many entries this page had.
+        """Enters what versions before these wrote into the models' indexes, page by page; how many entries this page
+        had.
 
         May be done twice for the same entry. The older stream itself goes 30 days after its first entry was indexed.
         """
@@ -250,7 +253,9 @@ def _with_positions(kind: str, namespace: str, page: list[Any]) -> list[tuple[_P
 
 
 def _position(member: str, kind: str, namespace: str) -> _Position:
-    """Of an index' member: an id in the namespace's own stream, with a point in the shared one, with `.a` in the older one."""
+    """Of an index' member: an id in the namespace's own stream, with a point in the shared one, with `.a` in the older
+    one.
+    """
     identity, point, older = member.partition(".")
     time, _, number = identity.partition("-")
     return _Position(int(time), int(number), "" if older else kind, "" if point else namespace)

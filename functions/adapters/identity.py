@@ -120,9 +120,9 @@ class Kept(Generic[_Answer]):
 class ClusterAccess:
     """AUTH=token. A token must be for one of the `audiences`; without any, for the API server itself.
 
-    Tokens that the cluster does not know cost little: they are remembered apart from the valid ones, reviewed a few at a
-    time, and an address that sends many has to wait. A token that was valid a while ago never waits for that, since many
-    people may share the address of a router or a proxy.
+    Tokens that the cluster does not know cost little: they are remembered apart from the valid ones, reviewed a few at
+    a time, and an address that sends many has to wait. A token that was valid a while ago never waits for that, since
+    many people may share the address of a router or a proxy.
     """
 
     def __init__(

@@ -32,7 +32,9 @@ _COUNTING = re.compile(r"\b\d+s\b")
 
 
 def seen_key(request: Request) -> str:
-    """Of the channel and of who sent it too: what one sender calls itself, or its event, never stands for another's command."""
+    """Of the channel and of who sent it too: what one sender calls itself, or its event, never stands for another's
+    command.
+    """
     return request.seen_as or seen_name(request.channel, request.actor, request.ref.subject, request.source, request.id)
 
 
@@ -90,7 +92,8 @@ def _outcome(ask: Commit) -> str:
 
 
 ENTRIES_AT, KINDS_AT = 21, 13
-"""Where the audit entries begin in commit.lua's arguments, counted from 0, and where a letter for each of them stands."""
+"""Where the audit entries begin in commit.lua's arguments, counted from 0, and where a letter for each of them stands.
+"""
 
 _KEYS = ("due", "models", "artifacts", "changes", "namespaces", "history", "refusals", "letters", "outbox", "outboxes")
 _LIMITS = (

@@ -20,7 +20,8 @@ def proxy_for(url: str) -> str | None:
 
 
 def is_direct(url: str, no_proxy: str) -> bool:
-    """Entries: `*`, an address, a network (10.96.0.0/12, fd00::/8), a domain (and all below it), `.domain` (only those below).
+    """Entries: `*`, an address, a network (10.96.0.0/12, fd00::/8), a domain (and all below it), `.domain` (only those
+    below).
 
     An address or a domain may name a port. What can't be read as one of these is passed over.
     """

@@ -1,4 +1,5 @@
-"""Asking a model's own pods whether they have the model: bounded, side by side, in fair turns, and nothing else is asked.
+"""Asking a model's own pods whether they have the model: bounded, side by side, in fair turns, and nothing else is
+asked.
 
 From inside the cluster the pods are asked directly; from outside through the API server's proxy, which reaches them from
 where it is. A redirect is not followed, and no credentials go along.

@@ -1,4 +1,6 @@
-"""Kubernetes quantities (`500m`, `8Gi`, `1E`) as numbers, by the official client's parser and within Kubernetes' own bounds."""
+"""Kubernetes quantities (`500m`, `8Gi`, `1E`) as numbers, by the official client's parser and within Kubernetes' own
+bounds.
+"""
 
 from decimal import ROUND_UP, Context, Decimal
 

@@ -1,8 +1,8 @@
 """What other people named, as a part of a URL: quoted, or refused where it could lead elsewhere.
 
-A name from a pod's arguments, an annotation or a reference stands in a path that the API server is asked for with our own rights.
-Clients, proxies and servers decode and normalize paths, some more than once; so a name that has a step such as `..` in it in
-any decoding is refused, and everything else is quoted.
+A name from a pod's arguments, an annotation or a reference stands in a path that the API server is asked for with our
+own rights. Clients, proxies and servers decode and normalize paths, some more than once; so a name that has a step such
+as `..` in it in any decoding is refused, and everything else is quoted.
 """
 
 import ipaddress

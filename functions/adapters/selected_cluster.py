@@ -1,7 +1,7 @@
 """A cluster where we have rights in some namespaces only: what is asked of all namespaces is asked of each of those.
 
-A list of all namespaces would be refused (403) as a whole. So it is taken namespace by namespace, in the order of their names,
-which is the order of a whole list too; its `continue` token says in which namespace to go on.
+A list of all namespaces would be refused (403) as a whole. So it is taken namespace by namespace, in the order of their
+names, which is the order of a whole list too; its `continue` token says in which namespace to go on.
 """
 
 import asyncio

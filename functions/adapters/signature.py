@@ -1,7 +1,8 @@
 """Our signature on events that we send through the broker, since any sender with access to it could forge them.
 
-An HMAC over everything in the event that a function acts on, in the extension attribute `signature`. The keys derive from the
-delivery secrets, so both change together; an event that waited in the broker during one rotation is still accepted.
+An HMAC over everything in the event that a function acts on, in the extension attribute `signature`. The keys derive
+from the delivery secrets, so both change together; an event that waited in the broker during one rotation is still
+accepted.
 """
 
 import hashlib
@@ -18,7 +19,10 @@ _SIGNED = ("id", "source", "type", "subject", "expirytime", "correlationid", ON_
 
 
 class Signer:
-    """`secrets`: the one to sign with first, then those that are still accepted. Without any, nothing is signed or accepted."""
+    """`secrets`: the one to sign with first, then those that are still accepted.
+
+    Without any, nothing is signed or accepted.
+    """
 
     def __init__(self, secrets: Sequence[str]) -> None:
         self._keys = [hmac.digest(secret.encode(), b"modelswitch event v1", "sha256") for secret in secrets]

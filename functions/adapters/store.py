@@ -108,7 +108,10 @@ class Store:
         return await read_figures(self._redis, self.outbox, await self.namespaces())
 
     async def claim(self, ask: Claim) -> Claimed | InLine:
-        """A command arrives. Raises Refused for an id of another command and where it was refused, Temporary for a full line."""
+        """A command arrives.
+
+        Raises Refused for an id of another command and where it was refused, Temporary for a full line.
+        """
         request = ask.request
         return await self._take(
             request.ref, seen_key(request), fingerprint(request), codec.dump_command(request), request

@@ -1,7 +1,7 @@
 """Turns at something that only a few may use at once, shared fairly between namespaces.
 
-A turn that is free goes to the namespace that holds the fewest of those that wait, in rotation. So a thousand pods of one
-tenant that hang take no turn from another tenant for longer than it takes one of them to be given up.
+A turn that is free goes to the namespace that holds the fewest of those that wait, in rotation. So a thousand pods of
+one tenant that hang take no turn from another tenant for longer than it takes one of them to be given up.
 """
 
 import asyncio
@@ -11,7 +11,9 @@ from contextlib import asynccontextmanager
 
 
 class Turns:
-    """`most` at once, of them `most_of_one` for one namespace: what is left is for others that come while it holds those."""
+    """`most` at once, of them `most_of_one` for one namespace: what is left is for others that come while it holds
+    those.
+    """
 
     def __init__(self, most: int, most_of_one: int) -> None:
         self._free = most

@@ -100,7 +100,10 @@ def read_metrics(body: bytes) -> UnderWay | None:
 
 
 def _under_way(values: Sequence[float], *, exact: bool = True) -> UnderWay | None:
-    """A part of a request on average was one request for a part of the second: rounded up. None for what is no count."""
+    """A part of a request on average was one request for a part of the second: rounded up.
+
+    None for what is no count.
+    """
     if all(math.isfinite(value) and 0 <= value <= _BELIEVED for value in values):
         return UnderWay(math.ceil(sum(values)), exact)
     return None

@@ -46,7 +46,10 @@ class Streams:
 
 
 class CountedStream(EventSourceResponse):
-    """Leaves when it has ended, however it ends. Nothing may be awaited between `enter` and its return to the framework."""
+    """Leaves when it has ended, however it ends.
+
+    Nothing may be awaited between `enter` and its return to the framework.
+    """
 
     def __init__(self, streams: Streams, user: User, content: Any, **options: Any) -> None:
         super().__init__(content, **options)

@@ -1,8 +1,8 @@
-"""Where a request's token comes from: the Authorization header, a proxy's header where that is configured, or the cookie of
-a user who pasted one.
+"""Where a request's token comes from: the Authorization header, a proxy's header where that is configured, or the
+cookie of a user who pasted one.
 
-Over HTTPS the cookie's name begins with `__Host-`: browsers then let no sibling host under the same domain set it. Over plain
-HTTP, as on the laptop, they would not keep such a cookie at all, so there it has the plain name.
+Over HTTPS the cookie's name begins with `__Host-`: browsers then let no sibling host under the same domain set it. Over
+plain HTTP, as on the laptop, they would not keep such a cookie at all, so there it has the plain name.
 """
 
 from dataclasses import dataclass
@@ -27,7 +27,9 @@ def cookie_name(*, encrypted: bool) -> str:
 
 @dataclass(frozen=True)
 class Shown:
-    """`by_browser`: what is shown comes from a browser or a proxy by itself, also where another site made it send the request."""
+    """`by_browser`: what is shown comes from a browser or a proxy by itself, also where another site made it send the
+    request.
+    """
 
     authorization: str | None
     by_browser: bool

@@ -37,7 +37,9 @@ class Writing:
 
 
 def read_writings(headers: Mapping[str, str], body: bytes, signer: Signer, user: str | None = None) -> list[Writing]:
-    """`user`: the account that delivers by its own token. A store's own notification names no sender: it counts as sent by its bucket, `/s3/BUCKET`.
+    """`user`: the account that delivers by its own token.
+
+    A store's own notification names no sender: it counts as sent by its bucket, `/s3/BUCKET`.
 
     Malformed or Impossible as events.envelope.read and events.artifacts.s3.read_s3_event raise them.
     """

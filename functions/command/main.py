@@ -1,4 +1,7 @@
-"""A model command: stop, start or reload. One function takes all three, so that one ordered Trigger keeps their order."""
+"""A model command: stop, start or reload.
+
+One function takes all three, so that one ordered Trigger keeps their order.
+"""
 
 import functions_framework.aio
 from starlette.requests import Request

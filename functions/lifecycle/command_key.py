@@ -19,7 +19,10 @@ def join_key(source: str, command: str) -> str:
 
 
 def split_key(key: str) -> tuple[str, str]:
-    """Source and id. Also of keys that were written before, with a space between whatever they were: a user's name may have more."""
+    """Source and id.
+
+    Also of keys that were written before, with a space between whatever they were: a user's name may have more.
+    """
     if key.startswith(_LIST):
         try:
             source, command = json.loads(key)

@@ -4,8 +4,8 @@
     modelswitch.dev/events-from: '[{"source": "/ci", "verbs": ["stop", "start"]},
                                    {"user": "system:serviceaccount:s3:minio", "verbs": ["artifact"]}]'
 
-`source` is a CloudEvents source and everything below it, `user` an account that delivers by its own token. A source is only the
-sender's word, unless the broker checks it. An annotation that can't be read lets no sender in.
+`source` is a CloudEvents source and everything below it, `user` an account that delivers by its own token. A source is
+only the sender's word, unless the broker checks it. An annotation that can't be read lets no sender in.
 """
 
 from dataclasses import dataclass

@@ -95,8 +95,8 @@ class Scene:
     def unreadable(self) -> tuple[Unusable, ...]:
         """What can't be read and is needed to say how the model is.
 
-        On its way down only its pods count, and whatever is in them, they are there or not. Once none is left, what KServe
-        says of the stop is needed, and who placed it.
+        On its way down only its pods count, and whatever is in them, they are there or not. Once none is left, what
+        KServe says of the stop is needed, and who placed it.
         """
         note = (self.seen.unusable_note,) if self.seen.unusable_note else ()
         if not self.seen.stop_wanted:

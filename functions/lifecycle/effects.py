@@ -79,7 +79,8 @@ Effect = PatchModel | PinOwners | EndPods | UnpinOwners | DeletePod | MarkPod
 
 @dataclass(frozen=True)
 class Claim:
-    """A command arrives: its id, its place in the model's line and, where the model is free, the turn of the next in line.
+    """A command arrives: its id, its place in the model's line and, where the model is free, the turn of the next in
+    line.
 
     Answers a `Claimed`, for another command perhaps, or `InLine`.
     """
@@ -89,7 +90,10 @@ class Claim:
 
 @dataclass(frozen=True)
 class Next:
-    """Take the model's turn for the next command in its line. Answers a `Claimed`, or None where there is nothing to begin."""
+    """Take the model's turn for the next command in its line.
+
+    Answers a `Claimed`, or None where there is nothing to begin.
+    """
 
     ref: ModelRef
 
@@ -158,7 +162,8 @@ class Published:
 class AuditEntry:
     """One line of a model's history; `ref` None where an event named no model that could be understood.
 
-    `actor` is verified, `claimed_actor` what the sender says. `correlation_id` is the request that began it. `letter` is where the store keeps the event itself.
+    `actor` is verified, `claimed_actor` what the sender says. `correlation_id` is the request that began it. `letter`
+    is where the store keeps the event itself.
     """
 
     time: datetime
@@ -223,8 +228,9 @@ class Loaded:
 class Claimed:
     """`answer` is there when the command was answered before; `planned` when a delivery died after its plan.
 
-    `sequence` is the command's place in the order of arrival on this model; a redelivery keeps it. `redelivered`: it did
-    not get its turn when it arrived, so a later one may have been done. `request`: the command, where it is not the caller's.
+    `sequence` is the command's place in the order of arrival on this model; a redelivery keeps it. `redelivered`: it
+    did not get its turn when it arrived, so a later one may have been done. `request`: the command, where it is not the
+    caller's.
     """
 
     now: datetime

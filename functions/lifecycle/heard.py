@@ -1,7 +1,8 @@
-"""What pods, and a graph's members, were last heard to say: a prober that can't ask does not unsay what another one heard.
+"""What pods, and a graph's members, were last heard to say: a prober that can't ask does not unsay what another one
+heard.
 
-Several processes ask: the timer's, those of notifications, the API's. Where a network lets one of them reach the pods and
-another not, each look would else turn the state over, with an event for each turn.
+Several processes ask: the timer's, those of notifications, the API's. Where a network lets one of them reach the pods
+and another not, each look would else turn the state over, with an event for each turn.
 """
 
 from collections.abc import Mapping
@@ -25,7 +26,10 @@ _LONGEST_DETAIL = 300
 
 
 class Heard(Frozen):
-    """Of one pod, whose containers had been begun again so many times. `at`: when it was heard, not when it was held on to."""
+    """Of one pod, whose containers had been begun again so many times.
+
+    `at`: when it was heard, not when it was held on to.
+    """
 
     what: Answered
     at: datetime

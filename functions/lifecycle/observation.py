@@ -66,7 +66,9 @@ class PodAnswer:
 
 @dataclass(frozen=True)
 class Member:
-    """A model that a graph sends requests to. `unverified`: it is running as far as KServe says, and could not be asked.
+    """A model that a graph sends requests to.
+
+    `unverified`: it is running as far as KServe says, and could not be asked.
 
     `heard_at`: when it was found so, None in this very look.
     """
@@ -181,10 +183,10 @@ class Observation:
     """One look. `version` and `pods_version` are resourceVersions of the object and of the list of its pods.
 
     `routed`: KServe has a route to it, also while it is not all ready. `artifacts` are the storage URIs it loads from,
-    `bucketless` the paths that it loads from buckets which only a Secret names, where no pod shows which. `recreated` are
-    the components whose old pods must be gone before new ones are made. `wanted` says how many pods an owner is to have, by
-    uid, where one of them is KEPT and the look asked. `unusable` are fields of the object and its pods that can't be read, and
-    count as absent; `unusable_note` is our annotation on it, where that is one of them.
+    `bucketless` the paths that it loads from buckets which only a Secret names, where no pod shows which. `recreated`
+    are the components whose old pods must be gone before new ones are made. `wanted` says how many pods an owner is to
+    have, by uid, where one of them is KEPT and the look asked. `unusable` are fields of the object and its pods that
+    can't be read, and count as absent; `unusable_note` is our annotation on it, where that is one of them.
     """
 
     ref: ModelRef

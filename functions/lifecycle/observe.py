@@ -29,7 +29,10 @@ _FACTS = uuid.uuid5(uuid.NAMESPACE_URL, "https://modelswitch.dev/facts")
 
 
 def publish(ref: ModelRef, fact: ModelFact, run: Run, time: datetime, discriminator: str = "") -> Published:
-    """A fact whose id derives from what caused it: a repeat after a crash is the same event. It names who claims to be whom."""
+    """A fact whose id derives from what caused it: a repeat after a crash is the same event.
+
+    It names who claims to be whom.
+    """
     fact = fact.model_copy(update={"claimed_actor": run.claimed_actor})
     identity = uuid.uuid5(_FACTS, f"{run.key} {ref.subject} {fact.type} {discriminator}")
     return Published(str(identity), ref, fact, time, run.correlation_id)
@@ -73,7 +76,9 @@ def _stop_run(seen: Observation, record: Record) -> Run:
 
 
 def _is_remembered(seen: Observation, record: Record) -> bool:
-    """Whether the stop in a note that we have not signed is one that we have recorded: then it is known who asked for it."""
+    """Whether the stop in a note that we have not signed is one that we have recorded: then it is known who asked for
+    it.
+    """
     companion = seen.companion
     if companion is None or companion.signed or record.stop is None or record.uid != seen.uid:
         return False

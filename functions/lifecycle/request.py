@@ -31,7 +31,9 @@ class Request:
     sequence: int = 0
     redelivered: bool = False
     seen_as: str | None = None
-    """Where the store keeps what became of it, of a command that came out of a line: another version may have put it there."""
+    """Where the store keeps what became of it, of a command that came out of a line: another version may have put it
+    there.
+    """
 
     first_seen: datetime | None = field(default=None, compare=False)
     """When it arrived, by the store's clock."""

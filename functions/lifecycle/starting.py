@@ -119,8 +119,8 @@ def _queue(known: Decision, seen: Observation, request: Request, command: StartR
 def _was_overtaken(seen: Observation, request: Request, planned: Intent | None) -> bool:
     """A stop was done without Redis after this command had arrived: one without a number that would say so.
 
-    By the clocks: the command waited in line, or its delivery died before it planned anything. By the plan: it had planned
-    to remove another stop than the one that is there now.
+    By the clocks: the command waited in line, or its delivery died before it planned anything. By the plan: it had
+    planned to remove another stop than the one that is there now.
     """
     companion = seen.companion
     if companion is None or not companion.unrecorded or not request.redelivered:

@@ -79,9 +79,12 @@ class _Turn:
 
 
 def take_command(request: Request, limits: Limits) -> Step:
-    """A stop, a start or a reload arrives. Returns what to answer; raises StepError where the caller must be told otherwise.
+    """A stop, a start or a reload arrives.
 
-    Where the model is free the commands that come first are done first. Else it is answered that the command is in line.
+    Returns what to answer; raises StepError where the caller must be told otherwise.
+
+    Where the model is free the commands that come first are done first. Else it is answered that the command is in
+    line.
     """
     for _ in range(BEFORE_MINE):
         try:

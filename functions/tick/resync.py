@@ -37,8 +37,9 @@ _OF_A_LOOK = {"version", "pods_version", "observed_at", "since", "pods", "stop",
 class Cursor(Frozen):
     """Where a pass is. `last` is the subject of the last model of this kind that it has met.
 
-    Lists come in the order of namespaces and names, as the known models are kept: so what is known between the last model
-    of a page and that of the page before, and is not in the page, is gone. Nothing else must be remembered of a pass.
+    Lists come in the order of namespaces and names, as the known models are kept: so what is known between the last
+    model of a page and that of the page before, and is not in the page, is gone. Nothing else must be remembered of a
+    pass.
 
     One of another version that can't be read begins the pass again.
     """

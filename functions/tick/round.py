@@ -27,10 +27,13 @@ _DUE_AT_MOST = 100_000
 
 
 async def go_round(parts: Parts) -> None:
-    """Each part by itself: what fails in one keeps none of the others from running. What concerns one object ends nothing.
+    """Each part by itself: what fails in one keeps none of the others from running.
+
+    What concerns one object ends nothing.
 
     Due looks get half of the time: many models in error must not keep the resync from ever going on. After a loss the
-    resync comes first, because it looks at everything, and lists wait for it. Whatever that found gone is looked at last.
+    resync comes first, because it looks at everything, and lists wait for it. Whatever that found gone is looked at
+    last.
 
     Raises:
         StepError: the cluster or Redis was away for a part; the next tick comes anyway.

@@ -1,4 +1,6 @@
-"""Namespaces take turns: however much work one of them has, the next one's first piece waits for a turn, not for all of it."""
+"""Namespaces take turns: however much work one of them has, the next one's first piece waits for a turn, not for all of
+it.
+"""
 
 import asyncio
 from collections import Counter, deque
@@ -18,7 +20,10 @@ class Queues:
         self._busy: Counter[str] = Counter()
 
     def take(self, at_once: int) -> ModelRef | None:
-        """The next one. While others wait, one namespace has at most half of what is done side by side: its own may be slow."""
+        """The next one.
+
+        While others wait, one namespace has at most half of what is done side by side: its own may be slow.
+        """
         most = at_once if len(self._order) == 1 else max(1, at_once // 2)
         for _ in range(len(self._order)):
             namespace = self._order.popleft()

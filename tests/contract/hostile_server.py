@@ -65,7 +65,10 @@ class Tally:
 
 @asynccontextmanager
 async def serving(paths=None, otherwise=NOT_FOUND, *, host="127.0.0.1", pause=0.0):
-    """Answers `paths`, elsewhere `otherwise`: bytes, or a coroutine function that is given the writer. Yields port and tally."""
+    """Answers `paths`, elsewhere `otherwise`: bytes, or a coroutine function that is given the writer.
+
+    Yields port and tally.
+    """
     tally, handlers = Tally(), set()
 
     async def handle(reader, writer):

@@ -62,7 +62,9 @@ async def test_an_admission_policys_denial_is_refused_in_its_words(cluster, kube
 
 @pytest.fixture
 async def freeze(cluster, kubernetes, namespace, path):
-    """A ValidatingAdmissionPolicy that lets nothing in this namespace be changed; the simulated API is told to answer so."""
+    """A ValidatingAdmissionPolicy that lets nothing in this namespace be changed; the simulated API is told to answer
+    so.
+    """
     if kubernetes.simulated:
         fault = {"answer": "denied", "verb": "patch", "resource": "configmaps", "message": WORDS}
         (await kubernetes.post("/_sim/faults", json=fault)).raise_for_status()

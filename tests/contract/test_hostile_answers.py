@@ -1,4 +1,6 @@
-"""Model servers that answer anything but what their protocol says: one pod could not be asked, and nothing else happens."""
+"""Model servers that answer anything but what their protocol says: one pod could not be asked, and nothing else
+happens.
+"""
 
 import asyncio
 import resource

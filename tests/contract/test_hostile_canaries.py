@@ -1,4 +1,6 @@
-"""Canaries that can't be meant so, and servers that answer them with anything: one model's concern, and said in a few words."""
+"""Canaries that can't be meant so, and servers that answer them with anything: one model's concern, and said in a few
+words.
+"""
 
 import asyncio
 import json

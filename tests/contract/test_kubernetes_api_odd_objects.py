@@ -1,4 +1,6 @@
-"""Objects with fields of another type: refused, or kept, as a real API server does; its controllers go on for all others."""
+"""Objects with fields of another type: refused, or kept, as a real API server does; its controllers go on for all
+others.
+"""
 
 import copy
 import itertools

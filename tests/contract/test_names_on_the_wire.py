@@ -1,4 +1,6 @@
-"""What of a name that a pod's owner chose arrives at a server: one segment of a path, directly and through the API server."""
+"""What of a name that a pod's owner chose arrives at a server: one segment of a path, directly and through the API
+server.
+"""
 
 from dataclasses import replace
 

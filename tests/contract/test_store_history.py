@@ -1,4 +1,6 @@
-"""The history on a real Redis: streams per namespace, refusals apart, an index per model; no page is emptied by other tenants."""
+"""The history on a real Redis: streams per namespace, refusals apart, an index per model; no page is emptied by other
+tenants.
+"""
 
 import asyncio
 from datetime import UTC, datetime

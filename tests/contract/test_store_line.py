@@ -1,4 +1,6 @@
-"""A model's line on a real Redis: a command takes its place when it arrives, and keeps it whatever becomes of the turn's holder."""
+"""A model's line on a real Redis: a command takes its place when it arrives, and keeps it whatever becomes of the
+turn's holder.
+"""
 
 import asyncio
 import json

@@ -1,8 +1,8 @@
 """What the functions do: the real step, one ask at a time, against the state; and its death at any point.
 
 The store is modelled after claim.lua, release.lua and commit.lua: a command that arrives has its place in the model's
-line, whether the model is free or not, and is in line until it is answered. A process that died leaves its claim until the
-lease ends; here that is at once, because what arrives until then only takes its place.
+line, whether the model is free or not, and is in line until it is answered. A process that died leaves its claim until
+the lease ends; here that is at once, because what arrives until then only takes its place.
 """
 
 from collections.abc import Iterator
@@ -82,7 +82,10 @@ class Functions:
         return self._turn(after, number, heard=True, redelivered=not fresh)
 
     def drain(self, state: State) -> State | None:
-        """A process that is done with a command, a delivery that waits, or the timer takes the next in line. None: there is none."""
+        """A process that is done with a command, a delivery that waits, or the timer takes the next in line.
+
+        None: there is none.
+        """
         if self._turn_taken(state):
             return None
         number = self._next(state)

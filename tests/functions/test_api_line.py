@@ -1,4 +1,6 @@
-"""REST beside a model whose turn another process has: the command is in line, which is said, and is done once it is its turn."""
+"""REST beside a model whose turn another process has: the command is in line, which is said, and is done once it is its
+turn.
+"""
 
 import asyncio
 

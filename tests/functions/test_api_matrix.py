@@ -43,8 +43,8 @@ SITE = {"sec-fetch-site": "same-origin"}
 class Row:
     """`status` by caller. `shows`: a text that only those who may list the namespace find in the answer.
 
-    `each_model`: statuses of the one model of a bulk request. `body`: wrong on purpose where it would do something, so that
-    422 means that the caller was allowed to.
+    `each_model`: statuses of the one model of a bulk request. `body`: wrong on purpose where it would do something, so
+    that 422 means that the caller was allowed to.
     """
 
     status: dict[str, int]

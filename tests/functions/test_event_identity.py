@@ -84,7 +84,9 @@ async def product(tmp_path_factory):
 
 @pytest.mark.parametrize("source", ["rest:alice@example.com", "external:kubectl", "/modelswitch", "event:/cron"])
 async def test_a_sender_that_takes_another_s_name_is_refused_and_shown_for_what_it_is(product, source):
-    """The event reaches the dead letters; its entry names the source as an event's, and whom it claims to be as a claim."""
+    """The event reaches the dead letters; its entry names the source as an event's, and whom it claims to be as a
+    claim.
+    """
     event_id = f"posed-{next(_IDS)}"
     data = {"actor": "alice@example.com", "reason": "x"}
     assert await product.send("fraud/card-fraud", data, source=source, id=event_id) == 202

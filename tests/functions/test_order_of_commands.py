@@ -1,7 +1,8 @@
-"""Many models, many commands each, milliseconds apart: the last one sent wins, and each is done once or superseded once.
+"""Many models, many commands each, milliseconds apart: the last one sent wins, and each is done once or superseded
+once.
 
-On real processes: the simulated cluster with KServe's behaviour, Redis, the function that takes commands, the timer, the API
-and the local broker. `make faults-order` does it with 50 models and 20 commands.
+On real processes: the simulated cluster with KServe's behaviour, Redis, the function that takes commands, the timer,
+the API and the local broker. `make faults-order` does it with 50 models and 20 commands.
 """
 
 import asyncio

@@ -65,7 +65,9 @@ async def test_every_port_refuses_what_another_sites_page_asks_for(product):
 
 
 async def redis_obeys_a_browser(port):
-    """Whether a command in the body of a form post is carried out: a Redis server ends the connection at `POST` or `Host:`."""
+    """Whether a command in the body of a form post is carried out: a Redis server ends the connection at `POST` or
+    `Host:`.
+    """
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(b"POST / HTTP/1.1\r\nHost: evil.example\r\n\r\nSET stolen yes\r\n")
     answer = await reader.read()

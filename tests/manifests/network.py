@@ -1,4 +1,6 @@
-"""What NetworkPolicies let through, as Kubernetes defines it: a pod that no policy selects is open, else the union counts."""
+"""What NetworkPolicies let through, as Kubernetes defines it: a pod that no policy selects is open, else the union
+counts.
+"""
 
 from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network

@@ -1,4 +1,6 @@
-"""The delivery secret on its way from `make deploy` to Triggers and functions, with a kubectl that only keeps what it is told."""
+"""The delivery secret on its way from `make deploy` to Triggers and functions, with a kubectl that only keeps what it
+is told.
+"""
 
 import json
 import os

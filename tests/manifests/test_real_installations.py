@@ -1,4 +1,7 @@
-"""On a real cluster: `make undeploy` takes one installation off and leaves every other, and what merely looks like ours."""
+"""On a real cluster:
+
+`make undeploy` takes one installation off and leaves every other, and what merely looks like ours.
+"""
 
 import os
 import secrets

@@ -1,4 +1,6 @@
-"""On a real API server: only modelswitch adds or changes modelswitch.dev/stop; users who may patch a model may remove it."""
+"""On a real API server: only modelswitch adds or changes modelswitch.dev/stop; users who may patch a model may remove
+it.
+"""
 
 import copy
 import secrets

@@ -6,7 +6,8 @@ from typing import Any
 
 FIXTURES = Path(__file__).parent / "fixtures"
 BEFORE = FIXTURES / "unnumbered"
-"""Version 0.1.0 before its documents had a schema number: a run of stops, starts, reloads, dead letters and an outbox."""
+"""Version 0.1.0 before its documents had a schema number: a run of stops, starts, reloads, dead letters and an outbox.
+"""
 
 
 def lines(kind: str, version: Path = BEFORE) -> list[str]:

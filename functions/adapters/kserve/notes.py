@@ -1,8 +1,8 @@
 """Our note on a stopped model, signed: any user who may patch the model can write there, but not in our name.
 
 An HMAC over the note, for this very model (namespace, kind, name, uid). A note without our signature still says why the
-model is down, as a claim: no actor is recorded from it, and a start that waits in it is done as `modelswitch`. So a lost key, or
-notes of a version that did not sign, cost names and nothing else.
+model is down, as a claim: no actor is recorded from it, and a start that waits in it is done as `modelswitch`. So a
+lost key, or notes of a version that did not sign, cost names and nothing else.
 """
 
 import hashlib

@@ -1,7 +1,9 @@
-"""Reading what tenants wrote into Kubernetes objects: each field has the type and bounds that we expect, or is left out.
+"""Reading what tenants wrote into Kubernetes objects: each field has the type and bounds that we expect, or is left
+out.
 
-Code behind this never sees the raw object: KServe's schemas keep unknown fields in places, pods carry what any tenant put into
-them, and a value of another kind anywhere must cost its own model only. What was left out is told, field by field.
+Code behind this never sees the raw object: KServe's schemas keep unknown fields in places, pods carry what any tenant
+put into them, and a value of another kind anywhere must cost its own model only. What was left out is told, field by
+field.
 """
 
 from collections import defaultdict
@@ -25,7 +27,10 @@ class Unreadable(ValueError):
 
 
 class Schema:
-    """What an object's fields must be, as a TypedDict. Built at the first use: a function's start must not wait for it."""
+    """What an object's fields must be, as a TypedDict.
+
+    Built at the first use: a function's start must not wait for it.
+    """
 
     def __init__(self, fields: Any) -> None:
         self._fields = fields

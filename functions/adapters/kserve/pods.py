@@ -106,7 +106,10 @@ def name_of(item: Any) -> str:
 
 
 def _too_long(pod: str, own: int | None, given: int | None) -> Iterator[Unusable]:
-    """Legal in Kubernetes, and more than a date can hold. It counts as MOST_SECONDS: the pod may well take that long."""
+    """Legal in Kubernetes, and more than a date can hold.
+
+    It counts as MOST_SECONDS: the pod may well take that long.
+    """
     fields = {"spec.terminationGracePeriodSeconds": own, "metadata.deletionGracePeriodSeconds": given}
     for field, seconds in fields.items():
         if seconds is not None and seconds > MOST_SECONDS:

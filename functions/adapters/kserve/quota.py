@@ -24,7 +24,10 @@ _ALIASES = {"cpu": "requests.cpu", "memory": "requests.memory", "count/pods": "p
 
 @dataclass(frozen=True)
 class Quota:
-    """Amounts by resource. `hard` is what its owner wrote, `enforced` what Kubernetes holds to. `scoped`: for some pods only."""
+    """Amounts by resource.
+
+    `hard` is what its owner wrote, `enforced` what Kubernetes holds to. `scoped`: for some pods only.
+    """
 
     namespace: str
     name: str

@@ -26,7 +26,9 @@ PIN_MODEL = "modelswitch.dev/model"
 HANDOVER_POLICY = "modelswitch-handover"
 """How the name of that ValidatingAdmissionPolicy begins; after a dot follows the installation's namespace."""
 STOP_ANNOTATION_POLICY = "modelswitch-stop-annotation"
-"""Likewise, of the policy by which only modelswitch writes its annotation on a model (knative/base/stop-annotation.yaml)."""
+"""Likewise, of the policy by which only modelswitch writes its annotation on a model
+(knative/base/stop-annotation.yaml).
+"""
 HANDOVER_LABEL = "modelswitch.dev/handover"
 LEFT_ANNOTATION = "modelswitch.dev/left-service-at"
 SERVICE_LABEL = "app"

@@ -1,6 +1,7 @@
 """The fields of Kubernetes objects that are read, with types and bounds. A field that is not here is not read.
 
-A null counts as absent, as in Kubernetes. Bounds are far beyond what is sensible and well within what a process can bear.
+A null counts as absent, as in Kubernetes. Bounds are far beyond what is sensible and well within what a process can
+bear.
 """
 
 from datetime import datetime

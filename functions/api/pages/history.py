@@ -17,7 +17,8 @@ _TAKEN_INTO_ACCOUNT = 10
 @dataclass(frozen=True)
 class Step:
     """One line of a timeline. `took`: seconds in the state that ended here, or since a reload's step before, where that
-    beginning is known too. `claims`: who the sender says it is. `in_all`: seconds since the reload was accepted that ended here.
+    beginning is known too. `claims`: who the sender says it is. `in_all`: seconds since the reload was accepted that
+    ended here.
     """
 
     time: datetime

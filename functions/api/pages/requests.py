@@ -32,7 +32,9 @@ UNKNOWN = Counted()
 
 
 async def count_requests(api: Api, refs: Sequence[ModelRef]) -> dict[ModelRef, Counted]:
-    """A confirmation waits for this: a list for each model, then a second for all pods, of which 100 are asked, each model's in turn."""
+    """A confirmation waits for this: a list for each model, then a second for all pods, of which 100 are asked, each
+    model's in turn.
+    """
     if api.parts.probe.line is None:
         return {}
     gate = asyncio.Semaphore(_LISTS_AT_ONCE)

@@ -19,8 +19,8 @@ AT_ONCE = 50
 class Lane:
     """Sleeps until something is due; `deliver` is called once per delivery handed in.
 
-    `ordered`: deliveries with the same key go one by one, retries and dead letter included, as Knative's Kafka broker does for
-    a Trigger with `delivery.order: ordered`.
+    `ordered`: deliveries with the same key go one by one, retries and dead letter included, as Knative's Kafka broker
+    does for a Trigger with `delivery.order: ordered`.
     """
 
     def __init__(self, deliver: Callable[[Delivery], Awaitable[None]], *, ordered: bool = False) -> None:

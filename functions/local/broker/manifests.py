@@ -50,7 +50,9 @@ class Broker:
 
 
 def load(sources: Sequence[Path], subscribers: Mapping[str, str], secret: str = NOT_DEPLOYED) -> list[Broker]:
-    """Every Broker in files or folders, in order. `subscribers`: URL by the name that a `ref` has. Raises ManifestError.
+    """Every Broker in files or folders, in order.
+
+    `subscribers`: URL by the name that a `ref` has. Raises ManifestError.
 
     `secret`: what subscribers are to know the broker by.
     """

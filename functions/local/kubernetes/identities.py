@@ -14,7 +14,9 @@ _READING = frozenset({"get", "list", "watch"})
 
 @dataclass(frozen=True)
 class Identity:
-    """A user, the namespaces (or `*`) where that user may do everything, those where only read, and those where only get."""
+    """A user, the namespaces (or `*`) where that user may do everything, those where only read, and those where only
+    get.
+    """
 
     user: str
     groups: tuple[str, ...] = ()
@@ -119,7 +121,9 @@ def _check_attributes(spec: Obj) -> None:
 
 
 def read(document: object) -> dict[str, Identity]:
-    """Tokens from JSON: {token: {"user": …, "groups": […], "namespaces": […], "reads": […], "gets": […], "audiences": […]}}."""
+    """Tokens from JSON: {token: {"user": …, "groups": […], "namespaces": […], "reads": […], "gets": […], "audiences":
+    […]}}.
+    """
     if not isinstance(document, dict):
         raise bad_request(f"got {type(document).__name__}, expected a map of tokens to identities")
     return {

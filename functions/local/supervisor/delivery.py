@@ -1,5 +1,5 @@
-"""The secrets of `make run`, random and never printed: one per run by which functions know the broker, and one per cluster
-with which notes on its stopped models are signed.
+"""The secrets of `make run`, random and never printed: one per run by which functions know the broker, and one per
+cluster with which notes on its stopped models are signed.
 """
 
 import os
@@ -11,7 +11,10 @@ _DELIVERY, _NOTES = "delivery-secret", "note-key"
 
 
 def secrets_of(environment: Mapping[str, str], state: Path) -> dict[str, str]:
-    """Environment variables for all parts. The last run's secret stays accepted: events of that run may wait in the broker."""
+    """Environment variables for all parts.
+
+    The last run's secret stays accepted: events of that run may wait in the broker.
+    """
     found: dict[str, str] = {}
     if not environment.get("DELIVERY_SECRETS"):
         before, current = _kept(state / _DELIVERY), secrets.token_urlsafe(24)

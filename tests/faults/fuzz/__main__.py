@@ -1,4 +1,7 @@
-"""`python -m fuzz`: parser, objects and model servers in this process, functions and API over HTTP. The last line gives the figures."""
+"""`python -m fuzz`: parser, objects and model servers in this process, functions and API over HTTP.
+
+The last line gives the figures.
+"""
 
 import argparse
 import signal

@@ -21,7 +21,10 @@ from fuzz.servers import fuzz_servers
 
 @dataclass(frozen=True)
 class Plan:
-    """How many calls go where. `objects` and `servers` are read in this process; `rounds` are those of the timer beside odd objects."""
+    """How many calls go where.
+
+    `objects` and `servers` are read in this process; `rounds` are those of the timer beside odd objects.
+    """
 
     parser: int = 0
     functions: int = 0

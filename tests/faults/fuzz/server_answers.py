@@ -1,4 +1,6 @@
-"""What model servers should not answer, and what teams should not write into a canary: almost right, with something wrong."""
+"""What model servers should not answer, and what teams should not write into a canary: almost right, with something
+wrong.
+"""
 
 import gzip
 import json

@@ -1,4 +1,6 @@
-"""Model servers' answers, metrics and canaries: whatever comes, nothing is raised and other pods are judged by their own answers."""
+"""Model servers' answers, metrics and canaries: whatever comes, nothing is raised and other pods are judged by their
+own answers.
+"""
 
 import asyncio
 from collections.abc import Callable, Iterator

@@ -1,4 +1,7 @@
-"""Credentials that end: read again before that, and once more when they are refused. A real API server's port, real programs."""
+"""Credentials that end: read again before that, and once more when they are refused.
+
+A real API server's port, real programs.
+"""
 
 import base64
 import json
