@@ -21,7 +21,7 @@ class State(StrEnum):
 
 
 class HoldKind(StrEnum):
-    """Why a model stays stopped. `external`: somebody set KServe's annotation without us. `rotation`: only until its
+    """Why a model stays stopped. `external`: KServe's annotation was set without us. `rotation`: only until its
     last pod is gone, for a reload that replaces it. `unknown`: set by another version, for a reason that this one does
     not know.
     """

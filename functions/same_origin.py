@@ -55,7 +55,9 @@ def refusal(
 
 
 class SameOrigin:
-    """Middleware for a port of this machine that asks for no token: requests of other sites get 403, and go no further."""
+    """Middleware for a port of this machine that asks for no token: requests of other sites get
+    403, and go no further.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -1,4 +1,6 @@
-"""Who is behind an event, as far as anything proves it: our own signature, else only that the broker let its source in."""
+"""Who is behind an event, as far as anything proves it: our own signature, else only that the
+broker let its source in.
+"""
 
 from dataclasses import dataclass
 

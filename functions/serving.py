@@ -1,4 +1,6 @@
-"""How gunicorn serves a function; functions-framework has no option for it, so the defaults are set before it starts."""
+"""How gunicorn serves a function; functions-framework has no option for it, so the defaults are set
+before it starts.
+"""
 
 from collections.abc import Awaitable, Callable
 from typing import Any

@@ -13,7 +13,9 @@ MOST_KEPT = 1000
 
 
 class Consents:
-    """What was read answers refusals for a second, so that a flood of them costs few reads; a yes is always read again."""
+    """What was read answers refusals for a second, so that a flood of them costs few reads; a yes
+    is always read again.
+    """
 
     def __init__(self, cluster: Cluster, clock: Callable[[], float] = time.monotonic) -> None:
         self._cluster = cluster

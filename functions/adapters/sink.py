@@ -221,5 +221,7 @@ def _event(waiting: Waiting) -> CloudEvent:
 
 
 def _authorization() -> dict[str, str]:
-    """Knative mounts a short-lived token where the broker asks who sends; read each time, since it is renewed in place."""
+    """Knative mounts a short-lived token where the broker asks who sends; read each time, since it
+    is renewed in place.
+    """
     return {"Authorization": f"Bearer {OIDC_TOKEN.read_text().strip()}"} if OIDC_TOKEN.exists() else {}

@@ -412,7 +412,9 @@ class Store:
 
 
 def _moved(entry: str, fields: dict[str, str]) -> Moved | None:
-    """`d`: the entry of the history, as versions before wrote it; `s` and `a` are the model and, beside it, the entry."""
+    """`d`: the entry of the history, as versions before wrote it; `s` and `a` are the model and,
+    beside it, the entry.
+    """
     text = fields.get("a") or fields.get("d")
     audit = None
     if text:

@@ -49,7 +49,9 @@ class Turns:
         self._plan()
 
     def _plan(self) -> None:
-        """Turns are given once all who ask in this moment stand in line: the first of them is no more than the others."""
+        """Turns are given once all who ask in this moment stand in line: the first of them is no
+        more than the others.
+        """
         if not self._planned:
             self._planned = True
             asyncio.get_running_loop().call_soon(self._give)

@@ -121,7 +121,9 @@ class Companion(Frozen):
 
     @classmethod
     def parse(cls, text: str | None) -> "Companion | Unusable | None":
-        """None where there is none, Unusable where something else was written there: then the stop counts as external."""
+        """None where there is none, Unusable where something else was written there: then the stop
+        counts as external.
+        """
         if not text:
             return None
         if len(text) > _LONGEST:

@@ -90,7 +90,9 @@ def audit_name(verb: str, key: str) -> str:
 
 
 def audited_once(decision: Decision) -> Decision:
-    """Without a command's entry that the history has already: a step died, or came second, and a look has recorded it."""
+    """Without a command's entry that the history has already: a step died, or came second, and a
+    look has recorded it.
+    """
     known = list(decision.record.audited)
     entries = []
     for entry in decision.audit:

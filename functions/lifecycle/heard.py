@@ -50,7 +50,9 @@ H = TypeVar("H", Heard, HeardMember)
 
 
 def with_heard(seen: Observation, pods: Mapping[str, Heard], members: Mapping[str, HeardMember]) -> Observation:
-    """The look, with what was heard before in the place of each answer `could not ask` and of each that did not come."""
+    """The look, with what was heard before in the place of each answer `could not ask` and of each
+    that did not come.
+    """
     if not pods and not members:
         return seen
     return replace(

@@ -182,7 +182,9 @@ class Record(Frozen):
 
     @property
     def can_start(self) -> bool:
-        """Whether the start of a model that is stopped waits for nothing: no pod is left, or KServe ignores the stop."""
+        """Whether the start of a model that is stopped waits for nothing: no pod is left, or KServe
+        ignores the stop.
+        """
         return self.state is State.STOPPED or self.reason in {"StopIgnored", "Unreadable"}
 
     def status(self) -> ModelStatus:

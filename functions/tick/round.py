@@ -68,7 +68,9 @@ async def go_round(parts: Parts) -> None:
 
 
 def _at_least(until: datetime) -> datetime:
-    """Until then, and for a quarter of the time in any case: a tenant's thousand pins must not leave the others none."""
+    """Until then, and for a quarter of the time in any case: a tenant's thousand pins must not
+    leave the others none.
+    """
     return max(until, now() + BUDGET / 4)
 
 

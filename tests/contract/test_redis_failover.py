@@ -24,7 +24,9 @@ REQUEST = Request(ref=REF, command=StopRequested(), source="/test", id="1", acto
 
 
 class Address:
-    """What a Service's address is: new connections go to the primary of now, those that are open stay where they are."""
+    """What a Service's address is: new connections go to the primary of now, those that are open
+    stay where they are.
+    """
 
     def __init__(self) -> None:
         self.port = 0

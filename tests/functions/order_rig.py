@@ -47,7 +47,10 @@ def drawn(model: str, namespace: str, commands: int, seed: int) -> Sent:
 
 
 async def send_all(everything: list[Sent], request, *, one_by_one: bool = False) -> list[httpx.Response]:
-    """Each model's commands one after the other has left, without waiting for its answer. `request(client, sent, number)`."""
+    """Each model's commands one after the other has left, without waiting for its answer.
+
+    `request(client, sent, number)`.
+    """
     # Shorter than gunicorn's keep-alive of 2 s: a connection that it closes under a request would be an error.
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=200, keepalive_expiry=1.0)
     async with httpx.AsyncClient(timeout=60, limits=limits) as client:

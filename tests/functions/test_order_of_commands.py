@@ -57,7 +57,9 @@ def models(world, functions):
 
 
 def judge(world, api, functions, models):
-    """Once the cluster is at rest, the last command sent of each model is what it is; none was done twice or forgotten."""
+    """Once the cluster is at rest, the last command sent of each model is what it is; none was done
+    twice or forgotten.
+    """
     moving = {sent.model: sent for sent in models}
 
     def settled():

@@ -1,4 +1,6 @@
-"""The real API server of MODELSWITCH_TEST_KUBECONFIG, and installations of ours on it, each in a namespace of its own."""
+"""The real API server of MODELSWITCH_TEST_KUBECONFIG, and installations of ours on it, each in a
+namespace of its own.
+"""
 
 import base64
 import os

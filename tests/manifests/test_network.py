@@ -1,4 +1,6 @@
-"""Who may reach whom, in every overlay: who asks models may reach them, who need not may not, and nothing is left open."""
+"""Who may reach whom, in every overlay: who asks models may reach them, who need not may not, and
+nothing is left open.
+"""
 
 import pytest
 from network import Address, Pod, allows, selecting

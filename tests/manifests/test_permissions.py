@@ -48,7 +48,9 @@ def opted_in(manifests):
 
 
 def test_every_request_to_the_api_server_is_known_with_its_rights():
-    """Fails where code asks something new: say in used_rights.py which rights that needs, then grant them in rbac.yaml."""
+    """Fails where code asks something new: say in used_rights.py which rights that needs, then
+    grant them in rbac.yaml.
+    """
     assert calls() == {module: methods for module, (methods, _) in REQUESTS.items()}
 
 

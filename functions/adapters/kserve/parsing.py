@@ -41,7 +41,9 @@ class Schema:
 
 
 class Parsed(dict[str, Any]):
-    """An object of which every field is as its schema says; `unusable` are the fields that were not, and are left out."""
+    """An object of which every field is as its schema says; `unusable` are the fields that were
+    not, and are left out.
+    """
 
     unusable: tuple[Unusable, ...] = ()
 

@@ -41,7 +41,9 @@ WORKLOADS = {"ReplicaSet": "replicasets", "StatefulSet": "statefulsets"}
 
 
 class Resources:
-    """Paths; which version of LLMInferenceService is served is asked again every minute, since KServe may be upgraded."""
+    """Paths; which version of LLMInferenceService is served is asked again every minute, since
+    KServe may be upgraded.
+    """
 
     def __init__(self, cluster: Cluster, clock: Callable[[], float] = time.monotonic) -> None:
         self._cluster = cluster

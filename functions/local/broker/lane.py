@@ -70,7 +70,9 @@ class Lane:
             self._slots.release()
 
     def _let_next(self, delivered: Delivery) -> None:
-        """The next delivery of the same key, unless this one was added again: for a retry, or for the dead-letter sink."""
+        """The next delivery of the same key, unless this one was added again: for a retry, or for
+        the dead-letter sink.
+        """
         same = self._by_key.get(delivered.key or "", {})
         if same.get(delivered.id) is not delivered:
             return

@@ -185,7 +185,9 @@ def orphans(claims: Claims, at_work: Any) -> list[tuple[str, Lease]]:
 
 
 def _may_be_out_of_line(lease: Lease) -> bool:
-    """A step of the line ends within its time, whichever process began it; a turn whose answer was lost has no holder."""
+    """A step of the line ends within its time, whichever process began it; a turn whose answer was
+    lost has no holder.
+    """
     if lease.granted is None:
         return lease.waited and time.monotonic() - lease.asked < _HEARD_SECONDS
     return lease.waited
