@@ -139,7 +139,7 @@ def parse_json(body: bytes) -> Any:
 
 
 def _no_constant(word: str) -> None:
-    raise ValueError(f"{word} is no JSON")
+    raise ValueError(f"{word} is not JSON")
 
 
 def _check_attributes(attributes: Mapping[str, object]) -> None:

@@ -25,7 +25,7 @@ async def take(parts: Parts, http: HttpRequest, body: bytes, *accepts: type[Comm
     received = understand(event, accepts=[wanted.type for wanted in accepts])
     command, ref = received.data, received.ref
     if not (isinstance(command, ModelCommand) and isinstance(ref, ModelRef)):
-        raise TypeError(f"{received.type} is no command for a model")
+        raise TypeError(f"{received.type} is not a command for a model")
     sender = sender_of(event, command.actor, parts.signer, http.state.user)
     request = _request(received, command, ref, sender)
     if not sender.ours:

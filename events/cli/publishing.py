@@ -105,7 +105,7 @@ def _data(publication: Publication) -> Content:
     except ValidationError as error:
         raise usage(f"--data: {explain(error)}", "docs/events.md lists every field.") from error
     except ValueError as error:
-        raise usage(f"--data is no JSON: {error}", "Write JSON, @FILE, or @- for stdin.") from error
+        raise usage(f"--data is not JSON: {error}", "Write JSON, @FILE, or @- for stdin.") from error
 
 
 def _full_type(text: str) -> str:

@@ -127,7 +127,7 @@ class ModelServer:
         except ValueError:
             content = None
         if not isinstance(content, dict):
-            raise stranger(str(self.client.base_url), "the answer is no JSON object")
+            raise stranger(str(self.client.base_url), "the answer is not a JSON object")
         return content
 
 

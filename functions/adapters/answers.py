@@ -52,7 +52,7 @@ class Reply:
 
     @property
     def document(self) -> dict[str, Any]:
-        """{} where the body is no JSON object."""
+        """{} where the body is not a JSON object."""
         return self._parsed if isinstance(self._parsed, dict) else {}
 
     @property

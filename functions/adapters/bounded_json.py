@@ -32,7 +32,7 @@ def parse_json(text: bytes | str) -> Any:
 
 
 def loads(text: bytes) -> Any:
-    """As json.loads. ValueError: it is no JSON at all."""
+    """As json.loads. ValueError: it is not JSON at all."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):

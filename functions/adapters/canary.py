@@ -55,7 +55,7 @@ def parse(annotation: str) -> Canary:
         said = f'it is neither `{IN_CONFIG_MAP}` nor JSON such as {{"payload": …}} ({shown(str(error))})'
         raise Unusable(said) from error
     if not isinstance(document, dict) or "payload" not in document:
-        raise Unusable('it is no JSON object with a key "payload"')
+        raise Unusable('it is not a JSON object with a key "payload"')
     if strange := sorted(document.keys() - _KEYS):
         raise Unusable(f"it has {shown(', '.join(strange))}, expected of {', '.join(sorted(_KEYS))} only")
     return Canary(document["payload"], _path(document), document.get("expect"))
@@ -81,7 +81,7 @@ def _json(data: Mapping[str, Any], key: str) -> Any:
     try:
         return parse_json(data[key])
     except ValueError as error:
-        raise Unusable(f"`{key}` is no JSON ({shown(str(error))})") from error
+        raise Unusable(f"`{key}` is not JSON ({shown(str(error))})") from error
 
 
 def asked_path(answer: PodAnswer | None) -> str | None:
@@ -127,7 +127,7 @@ def judge(found: Canary, reply: Reply, pod: str, path: str) -> Prediction:
     try:
         document = parse_json(reply.body)
     except ValueError:
-        said = "200, but the answer is no JSON"
+        said = "200, but the answer is not JSON"
         return Prediction(Outcome.BAD, said, pod, path, "Check the `path` of its canary.")
     difference = shape.differs(found.expect, document)
     if difference:
@@ -144,5 +144,5 @@ def _next(status: int) -> str:
     if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
         return "Its server wants credentials, and a canary carries none: take the canary away."
     if status < HTTPStatus.INTERNAL_SERVER_ERROR:
-        return "Its server does not take the payload: mend it in its canary, or the model."
+        return "Its server does not take the payload: correct it in its canary, or fix the model."
     return "Read the predictor's log; the model is loaded and can't predict."

@@ -211,7 +211,7 @@ def _decode(text: bytes, what: str) -> Json:
         content = error
     if not isinstance(content, dict):
         shown = text[:100].decode(errors="replace")
-        raise ClusterUnavailable(f"{what}: the answer is no JSON object but {shown!r}; a proxy may have answered")
+        raise ClusterUnavailable(f"{what}: the answer is not a JSON object but {shown!r}; a proxy may have answered")
     return content
 
 

@@ -111,14 +111,14 @@ class Conversation:
 
     def _too_much(self) -> str:
         return (
-            f"{self.server.pod} answered {self._replies} requests, and none that tells, within the {ANSWER_SECONDS:.0f}s, "
-            f"{MOST_REQUESTS} requests and {MOST_BYTES // 1024} KiB that a pod has"
+            f"{self.server.pod} gave no usable answer in {self._replies} requests; the limits for a pod are "
+            f"{ANSWER_SECONDS:.0f}s, {MOST_REQUESTS} requests and {MOST_BYTES // 1024} KiB"
         )
 
     def _spoken(self) -> str:
         if Protocol.GRPC in self.server.protocols:
             return "it speaks gRPC only"
-        return "its server speaks no protocol that tells"
+        return "its server implements no known readiness protocol"
 
 
 def could_not(error: Exception) -> PodAnswer:

@@ -40,7 +40,7 @@ class NotConfigured(StepError):
     def __init__(self) -> None:
         super().__init__(
             Code.NOT_CONFIGURED,
-            "this function is not told how to verify deliveries",
+            "no way to verify deliveries is configured for this function",
             "Set DELIVERY_SECRETS (at least 16 characters; `make deploy` makes one), or DELIVERY_AUDIENCE and DELIVERY_SENDERS.",
             retry_after=30,
         )

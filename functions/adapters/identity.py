@@ -244,5 +244,5 @@ def _bearer(authorization: str | None, audience: str | None) -> str:
     if not token or scheme.lower() != "bearer":
         raise Unauthenticated("the request carries no bearer token", audience)
     if len(token) > LONGEST_TOKEN or not (token.isascii() and token.isprintable()) or " " in token:
-        raise Unauthenticated("what follows `Bearer` is no token", audience)
+        raise Unauthenticated("what follows `Bearer` is not a token", audience)
     return token

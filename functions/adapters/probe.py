@@ -203,7 +203,7 @@ def _proxied(server: Server, path: str) -> str:
     scheme = "https:" if server.tls else ""
     namespace, pod = quoted(server.namespace), quoted(server.pod)
     if not namespace or not pod:
-        raise Unreached(f"{shown(server.pod)} is no name of a pod")
+        raise Unreached(f"{shown(server.pod)} is not a valid name of a pod")
     return f"/api/v1/namespaces/{namespace}/pods/{scheme}{pod}:{server.port}/proxy{path}"
 
 

@@ -58,4 +58,4 @@ def _bounded(number: Decimal) -> Decimal:
 
 def _no_quantity(value: object) -> ValueError:
     shown = repr(value[:40]) if isinstance(value, str) else f"a {type(value).__name__}"
-    return ValueError(f"{shown} is no Kubernetes quantity; expected a number with a suffix such as 500m or 8Gi")
+    return ValueError(f"{shown} is not a Kubernetes quantity; expected a number with a suffix such as 500m or 8Gi")

@@ -166,7 +166,7 @@ KEY_HEADER = {
 }
 
 _WHAT = {
-    400: "Malformed: the body is no JSON",
+    400: "Malformed: the body is not JSON",
     401: "Unauthenticated: no token, or one that the cluster does not know",
     403: "Forbidden: the cluster's RBAC says no; said before the model's existence is revealed",
     404: "NotFound",

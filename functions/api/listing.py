@@ -189,4 +189,4 @@ def _position(token: str | None) -> str:
     try:
         return ModelRef.from_subject(base64.urlsafe_b64decode(token).decode()).subject
     except (ValueError, binascii.Error) as error:
-        raise invalid("continue: this is no token of an earlier page", "Begin again without it.") from error
+        raise invalid("continue: this is not a token of an earlier page", "Begin again without it.") from error

@@ -113,7 +113,7 @@ class ClusterRefused(StepError):
         super().__init__(
             Code.CLUSTER_REFUSED,
             f"the Kubernetes API refused: {detail}",
-            "Read the API server's words above; grant the permission or mend the object, then ask again.",
+            "See the API server's message above; grant the permission or fix the object, then retry.",
         )
 
 

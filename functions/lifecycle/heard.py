@@ -26,7 +26,7 @@ _LONGEST_DETAIL = 300
 
 
 class Heard(Frozen):
-    """Of one pod, whose containers had been begun again so many times.
+    """Of one pod, whose containers had been restarted so many times.
 
     `at`: when it was heard, not when it was held on to.
     """
@@ -102,7 +102,7 @@ def _heard(pod: Pod, answer: PodAnswer, now: datetime) -> Heard:
 
 
 def _with_pods_own(pod: Pod, heard: Heard | None, now: datetime) -> Pod:
-    """A container that was begun again is another server, which was not heard yet."""
+    """A container that was restarted is another server, which was not heard yet."""
     if heard is None or heard.restarts != pod.restarts or not pod.ready or now - heard.at > HELD_FOR:
         return pod
     if pod.answer and (pod.answer.what is not Answered.UNASKABLE or not _tells_more(heard, pod.answer)):

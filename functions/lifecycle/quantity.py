@@ -21,5 +21,5 @@ def memory_in_bytes(text: str) -> int:
     """What format_memory wrote, in bytes. ValueError for anything else."""
     number, unit = text[:-2], text[-2:]
     if unit not in _UNITS or not number.replace(".", "", 1).isdecimal() or not number.isascii():
-        raise ValueError(f"{text[:40]!r} is no amount of memory as format_memory writes it, such as 16Gi")
+        raise ValueError(f"{text[:40]!r} is not an amount of memory as format_memory writes it, such as 16Gi")
     return int(Decimal(number) * _UNITS[unit])

@@ -8,8 +8,8 @@ ADVICE: dict[str, str] = {
     "Unschedulable": "It starts by itself when another model is stopped or a node is added; stop it to leave the queue.",
     "ImagePullBackOff": "Check the image's name and the pull secret in the ServingRuntime; Kubernetes tries again by itself.",
     "ErrImagePull": "Check the image's name and the pull secret in the ServingRuntime; Kubernetes tries again by itself.",
-    "InvalidImageName": "Mend the image's name in the ServingRuntime or the model.",
-    "CrashLoopBackOff": "Read the last log: kubectl logs --previous; then mend the model or its artifact.",
+    "InvalidImageName": "Fix the image name in the ServingRuntime or the model.",
+    "CrashLoopBackOff": "Read the last log: kubectl logs --previous; then fix the model or its artifact.",
     "CreateContainerConfigError": "Create the Secret or ConfigMap that the pod names.",
     "CreateContainerError": "Read the pod's events: kubectl describe pod.",
     "RunContainerError": "Read the pod's events: kubectl describe pod.",
@@ -18,13 +18,13 @@ ADVICE: dict[str, str] = {
     "RuntimeNotRecognized": "Create the ServingRuntime that the model names, or name another.",
     "RuntimeDisabled": "Enable the ServingRuntime (spec.disabled) or name another.",
     "NoSupportingRuntime": "Install a ServingRuntime that supports this model format and protocol.",
-    "InvalidPredictorSpec": "Mend the model's spec; KServe's message says what is wrong.",
+    "InvalidPredictorSpec": "Fix the model's spec; KServe's message says what is wrong.",
     "ModelMissing": "Write the artifact and publish artifact.written (modelswitch publish artifact); it is then loaded. Or stop "
     "and start the model once the artifact is there.",
-    "CanaryFailed": "Mend the model, its artifact or its canary (annotation modelswitch.dev/canary); its pods are asked again by "
+    "CanaryFailed": "Fix the model, its artifact or its canary (annotation modelswitch.dev/canary); its pods are asked again by "
     "themselves, every 5 minutes at the latest.",
     "ModelNotAnswering": "Read the predictor's log: it may hang; stop and start the model.",
-    "MemberNotRunning": "Start or mend the models that the graph names; it runs again by itself.",
+    "MemberNotRunning": "Start or fix the models that the graph names; it runs again by itself.",
     "ModelLoadFailed": "Check the artifact at storageUri; the predictor's log says more.",
 }
 

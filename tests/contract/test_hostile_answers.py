@@ -70,7 +70,7 @@ RAW = {
     "two lengths": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
     "a chunk without a length": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n",
     "no HTTP": b"SSH-2.0-OpenSSH_9.6\r\n",
-    "a status that is no number": b"HTTP/1.1 OK 200\r\n\r\n",
+    "a status that is not a number": b"HTTP/1.1 OK 200\r\n\r\n",
     "a status of 1,000 digits": b"HTTP/1.1 " + b"9" * 1000 + b" X\r\n\r\n",
     "a long status line": b"HTTP/1.1 200 " + b"x" * 100_000 + b"\r\n\r\n",
     "a header of 100 KB": answer(200, {"ready": True}, X_A="a" * 100_000),

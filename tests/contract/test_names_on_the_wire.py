@@ -82,9 +82,9 @@ async def test_a_name_with_a_slash_arrives_quoted(probe_for):
 async def test_what_is_said_to_be_unusable_is_not_asked(probe_for):
     async with serving(otherwise=MISSING) as (port, tally):
         probe, _ = probe_for(port)
-        found = await probe.ask([replace(a_server(port, "m"), unusable="its address is none of a pod")])
+        found = await probe.ask([replace(a_server(port, "m"), unusable="its address is not a pod's")])
     assert found["1"].what is Answered.UNASKABLE
-    assert found["1"].detail == "pod-1: its address is none of a pod"
+    assert found["1"].detail == "pod-1: its address is not a pod's"
     assert tally.asked == []
 
 

@@ -50,7 +50,7 @@ class ApiServer:
         return self.get(path, **query)["items"]
 
     def text(self, path, **query):
-        """What is no JSON: a pod's log."""
+        """What is not JSON: a pod's log."""
         return self._send("GET", path, None, "application/json", query, 30).read().decode(errors="replace")
 
     def create(self, path, body):

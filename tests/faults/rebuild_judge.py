@@ -54,7 +54,7 @@ class Judge:
     chance: random.Random = field(default_factory=lambda: random.Random(1))
 
     async def ask(self, method: str, path: str, body: Any = None) -> tuple[int, Json]:
-        """503 without Retry-After, and everything that is no JSON, is wrong at once."""
+        """503 without Retry-After, and everything that is not JSON, is wrong at once."""
         async with self.session.request(method, f"{self.url}/api/v1{path}", json=body) as answer:
             content = await answer.json(content_type=None)
             if answer.status == 503 and "Retry-After" not in answer.headers:

@@ -169,7 +169,7 @@ def test_a_prediction_is_sent_only_when_asked_for(place):
         ),
         ({"path": "/v1/models/another:predict"}, 1, '404 {"detail":"Not Found"}'),
         ({"payload": "[]"}, 1, "400 Unrecognized request format"),
-        ({"payload": "{"}, 1, "its canary: `payload` is no JSON"),
+        ({"payload": "{"}, 1, "its canary: `payload` is not JSON"),
         ({"path": "/v1/../../../namespaces/other"}, 1, "its canary: `path` is"),
     ],
 )

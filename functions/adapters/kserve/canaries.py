@@ -62,7 +62,7 @@ class Canaries:
             return canary.parse(text)
         namespace, name = quoted(metadata["namespace"]), quoted(_config_map(metadata))
         if not namespace or not name:
-            raise Unusable(f"{shown(_config_map(metadata))} is no name of a ConfigMap")
+            raise Unusable(f"{shown(_config_map(metadata))} is not a valid name of a ConfigMap")
         return canary.read(await self._cluster.get(f"/api/v1/namespaces/{namespace}/configmaps/{name}"))
 
     async def _in_turn(self, found: Canary, server: Server, answer: PodAnswer | None) -> Prediction | None:

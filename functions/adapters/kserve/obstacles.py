@@ -114,5 +114,5 @@ def _no_runtime(model: Model) -> Obstacle | None:
     failure = status.get("lastFailureInfo") or {}
     return _unsupported(
         f"KServe can't build it ({failure.get('message') or 'InvalidSpec'}), and does nothing with it before it can",
-        "Mend what KServe says, then ask again; or delete the model.",
+        "Fix the error that KServe reports, then retry; or delete the model.",
     )

@@ -153,7 +153,7 @@ def _condition(status: Json, name: str) -> str | None:
 
 
 def _crashed(status: Json) -> str | None:
-    """How a container ended that should run, however often it was begun again."""
+    """How a container ended that should run, however often it was restarted."""
     for container in status.get("containerStatuses") or []:
         ended = [(container.get(state) or {}).get("terminated") for state in ("state", "lastState")]
         for last in ended:

@@ -89,7 +89,7 @@ def server_at(
     """The pod's own address and this port of it, `port` None where what was given is none."""
     said = _dict(item.get("status")).get("podIP") or ""
     address = pod_address(said)
-    strange = f"its address is {said!r:.100}, which is none of a pod" if said and address is None else ""
+    strange = f"its address is {said!r:.100}, which is not a pod's address" if said and address is None else ""
     return Server(
         pod_uid=item["metadata"]["uid"],
         pod=item["metadata"]["name"],
@@ -100,7 +100,7 @@ def server_at(
         names=names,
         told=told,
         protocols=protocols,
-        unusable=strange or ("" if port else "its port is no number from 1 to 65535"),
+        unusable=strange or ("" if port else "its port is not a number from 1 to 65535"),
     )
 
 

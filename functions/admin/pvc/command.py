@@ -164,7 +164,7 @@ def _show(plan: Plan) -> None:
 def _refused(plan: Plan) -> CliError:
     count = sum(check.verdict == "refused" for check in plan.checks)
     which = "1 check refuses it" if count == 1 else f"{count} checks refuse it"
-    return CliError(Exit.REFUSED, f"{which}; nothing was changed", "Mend what is marked [refused], then try again.")
+    return CliError(Exit.REFUSED, f"{which}; nothing was changed", "Fix what is marked [refused], then retry.")
 
 
 def _agreed(plan: Plan) -> bool:

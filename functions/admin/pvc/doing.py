@@ -186,7 +186,7 @@ class Apply:
         count, bad = await verifying.empty_dirs(self.cluster, wish)
         if bad:
             pod, volumes = next(iter(bad.items()))
-            following = "Take a runtime without it (--runtime NEW), or mend the InferenceService's volumes."
+            following = "Take a runtime without it (--runtime NEW), or correct the InferenceService's volumes."
             raise StepFailed(f"pod {pod} has emptyDir {', '.join(volumes)} where the model belongs", following)
         if count:
             self.tell.say(f"checked on {count} pods: no emptyDir for the model, it is read from claim {wish.claim}")

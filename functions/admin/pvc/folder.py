@@ -89,7 +89,7 @@ def _files(root: Path) -> Iterable[tuple[str, Path]]:
             if name.startswith(".") or name == SUCCESS_FILE:
                 continue
             if not file.is_file():
-                raise Refusal(f"{file} is no regular file, or a link to nowhere", "Take it away, or mend the link.")
+                raise Refusal(f"{file} is no regular file, or a link to nowhere", "Remove it, or fix the link.")
             yield file.relative_to(root).as_posix(), file
 
 

@@ -112,7 +112,7 @@ def _check_trouble(listed: list[Json], trouble: Trouble, change: Change, tell: T
         tell.say(f"{change.what}: {found.reason}: {found.message}")
     if trouble.lasts(found.message if found else None, patience.trouble_seconds) and found:
         raise StepFailed(
-            f"{change.what} does not start: {found.reason}: {found.message}", "Mend that, then apply again."
+            f"{change.what} does not start: {found.reason}: {found.message}", "Fix that, then apply again."
         )
 
 
@@ -159,7 +159,7 @@ def _failed(listed: list[Json], change: Change) -> StepFailed:
         return StepFailed(*_WHY[ended["exitCode"]])
     said = str(ended.get("message") or ended.get("reason") or "").strip()[-500:]
     return StepFailed(
-        f"{change.what}: container {name} ended with {ended['exitCode']}: {said}", "Mend that, then apply again."
+        f"{change.what}: container {name} ended with {ended['exitCode']}: {said}", "Fix that, then apply again."
     )
 
 
@@ -215,7 +215,7 @@ async def _send(container: Container, folder: Folder, staged: str, tell: Teller)
 def _check(ended: Ended, what: str) -> None:
     if ended.code:
         said = (ended.err or ended.out).strip()[-500:]
-        following = "A full or read-only claim, or another user's folder? Mend that, then apply again."
+        following = "A full or read-only claim, or another user's folder? Fix that, then apply again."
         raise StepFailed(f"{what} in the loader ended with {ended.code}: {said}", following)
 
 

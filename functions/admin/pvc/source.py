@@ -69,7 +69,7 @@ def source_of(isvc: Json, secret: dict[str, Json] | None) -> Source:
     if key and entry is None and secret is not None:
         raise Refusal(
             f"InferenceService {name} wants key {shown(key)} of the storage secret, which has {_names(entries)}",
-            "Mend the secret or the key; KServe could not start the model either.",
+            "Correct the secret or the key; KServe could not start the model either.",
         )
     told = {**(entry or {}), **parameters}
     if told.get("type", "s3") != "s3" or not told.get("bucket"):

@@ -89,7 +89,7 @@ async def wait(cluster: Cluster, wish: Wish, tell: Teller, patience: Patience) -
             if seen.verified:
                 return seen
             if trouble.lasts(seen.trouble, patience.trouble_seconds):
-                raise StepFailed(f"{wish.name} does not come up: {seen.trouble}", "Mend that, then apply again.")
+                raise StepFailed(f"{wish.name} does not come up: {seen.trouble}", "Fix that, then apply again.")
     except TimeIsOver as error:
         raise TimeIsOver(f"{error.message}: {seen.trouble or seen.says}", error.next_action) from error
     raise AssertionError

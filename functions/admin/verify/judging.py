@@ -153,7 +153,7 @@ def _running(sighting: Sighting, verdict: Verdict) -> tuple[Standing, str | None
 
 def _to_verify(what: str) -> str | None:
     own = "A canary with a `path` verifies a server that speaks HTTP of its own: --predict."
-    return own if "no protocol that tells" in what else None
+    return own if "no known readiness protocol" in what else None
 
 
 def _next(seen: Observation, reason: str | None) -> str | None:

@@ -93,7 +93,7 @@ def read_letter(letter: Letter) -> Received | str:
     try:
         return understand(CloudEvent({name: value for name, value in attributes.items() if value}, letter.data))
     except ContractError as error:
-        return f"It would be refused again: {error.message}. Its sender has to mend it."
+        return f"It would be refused again: {error.message}. Its sender has to correct it."
 
 
 class SendAgain(Frozen):

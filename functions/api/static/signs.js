@@ -1,7 +1,7 @@
 // The connection's state in the corner, and trouble in the tab: its title and its icon.
 const WORDS = {
   live: ["live", "link live", "Changes arrive as they happen"],
-  lost: ["connection lost, trying again", "link lost", "What is shown may be old; it mends itself"],
+  lost: ["connection lost, trying again", "link lost", "What is shown may be old; it recovers by itself"],
   "too-many": ["too many open pages", "link lost", "Close another page that follows the models; this one then goes on by itself"],
   "signed-out": ["signed out", "link lost", "Your token has ended; reload to sign in again"],
 };

@@ -1,4 +1,4 @@
-// The one connection to /live: what arrives becomes an event on the document, and a lost connection mends itself.
+// The one connection to /live: what arrives becomes an event on the document, and a lost connection recovers by itself.
 const RETRY_MS = 2000;
 const FULL_MS = 30000; // as many streams as one person may have are open
 const SILENT_MS = 40000; // the server says something at least every 15 s

@@ -31,7 +31,7 @@ def nested(levels):
 )
 async def test_what_is_no_object_is_no_answer_of_an_api_server(cluster, api_server, body):
     api_server.answers = lambda _: web.Response(body=body, content_type="application/json")
-    with pytest.raises(ClusterUnavailable, match="no JSON object"):
+    with pytest.raises(ClusterUnavailable, match="not a JSON object"):
         await cluster.get("/version")
 
 

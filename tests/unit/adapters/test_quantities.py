@@ -75,7 +75,7 @@ NONSENSE += ["9" * 5000, "1e99999999999999999999", True, [], {}, float("nan"), f
 @pytest.mark.parametrize("text", NONSENSE, ids=lambda text: repr(text)[:20])
 def test_nonsense_is_named_with_what_was_expected(text):
     with pytest.raises(
-        ValueError, match=r"is no Kubernetes quantity; expected a number with a suffix such as 500m"
+        ValueError, match=r"is not a Kubernetes quantity; expected a number with a suffix such as 500m"
     ) as told:
         parse_quantity(text)
     assert len(str(told.value)) < 200

@@ -45,7 +45,7 @@ def test_an_llms_own_name_of_its_model_may_be_any():
 def test_an_address_that_is_none_of_a_pod_is_not_asked_and_that_is_said(ip):
     server = server_of(MODEL, pod(ip=ip))
     assert server.address == ""
-    assert ("none of a pod" in server.unusable) == bool(ip)
+    assert ("not a pod's" in server.unusable) == bool(ip)
 
 
 @pytest.mark.parametrize("port", [0, 70_000, -1, "x", "9" * 5000, None, [], {}, True])

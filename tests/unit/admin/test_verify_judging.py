@@ -136,6 +136,6 @@ def test_a_right_that_is_missing_is_told_apart_from_a_network_that_is():
 
 
 def test_a_canary_is_advised_where_the_server_has_a_protocol_of_its_own():
-    own = PodAnswer(Answered.UNASKABLE, "its server speaks no protocol that tells")
+    own = PodAnswer(Answered.UNASKABLE, "its server implements no known readiness protocol")
     assert "--predict" in (judge(sighting(a_pod(own))).next or "")
     assert judge(sighting(a_pod(GRPC))).next is None

@@ -22,7 +22,7 @@ CANARY = '{"payload": {"instances": [[1]]}}'
 GOOD = Prediction(Outcome.GOOD, "200 {predictions: [1 of number]}", "p", "/v1/models/scorer:predict")
 BAD = Prediction(Outcome.BAD, "500 ValueError", "p", "/v1/models/scorer:predict", "Read the predictor's log.")
 UNREACHED = Prediction(Outcome.UNREACHED, "cannot be asked", "p", "/x", "no connection to 10.0.0.1:8080")
-UNUSABLE = Prediction(Outcome.UNUSABLE, "its canary: it is no JSON", next="Mend it.")
+UNUSABLE = Prediction(Outcome.UNUSABLE, "its canary: it is not JSON", next="Correct it.")
 
 
 @dataclass

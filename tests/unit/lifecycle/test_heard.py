@@ -14,7 +14,7 @@ from functions.lifecycle.prediction import Outcome, Prediction
 
 CANARY = {"modelswitch.dev/canary": '{"payload": 1}'}
 NO_CONNECTION = PodAnswer(Answered.UNASKABLE, "no connection to 10.0.0.1:8080")
-OWN_PROTOCOL = PodAnswer(Answered.UNASKABLE, "its server speaks no protocol that tells", own_protocol=True)
+OWN_PROTOCOL = PodAnswer(Answered.UNASKABLE, "its server implements no known readiness protocol", own_protocol=True)
 GRAPH = ModelRef(namespace="fraud", name="route", kind=Kind.INFERENCE_GRAPH)
 
 
@@ -71,7 +71,7 @@ def test_a_silent_server_stays_silent_for_whoever_does_not_reach_it():
 def test_that_a_server_has_a_protocol_of_its_own_holds_against_no_connection():
     record, _ = looks(OWN_PROTOCOL, NO_CONNECTION)
     assert record.heard["uid-scorer-0"].own_protocol
-    assert "no protocol that tells" in record.message
+    assert "no known readiness protocol" in record.message
 
 
 def test_another_answer_replaces_it_at_once():

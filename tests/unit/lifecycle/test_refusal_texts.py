@@ -176,7 +176,7 @@ def test_a_queued_start_is_refused_at_once_where_it_could_never_be_done():
                 502,
                 Code.CLUSTER_REFUSED,
                 "the Kubernetes API refused: forbidden",
-                "Read the API server's words above; grant the permission or mend the object, then ask again.",
+                "See the API server's message above; grant the permission or fix the object, then retry.",
                 None,
             ),
         ),

@@ -130,7 +130,7 @@ def rows_of(payload: Any, width: int) -> Matrix:
             got = f"{len(row)} values" if isinstance(row, list) else type(row).__name__
             raise InvalidInput(f"row {number} is {got}: {expected}")
     if any(type(value) not in {int, float} for row in instances for value in row):
-        raise InvalidInput(f"a value is no number: {expected}")
+        raise InvalidInput(f"a value is not a number: {expected}")
     rows = np.asarray(instances, dtype=np.float64)
     if not np.isfinite(rows).all():
         raise InvalidInput(f"a value is not finite: {expected}")
