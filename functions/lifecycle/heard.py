@@ -18,8 +18,8 @@ HELD_FOR = timedelta(minutes=5)
 """Several times what a resync of a large cluster takes: each process that can ask has asked again by then."""
 
 NOTED_AGAIN_AFTER = HELD_FOR / 2
-"""An answer that repeats an earlier one is noted with its new time only then: a record that changed with each look would be written
-at each."""
+"""An answer that repeats an earlier one is noted with its new time only then: a record that changed with each look
+would be written at each."""
 
 MOST_KEPT = 100
 _LONGEST_DETAIL = 300

@@ -136,7 +136,9 @@ def test_a_look_that_asked_nobody_keeps_what_nobody_could_ask():
 
 
 def test_the_same_answer_again_is_noted_only_once_the_noted_one_gets_old():
-    """A record that changed with each look would be written at each, and what is due for its model be put off each time."""
+    """A record that changed with each look would be written at each, and what is due for its model be put off each
+    time.
+    """
     record, _ = looks(Answered.LOADED, Answered.LOADED)
     again, _ = looks(Answered.LOADED, begin=60 + NOTED_AGAIN_AFTER.total_seconds(), record=record)
     assert again.heard == record.heard
