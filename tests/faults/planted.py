@@ -85,8 +85,8 @@ PLANTED = (
     Planted(
         "pods are deleted under a live ReplicaSet, which breeds others",
         "functions/adapters/kserve/grace.py",
-        'return item["metadata"]["uid"] != owner.uid or "deletionTimestamp" in item["metadata"]',
-        "return bool(item)",
+        'return metadata.get("uid") != owner.uid or metadata.get("deletionTimestamp") is not None',
+        "return bool(metadata)",
         ADAPTER,
         "breeds_no_other",
     ),
