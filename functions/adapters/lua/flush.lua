@@ -1,5 +1,6 @@
-#!lua
+#!lua flags=allow-oom
 -- One process at a time sends what waits, so that each event is sent once; a process that died leaves it after its lease.
+-- Also in a full Redis (allow-oom): what waits must leave it, and a turn is one small key.
 -- KEYS: flush   ARGV: token, lease in ms, take | end
 -- take answers 1, or 0 where another process is at it: that one is then asked to look once more.
 -- end answers 1 where it was asked to look once more, and keeps the turn; else 0.

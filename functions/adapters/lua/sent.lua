@@ -1,5 +1,6 @@
-#!lua
+#!lua flags=allow-oom
 -- Events leave the outbox: sent, or set aside where they can be read.
+-- Also in a full Redis (allow-oom): what leaves makes room. What is set aside is as large as what it was.
 -- KEYS: lane, outboxes, attempts, dead, counts   ARGV: lane's name, length of dead, why or '' (sent), now in ms, then the entries
 for i = 5, #ARGV do
   if ARGV[3] ~= '' then

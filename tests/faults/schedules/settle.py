@@ -30,8 +30,8 @@ async def settle(world: World, names: list[str]) -> int:
     before: Any = None
     while disagreements and time.monotonic() < deadline and (ticks < TICKS or pinned):
         at_rest = await _at_rest(world, names)
-        if await world.pair.client.zcard(LINES):
-            at_rest = None  # commands are in line: a tick takes their turn once its lease has ended
+        if await _turns_held(world):
+            at_rest = None
         if at_rest is None or at_rest != before:
             ticks, before = 0, at_rest
         if at_rest is None:
@@ -44,6 +44,11 @@ async def settle(world: World, names: list[str]) -> int:
     stop = {name: _stopped(await world.cluster.model(name)) for name in names}
     world.history.last = Last(stop, tuple(disagreements))
     return ticks
+
+
+async def _turns_held(world: World) -> bool:
+    """Commands are in line, or a process has the turn of sending events: where it died, a tick has that once its lease ends."""
+    return bool(await world.pair.client.zcard(LINES) or await world.pair.client.exists(f"{TAG}:flush"))
 
 
 def _stopped(item: dict[str, Any]) -> bool:
