@@ -8,6 +8,8 @@ from typing import Any
 from gunicorn.config import ControlSocketDisable, PostWorkerInit
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from functions.answered import Answered
+
 
 def without_control_socket() -> None:
     """The socket would need a writable home, which a pod does not have, and all functions of one user would share it."""
@@ -21,7 +23,7 @@ def at_end(close: Callable[[], Awaitable[None]]) -> None:
     """
 
     def wrap(worker: Any) -> None:
-        worker.wsgi = Closing(worker.wsgi, close)
+        worker.wsgi = Closing(Answered(worker.wsgi), close)
 
     PostWorkerInit.default = staticmethod(wrap)
 

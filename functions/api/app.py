@@ -10,6 +10,7 @@ from starlette.middleware import Middleware
 from starlette.staticfiles import StaticFiles
 
 from functions.adapters.identity import Access, ClusterAccess, EveryoneHere
+from functions.answered import Answered
 from functions.api import bulk, commands, health, holdings, problems, reading, stream
 from functions.api.background import Background
 from functions.api.broadcast import Broadcast
@@ -61,7 +62,7 @@ def create_app(settings: Settings, beside: Mapping[str, Callable[[], Awaitable[N
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        middleware=[Middleware(Guard, meters=meters, settings=settings)],
+        middleware=[Middleware(Answered), Middleware(Guard, meters=meters, settings=settings)],
     )
     problems.install(app)
     for part in (commands, bulk, reading, holdings, stream, health, *_PAGES):

@@ -8,6 +8,7 @@ something must say that it comes from this very site: by Sec-Fetch-Site, or by O
 import time
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from functions.adapters.identity import Unauthenticated
@@ -21,6 +22,8 @@ from functions.settings import Settings
 
 _METHODS = READING | {"POST", "PUT", "PATCH", "DELETE"}
 _ONLY_BROWSERS = {"/sign-in", "/sign-out"}
+_GONE = 499
+"""As nginx notes it: the caller was gone before the whole request had come."""
 _ONLY_HTTPS = "max-age=31536000"
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
@@ -32,7 +35,7 @@ _HEADERS = {
 
 
 class Guard:
-    """The outermost middleware."""
+    """The outermost middleware but one: functions/answered.py."""
 
     def __init__(self, app: ASGIApp, meters: Meters, settings: Settings) -> None:
         self._app = app
@@ -67,6 +70,8 @@ class Guard:
                 await response(403, Code.FORBIDDEN, *refused)(scope, receive, answer)
             else:
                 await self._app(scope, receive, answer)
+        except ClientDisconnect:
+            status = status or _GONE
         except Exception:  # whatever it is: it is logged, and the caller gets a problem instead of a cut connection
             logger().exception("request failed", action="request-failed", path=scope["path"][:200])
             if status:

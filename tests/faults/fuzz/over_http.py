@@ -1,6 +1,6 @@
 """Events to the functions as they run in production: functions-framework, gunicorn, real HTTP."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
@@ -11,6 +11,8 @@ from fuzz.strategies import PING, RELOAD, RESOURCE, START, STOP, WRITTEN, Sent, 
 from fuzz.wire import Line
 
 ALLOWED = {202, 400, 405, 413, 422}
+PLAIN = {0, 200, 202, 400, 404, 405, 414, 422, 426, 431, 501, 505}
+"""0: dropped. What is no HTTP is never refused for its delivery where that is right."""
 SHARES = {
     "stop": 0.25,
     "start": 0.15,
@@ -86,6 +88,12 @@ BROKEN: dict[str, Callable[[], bytes]] = {
         b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n"
     ),
     "a broken chunk": lambda: b"POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\nzz\r\nabc\r\n",
+    "a broken chunk behind a whole one": lambda: (
+        b"POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\nzz\r\n"
+    ),
+    "a broken chunk of another method": lambda: (
+        b"PUT / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\nzz\r\nabc\r\n"
+    ),
     "headers of 200 KB": lambda: b"POST / HTTP/1.1\r\nhost: a\r\nce-id: " + b"x" * 200_000 + b"\r\n\r\n",
     "5,000 headers": lambda: (
         b"POST / HTTP/1.1\r\nhost: a\r\n" + b"".join(b"ce-a%d: b\r\n" % n for n in range(5000)) + b"\r\n"
@@ -101,22 +109,24 @@ BROKEN: dict[str, Callable[[], bytes]] = {
 
 
 def _broken_requests(name: str, line: Line, found: Findings) -> None:
-    """What is no HTTP may be refused by the server itself, or dropped; nothing else may come of it."""
+    """What is no HTTP may be refused by the server itself, or dropped; nothing else may come of it.
+
+    Each once as the broker would deliver it, and once without the secret, which is refused before the body is read.
+    """
     for what, make in BROKEN.items():
-        found.calls += 1
-        line.close()
-        answer = line.send(make(), half=True)
-        for wrong in _not_plain(answer):
-            found.add(f"{name}: {what}: {wrong}", make()[:200])
+        whole = make()
+        delivered = whole.replace(b"/ HTTP/", _delivered(b"/") + b" HTTP/", 1)
+        for request, allowed in ((delivered, PLAIN), (whole, PLAIN | {401})):
+            found.calls += 1
+            line.close()
+            answer = line.send(request, half=True)
+            for wrong in _not_plain(answer, allowed):
+                found.add(f"{name}: {what}: {wrong}", request[:200])
     line.close()
 
 
-def _not_plain(answer: Answer) -> list[str]:
-    if (
-        answer.status == 0
-        or answer.status in {200, 202}
-        or answer.status in {400, 404, 405, 414, 422, 426, 431, 501, 505}
-    ):
-        wrong = [f"status {answer.status} leaks {secret}" for secret in SECRETS if secret.encode() in answer.body]
-        return wrong + (["a traceback"] if b"Traceback" in answer.body else [])
-    return [f"status {answer.status} {answer.body[:200]!r}"]
+def _not_plain(answer: Answer, allowed: Collection[int]) -> list[str]:
+    if answer.status not in allowed:
+        return [f"status {answer.status} {answer.body[:200]!r}"]
+    wrong = [f"status {answer.status} leaks {secret}" for secret in SECRETS if secret.encode() in answer.body]
+    return wrong + (["a traceback"] if b"Traceback" in answer.body else [])
