@@ -10,7 +10,7 @@ import pytest
 from planted import PLANTED
 
 ROOT = Path(__file__).parents[2]
-COPIED = ("functions", "events", "tests/contract", "tests/unit/lifecycle", "tests/faults")
+COPIED = ("functions", "events", "knative", "tests/contract", "tests/unit/lifecycle", "tests/faults")
 
 
 @pytest.fixture(scope="module")
