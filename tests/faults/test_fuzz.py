@@ -8,7 +8,7 @@ from fuzz.run import Plan, run
 from fuzz.servers import fuzz_servers
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_nothing_that_can_be_sent_gets_an_answer_outside_the_contract_or_leaks_a_secret(tmp_path):
     outcome = run(Plan(parser=900, functions=400, api=200, seed=1), tmp_path)
     outcome.findings.report()
@@ -18,6 +18,7 @@ def test_nothing_that_can_be_sent_gets_an_answer_outside_the_contract_or_leaks_a
     assert outcome.api >= 200
 
 
+@pytest.mark.timeout(300)
 def test_whatever_is_written_into_an_object_its_model_is_observed_and_judged():
     found = Findings()
     fuzz_objects(600, 1, found)

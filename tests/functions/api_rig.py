@@ -34,7 +34,7 @@ OPERATOR, STRANGER, READER, BOSS = (
 SERVING = "/apis/serving.kserve.io"
 
 
-def wait_for(condition, what, seconds=20):
+def wait_for(condition, what, seconds=60):
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         if value := condition():

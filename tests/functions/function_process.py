@@ -14,7 +14,7 @@ import httpx
 from functions.local.supervisor.ports import free_ports
 
 ROOT = Path(__file__).parents[2]
-DEADLINE = 30.0
+DEADLINE = 60.0
 SECRET = "delivery-secret-of-the-tests"
 STOP = "dev.modelswitch.model.stop-requested.v1"
 START = "dev.modelswitch.model.start-requested.v1"
