@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,11 +25,14 @@ MERGE = "application/merge-patch+json"
 
 @dataclass(frozen=True)
 class Place:
-    """`tick` and `api` are URLs of real processes; `redis` is the server that both use."""
+    """URLs of real processes, and their process ids by name; `redis` is the server that all use."""
 
     redis: ValkeyServer
     tick: str
     api: str
+    command: str
+    pod_status: str
+    pids: Mapping[str, int]
 
 
 @contextlib.contextmanager
@@ -40,11 +43,14 @@ def processes(folder: Path, kubeconfig: Path) -> Iterator[Place]:
         more = {**env, "PORT": str(port), "AUTH": "none"}
         with (
             function("tick", folder / "tick.log", env) as tick,
-            running([sys.executable, "-m", "functions.api"], folder / "api.log", more),
+            function("command", folder / "command.log", env) as command,
+            function("pod_status", folder / "pod_status.log", env) as pod_status,
+            running([sys.executable, "-m", "functions.api"], folder / "api.log", more) as api,
         ):
             log = folder / "api.log"
             until(lambda: "api-started" in log.read_text(), f"the API is up; see {log}")
-            yield Place(redis, tick.address, f"http://127.0.0.1:{port}")
+            pids = {"api": api.pid, "tick": tick.pid, "command": command.pid, "pod_status": pod_status.pid}
+            yield Place(redis, tick.address, f"http://127.0.0.1:{port}", command.address, pod_status.address, pids)
 
 
 @contextlib.contextmanager

@@ -42,3 +42,10 @@ faults-order: setup ## 20 commands each of 50 models, milliseconds apart, by RES
 	@ORDER_MODELS=50 ORDER_COMMANDS=20 $(PY) -m pytest -q -n 0 --timeout 900 tests/functions/test_order_of_commands.py
 
 .PHONY: faults-order
+
+OBJECTS ?= 10000
+
+faults-hostile: setup ## a hostile tenant at full speed beside 100 models of others (OBJECTS=…, and as many events); the last line is the figures
+	@$(PY) tests/faults/hostile_tenant.py --objects $(OBJECTS) --events $(OBJECTS)
+
+.PHONY: faults-hostile

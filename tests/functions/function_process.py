@@ -55,6 +55,7 @@ class Function:
 
     url: str
     log: Path
+    pid: int
 
     @property
     def address(self) -> str:
@@ -84,7 +85,8 @@ def function(name: str, log: Path, env: dict[str, str], path: str = "/healthz") 
     port = free_port()
     framework = [sys.executable, "-m", "functions_framework", "--source", f"functions/{name}/main.py"]
     known = {"DELIVERY_SECRETS": SECRET, **env}
-    with running([*framework, "--target", name, "--host", "127.0.0.1", "--port", str(port)], log, known):
+    served = [*framework, "--target", name, "--host", "127.0.0.1", "--port", str(port)]
+    with running(served, log, known) as process:
         url = f"http://127.0.0.1:{port}"
         until(lambda: _answers(f"{url}{path}"), f"{name} is up; see {log}")
-        yield Function(url, log)
+        yield Function(url, log, process.pid)
