@@ -316,11 +316,21 @@ def _changed(draw: Callable, value: Any, how: int, keep: tuple[tuple[Any, ...], 
             place.extend([place[last]] * draw(st.sampled_from([1, 200, 2000])))
         case 2 if isinstance(place, dict):
             place[draw(st.text(max_size=8))] = draw(odd_values)
-        case 3 if isinstance(place[last], str) and place[last].startswith("{"):
-            place[last] = to_json(_changed(draw, json.loads(place[last]), 9)).decode()
+        case 3 if inner := _document(place[last]):
+            place[last] = to_json(_changed(draw, inner, 9)).decode()
         case _:
             place[last] = draw(odd_values)
     return made
+
+
+def _document(text: Any) -> dict[str, Any] | None:
+    """The JSON object in a string; None where there is none, or one that was made too deep to read before."""
+    if not isinstance(text, str) or not text.startswith("{"):
+        return None
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
 
 
 @st.composite
