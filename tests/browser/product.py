@@ -71,12 +71,13 @@ class Product:
         os.kill(self.pid(part), signal.SIGKILL)
 
     def function_url(self, name):
-        """By the socket that its process listens on: whoever starts it chooses a free port."""
+        """By the socket that its process listens on, with the run's delivery secret: the address that the broker delivers to."""
+        secret = (self.folder / "simulated/delivery-secret").read_text().strip()
         mine = {str(one.readlink()) for one in Path(f"/proc/{self.pid(name)}/fd").iterdir() if one.is_symlink()}
         for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
             words = line.split()
             if words[3] == "0A" and f"socket:[{words[9]}]" in mine:
-                return f"http://127.0.0.1:{int(words[1].partition(':')[2], 16)}"
+                return f"http://127.0.0.1:{int(words[1].partition(':')[2], 16)}/?delivery={secret}"
         raise AssertionError(f"{name} listens nowhere")
 
     def status(self, namespace, name, kind="InferenceService"):

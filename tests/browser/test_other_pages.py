@@ -16,7 +16,7 @@ def test_a_models_page_tells_its_story(opened, product, width):
         expect(page.locator(".headline .word")).to_have_text("stopped", timeout=15_000)
         expect(page.locator("body")).to_contain_text("No pod is left")
         expect(page.locator(".card", has_text="Receipt")).to_contain_text("0 GPUs, 512 MiB, 1 pod")
-        expect(page.locator(".card", has_text="Holds that")).to_contain_text("Stopped by scheduler: night.")
+        expect(page.locator(".card", has_text="Holds that")).to_contain_text("(claims to be scheduler): night.")
         timeline = page.locator(".timeline")
         expect(timeline).to_contain_text(event_id)
         expect(timeline).to_contain_text("/tests/pipeline")
