@@ -19,13 +19,15 @@ def listening(pid):
 
 
 class Doorway:
-    """`url` is what pods use."""
+    """`url` is what pods use. What is behind it serves this machine only, and so is called by its name on this machine."""
 
     def __init__(self, inside, address):
         parts = urlsplit(inside)
         self._inside = (parts.hostname, parts.port)
         self._server = socket.create_server((address, 0))
-        self.url = f"http://{address}:{self._server.getsockname()[1]}{parts.path}"
+        outside = f"{address}:{self._server.getsockname()[1]}"
+        self._hosts = tuple(f"Host: {host}\r\n".encode() for host in (outside, parts.netloc))
+        self.url = f"http://{outside}{parts.path}"
         threading.Thread(target=self._serve, daemon=True).start()
 
     def close(self):
@@ -38,14 +40,14 @@ class Doorway:
             except OSError:
                 return
             inner = socket.create_connection(self._inside)
-            for source, sink in ((outer, inner), (inner, outer)):
-                threading.Thread(target=_pump, args=(source, sink), daemon=True).start()
+            threading.Thread(target=_pump, args=(outer, inner, self._hosts), daemon=True).start()
+            threading.Thread(target=_pump, args=(inner, outer, None), daemon=True).start()
 
 
-def _pump(source, sink):
+def _pump(source, sink, hosts):
     try:
         while data := source.recv(65536):
-            sink.sendall(data)
+            sink.sendall(data.replace(*hosts) if hosts else data)
         sink.shutdown(socket.SHUT_WR)
     except OSError:
         sink.close()

@@ -18,6 +18,7 @@ from functions.local.supervisor.ports import free_ports
 ROOT = Path(__file__).parents[2]
 UP_SECONDS = 60
 LINES_SHOWN = 120
+DIRECT_SECRET = "direct-secret-of-the-tests"
 _numbers = itertools.count(1)
 
 
@@ -36,6 +37,7 @@ class Product:
         self._folder, self.log = folder / "run", folder / "log"
         own = {"PORT": str(port), "BROKER_PORT": str(broker_port), "RUN_FOLDER": str(self._folder)}
         self._environment = {**os.environ, **own, "KUBECONFIG": str(kubeconfig), "AUTH": "none", "NO_COLOR": "1"}
+        self._environment["DIRECT_SECRETS"] = DIRECT_SECRET
         for name in ("REDIS_URL", "K_SINK"):
             self._environment.pop(name, None)
         self.rest = httpx.Client(base_url=self.url, timeout=20, trust_env=False)

@@ -14,6 +14,7 @@ from doorway import Doorway, listening
 from example_manifests import Examples
 from kserve_models import IMAGE, STOP, stored
 from model_image import provide
+from product_process import DIRECT_SECRET
 
 pytestmark = [pytest.mark.timeout(180), pytest.mark.xdist_group("examples")]
 MODEL = "fraud-detector"
@@ -184,7 +185,7 @@ def webhook(address, product):
 def test_a_bucket_tells_of_it(here, doorway, webhook, store):
     """As the stores post it once they are set up as s3-minio.md and s3-ceph-rgw.md say."""
     record = marker(here.namespace, sequencer=store)
-    url, headers = webhook.url, {"Content-Type": "application/json"}
+    url, headers = f"{webhook.url}?delivery={DIRECT_SECRET}", {"Content-Type": "application/json"}
     if store == "ceph":
         record |= {"eventName": "ObjectCreated:Put", "eventSource": "ceph:s3"}
         url = doorway.url
