@@ -5,7 +5,7 @@ read as long as it is there. A place names an entry across streams: `ID.KIND.NAM
 """
 
 import re
-from collections.abc import AsyncGenerator, Collection, Iterable, Sequence
+from collections.abc import AsyncGenerator, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -140,7 +140,7 @@ class History:
                 return
             position, fields = max(full, key=lambda one: one.entries[-1][0]).entries.pop()
             audit = _read(position, fields)
-            if position.kind or _is_wanted(audit, namespaces, kinds):
+            if position.namespace or _is_wanted(audit, namespaces, kinds):
                 yield Change(position.place, audit)
             else:
                 others += 1
@@ -200,7 +200,7 @@ class History:
         return len(entries)
 
     async def _streams(self, namespaces: Collection[str] | None, kinds: str, before: _Position | None) -> list[_Stream]:
-        places: Iterable[str] = ["", *await self.namespaces()] if namespaces is None else sorted(set(namespaces))
+        places = ["", *(await self.namespaces() if namespaces is None else sorted(set(namespaces)))]
         made = [_Stream(kind, namespace, [], _begin(kind, namespace, before)) for namespace in places for kind in kinds]
         return [*made, _Stream("", "", [], _begin("", "", before))]
 

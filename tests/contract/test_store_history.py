@@ -233,3 +233,12 @@ async def test_the_same_name_of_another_kind_has_a_history_of_its_own(store):
     await has_model(store, graph, entry(graph, 2))
     assert [one.event_id for one in await store.history(MINE, 10)] == ["e1"]
     assert [one.event_id for one in await store.history(graph, 10)] == ["e2"]
+
+
+async def test_a_refusal_in_a_namespace_that_has_no_model_yet_is_found_there_and_nowhere_else(store):
+    """It shares a stream with those of other such namespaces."""
+    mistyped, other = model("mistyped", "none"), model("other", "other")
+    for ref in (mistyped, other):
+        await store.write_refusal(entry(ref, 1, code="NotFound"))
+    found = await store.newest("", 10, namespaces={"none"})
+    assert [change.audit.ref for change in found] == [mistyped]

@@ -64,8 +64,8 @@ def test_every_change_is_streamed_with_who_asked(place):
         place.until("model", "running")
         states = ["stopping", "stopped", "starting", "running"]
         eventually(lambda: changes.states() == states, lambda: f"{states}, heard was {changes.states()}", 10)
-    actors = {entry["actor"] for entry in place.history("model") if entry["action"] in {"stop", "start"}}
-    assert actors == {"nightly"}
+    commands = [entry for entry in place.history("model") if entry["action"] in {"stop", "start"}]
+    assert {(entry["actor"], entry["claimed_actor"]) for entry in commands} == {("event:/e2e", "nightly")}
 
 
 @pytest.mark.alone
