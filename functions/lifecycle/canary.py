@@ -62,7 +62,7 @@ def tried(record: Record, seen: Observation) -> dict[str, CanaryTry]:
 
 
 def _of(wanted: str, pod: Pod) -> str:
-    """A container that was restarted has loaded anew, and what it answered before says nothing."""
+    """A container that was restarted has loaded again, and what it answered before says nothing."""
     return f"{wanted}-{pod.restarts}" if pod.restarts else wanted
 
 

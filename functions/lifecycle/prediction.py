@@ -42,7 +42,7 @@ class Prediction:
 
 class CanaryTry(Frozen):
     """What one pod made of its model's canary. `of` names the canary and the life of the pod's containers, so that another one,
-    and one that was restarted, is asked anew.
+    and one that was restarted, is asked again.
 
     `failures` in a row; `again_at`: not before then; None once it has answered well. `said` and `next` as the last one
     said: a process that can't reach the pod unsays nothing that another one heard.

@@ -99,7 +99,7 @@ class Grace:
         return list(dict.fromkeys([model async for model, _ in self._pins(None)]))
 
     async def _pins(self, namespace: str | None) -> AsyncIterator[tuple[ModelRef, Pin]]:
-        """Any user may give a workload our label: what is no pin of ours is passed over."""
+        """Any user may give a workload our label: one that we did not pin is skipped."""
         async for item in self._pinned(namespace):
             pin = None
             with one_object(Stage.PIN, name_of(item)):
@@ -154,7 +154,7 @@ def _pin_patch(metadata: Json, ref: ModelRef, *, pinned: bool) -> Json:
 
 
 def _read_pin(item: Json) -> tuple[ModelRef, Pin]:
-    """ValueError, KeyError: it is no pin of ours. A pin is where its model is, so that no tenant names another's."""
+    """ValueError, KeyError: we did not pin it. A pin is where its model is, so that no tenant names another's."""
     metadata = parse(WORKLOAD, item)["metadata"]
     model = ModelRef.from_subject((metadata.get("annotations") or {}).get(PIN_MODEL, ""))
     if model.namespace != metadata["namespace"]:

@@ -54,7 +54,7 @@ class Page:
 
 
 class Lookout:
-    """`notes` None: whether notes are signed is not looked at; for what records nobody."""
+    """`notes` None: whether notes are signed is not looked at; for callers that record no actor."""
 
     def __init__(
         self,
@@ -186,7 +186,7 @@ class Lookout:
             return await find_obstacles(model, runtimes, self._resources)
         except StepError:
             raise
-        except Exception as error:  # noqa: BLE001 - whatever somebody wrote into an object
+        except Exception as error:  # noqa: BLE001 - whatever a tenant wrote into an object
             count(Stage.MODEL, name_of(model.object), error)
             return ()
 
@@ -265,7 +265,7 @@ class Lookout:
                     return _member(await self.look(Look(ref)))
                 except StepError:
                     raise
-                except Exception as error:  # noqa: BLE001 - a member is somebody's object too
+                except Exception as error:  # noqa: BLE001 - a member is a tenant's object too
                     count(Stage.MODEL, ref.subject, error)
                     return Member(ref, State.ERROR, "it can't be read")
 
