@@ -13,7 +13,6 @@ from functions.composition import Parts
 from functions.lifecycle.effects import AuditEntry
 from functions.lifecycle.errors import Refused
 from functions.lifecycle.request import Request
-from functions.lifecycle.step import take_command
 from functions.senders import Sender, sender_of
 
 
@@ -37,7 +36,7 @@ async def take(parts: Parts, http: HttpRequest, body: bytes, *accepts: type[Comm
             return refused.code
     in_line = False
     try:
-        answer = await parts.interpreter.run(take_command(request, parts.limits))
+        answer = await parts.reconciler.command(request)
         in_line = answer.ahead is not None
     finally:
         if not in_line:  # else the process that has the turn goes on with the line

@@ -19,10 +19,10 @@ from functions.adapters.selected_cluster import SelectedCluster
 from functions.adapters.signature import Signer
 from functions.adapters.sink import Sink
 from functions.adapters.store import Store
-from functions.interpreter import Interpreter
 from functions.lifecycle.derive import Limits
 from functions.line import Line
 from functions.logs import logger
+from functions.reconciler import Reconciler
 from functions.settings import Settings
 
 
@@ -46,7 +46,7 @@ class Parts:
     signer: Signer
     deliveries: Deliveries
     consents: Consents
-    interpreter: Interpreter
+    reconciler: Reconciler
     line: Line
     commands: CommandLog
 
@@ -67,7 +67,9 @@ class Parts:
         limits = Limits(start_deadline=settings.start_deadline)
         sink = Sink(settings.k_sink, store, signer, settings.k_ca_certs)
         commands = CommandLog(cluster)
-        interpreter = Interpreter(cluster, resources, lookout, grace, store, notes=notes, commands=commands)
+        reconciler = Reconciler(
+            cluster, resources, lookout, grace, store, limits=limits, notes=notes, commands=commands
+        )
         return cls(
             settings=settings,
             limits=limits,
@@ -81,8 +83,8 @@ class Parts:
             signer=signer,
             consents=Consents(cluster),
             deliveries=_deliveries(settings, cluster),
-            interpreter=interpreter,
-            line=Line(interpreter, limits, sink.flush),
+            reconciler=reconciler,
+            line=Line(reconciler, sink.flush),
             commands=commands,
         )
 

@@ -5,11 +5,10 @@ import math
 from collections.abc import Awaitable, Callable
 
 from events.model import ModelRef
-from functions.interpreter import Interpreter
-from functions.lifecycle.derive import Limits
 from functions.lifecycle.errors import StepError
-from functions.lifecycle.step import NOTHING, take_next
 from functions.logs import logger
+from functions.reconcile.command import NOTHING
+from functions.reconciler import Reconciler
 
 AT_ONCE = 64  # commands behind one that was answered: a full line; what comes after them is left to the timer
 
@@ -17,8 +16,8 @@ AT_ONCE = 64  # commands behind one that was answered: a full line; what comes a
 class Line:
     """`publish` is called once something was done."""
 
-    def __init__(self, interpreter: Interpreter, limits: Limits, publish: Callable[[], Awaitable[object]]) -> None:
-        self._interpreter, self._limits, self._publish = interpreter, limits, publish
+    def __init__(self, reconciler: Reconciler, publish: Callable[[], Awaitable[object]]) -> None:
+        self._reconciler, self._publish = reconciler, publish
         self._wanted: set[ModelRef] = set()
         self._at_work: set[ModelRef] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -42,7 +41,7 @@ class Line:
             if asyncio.get_running_loop().time() > until:
                 return taken
             try:
-                answer = await self._interpreter.run(take_next(ref, self._limits))
+                answer = await self._reconciler.next_in_line(ref)
             except StepError as error:
                 logger().warning(error.code, action="line", model=ref.subject, error=error.message)
                 return taken

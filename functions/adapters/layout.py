@@ -11,10 +11,11 @@ from events.location import Location
 from events.model import ModelRef
 from functions.adapters import codec
 from functions.adapters.stored import SCHEMA
-from functions.lifecycle.effects import AuditEntry, Commit
+from functions.lifecycle.effects import AuditEntry
 from functions.lifecycle.letter import Letter
 from functions.lifecycle.record import Record
 from functions.lifecycle.request import Request
+from functions.reconcile.ports import Commit
 
 TAG = "{modelswitch}"
 HISTORY_ENTRIES = 100_000

@@ -15,6 +15,7 @@ from typing import Any, Self, cast
 from events.location import Location
 from events.model import ModelRef
 from functions.adapters import codec
+from functions.adapters.batch import Batch
 from functions.adapters.connection import Script, connect, known_at_last
 from functions.adapters.connection import translated as _translated
 from functions.adapters.figures import Figures, Memory, read_figures, read_memory
@@ -33,24 +34,13 @@ from functions.adapters.layout import (
 )
 from functions.adapters.outbox import Outbox
 from functions.adapters.stored import SCHEMA, Unreadable, told_unreadable
-from functions.lifecycle.effects import (
-    AuditEntry,
-    Claim,
-    Claimed,
-    Commit,
-    Committed,
-    InLine,
-    Loaded,
-    Next,
-    Plan,
-    Published,
-    Release,
-)
+from functions.lifecycle.effects import AuditEntry, Published
 from functions.lifecycle.errors import Code, Refused, StoreUnavailable, Temporary
 from functions.lifecycle.letter import Letter
-from functions.lifecycle.record import Record
+from functions.lifecycle.record import Intent, Record
 from functions.lifecycle.request import Request
 from functions.logs import logger
+from functions.reconcile.ports import Claimed, Commit, Committed, InLine, Loaded
 
 LEASE_SECONDS = 15
 LINE_LENGTH = 64  # commands that wait for one model; more are told to come again
@@ -87,6 +77,8 @@ class Store:
         self._plan = Script(client, "plan")
         self._commit = Script(client, "commit")
         self._resync = Script(client, "resync")
+        self._loads = Batch(self._load_many)
+        self._commits = Batch(self._commit_many)
         self._past = History(client, self._commit)
         self.outbox = Outbox(client, self._past)
 
@@ -107,19 +99,18 @@ class Store:
     async def figures(self) -> Figures:
         return await read_figures(self._redis, self.outbox, await self.namespaces())
 
-    async def claim(self, ask: Claim) -> Claimed | InLine:
+    async def claim(self, request: Request) -> Claimed | InLine:
         """A command arrives.
 
         Raises Refused for an id of another command and where it was refused, Temporary for a full line.
         """
-        request = ask.request
         return await self._take(
             request.ref, seen_key(request), fingerprint(request), codec.dump_command(request), request
         ) or InLine(0)
 
-    async def next(self, ask: Next) -> Claimed | None:
-        """The turn of the next command in line; None where there is none, or another one is at work."""
-        taken = await self._take(ask.ref, f"{TAG}:seen:none", "", "", None)
+    async def claim_next(self, ref: ModelRef) -> Claimed | None:
+        """The lease for the next command in line; None where there is none, or another one is at work."""
+        taken = await self._take(ref, f"{TAG}:seen:none", "", "", None)
         return taken if isinstance(taken, Claimed) else None
 
     async def _take(
@@ -186,34 +177,32 @@ class Store:
         return codec.refs_of(subjects)
 
     async def load(self, ref: ModelRef) -> Loaded:
-        return (await self.load_many([ref]))[0]
+        """Many at once go to Redis together."""
+        revision, doc, plan = await self._loads(ref)
+        return Loaded(codec.load_record(doc), int(revision or 0), codec.load_intent(plan))
 
-    async def load_many(self, refs: Sequence[ModelRef]) -> list[Loaded]:
+    async def _load_many(self, refs: Sequence[ModelRef]) -> list[Any]:
         with _translated():
             pipeline = self._redis.pipeline(transaction=False)
             for ref in refs:
                 pipeline.hmget(model_key(ref), ["rev", "doc", "plan"])
-            found = await pipeline.execute()
-        return [
-            Loaded(codec.load_record(doc), int(revision or 0), codec.load_intent(plan)) for revision, doc, plan in found
-        ]
+            found: list[Any] = await pipeline.execute()
+        return found
 
-    async def plan(self, ask: Plan) -> None:
+    async def save_intent(self, token: str, request: Request, intent: Intent) -> None:
         """Raises Temporary where the model's turn is not held any more: what was decided may be out of date."""
         with _translated():
-            reply = await self._plan(
-                keys=[model_key(ask.request.ref)], args=[ask.token, codec.dump_intent(ask.intent), SCHEMA]
-            )
+            reply = await self._plan(keys=[model_key(request.ref)], args=[token, codec.dump_intent(intent), SCHEMA])
         if reply == "lost":
             raise Temporary(
                 Code.BUSY,
-                f"Redis lost its data while {ask.request.ref} was looked at, and another command may be at work",
+                f"Redis lost its data while {request.ref} was looked at, and another command may be at work",
                 "Ask again in a moment.",
                 retry_after=1,
             )
 
-    async def release(self, ask: Release) -> None:
-        await self._give_back(ask.request.ref, seen_key(ask.request), ask.token, stays=ask.stays)
+    async def release(self, token: str, request: Request, *, stays: bool = False) -> None:
+        await self._give_back(request.ref, seen_key(request), token, stays=stays)
 
     async def _give_back(self, ref: ModelRef, seen: str, token: str, *, stays: bool) -> None:
         with _translated():
@@ -221,16 +210,15 @@ class Store:
                 keys=[seen, model_key(ref), line_key(ref), LINES], args=[token, "1" if stays else "0", ref.subject]
             )
 
-    async def commit(self, ask: Commit) -> Committed:
-        keys, args = commit_words(ask)
+    async def commit(self, commit: Commit) -> Committed:
+        """Those of many notifications at once go to Redis together; each is written whole or not at all."""
+        keys, args = commit_words(commit)
+        if commit.token is None:
+            return _committed(await self._commits((keys, args)))
         with _translated():
-            reply = await self._commit(keys=keys, args=args)
-        return _committed(reply)
+            return _committed(await self._commit(keys=keys, args=args))
 
-    async def commit_many(self, asks: Sequence[Commit]) -> list[Committed]:
-        """Each by itself as in `commit`, sent in one go. Where it fails, some may be done: hints may be taken again."""
-        words = [commit_words(ask) for ask in asks]
-
+    async def _commit_many(self, words: Sequence[tuple[list[str], list[str]]]) -> list[str]:
         async def send() -> list[str]:
             pipeline = self._redis.pipeline(transaction=False)
             for keys, args in words:
@@ -238,8 +226,7 @@ class Store:
             return list(await pipeline.execute())
 
         with _translated():
-            replies = await known_at_last(send)
-        return [_committed(reply) for reply in replies]
+            return await known_at_last(send)
 
     async def due(self, until: datetime, limit: int, start: int = 0) -> list[ModelRef]:
         """Models that want a look, the longest due first, without the first `start` of them."""
@@ -278,7 +265,7 @@ class Store:
 
     async def publish(self, events: Sequence[Published]) -> None:
         """Into the outbox, without a step: for what concerns no record."""
-        await self.commit_many([Commit(event.ref, 0, None, facts=(event,)) for event in events])
+        await asyncio.gather(*(self.commit(Commit(event.ref, 0, None, facts=(event,))) for event in events))
 
     async def subjects(self, after: str, limit: int) -> list[str]:
         """Known models in order of their subjects, from behind `after` ("" for the first page)."""

@@ -1,7 +1,7 @@
 """Runs the one step for a REST request, and looks at a model."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -13,11 +13,10 @@ from events.status import ModelStatus
 from functions.adapters.identity import User
 from functions.api.bodies import Origin
 from functions.api.context import Api
-from functions.lifecycle.effects import Look, StepAnswer
+from functions.lifecycle.effects import StepAnswer
 from functions.lifecycle.errors import Code, NotFound, StepError, Temporary
 from functions.lifecycle.observation import Observation
 from functions.lifecycle.request import Request
-from functions.lifecycle.step import Step, take_command, take_hint
 
 
 async def run_command(
@@ -46,7 +45,7 @@ async def run_command(
     )
     in_line = False
     try:
-        answer = await _measured(api, request.verb, take_command(request, api.parts.limits), looked)
+        answer = await _measured(api, request.verb, api.parts.reconciler.command(request, looked))
         in_line = answer.ahead is not None
     finally:
         api.outbox.nudge()
@@ -66,10 +65,10 @@ async def look(api: Api, ref: ModelRef) -> ModelStatus:
     """What is true now. NotFound where there is no such model; nothing is then written about it."""
     seen = None
     if (await api.parts.store.load(ref)).record is None:
-        seen = await api.parts.lookout.look(Look(ref))
+        seen = await api.parts.lookout.look(ref)
         if not seen.exists:
             raise not_found(ref)
-    await _measured(api, "look", take_hint(ref, api.parts.limits, in_passing=True), seen)
+    await _measured(api, "look", api.parts.reconciler.notification(ref, seen, in_passing=True))
     api.outbox.nudge()
     record = (await api.parts.store.load(ref)).record
     if record is None or record.state is None:
@@ -87,7 +86,7 @@ def not_found(ref: ModelRef) -> NotFound:
 
 async def _why_unknown(api: Api, ref: ModelRef) -> StepError:
     """A model without a record is gone, or Redis lost what was just written of it: the cluster knows which."""
-    if not (await api.parts.lookout.look(Look(ref))).exists:
+    if not (await api.parts.lookout.look(ref)).exists:
         return not_found(ref)
     message = f"Redis lost its data, or {ref} kept changing, while it was looked at"
     return Temporary(Code.BUSY, message, "Ask again in a moment.", retry_after=1)
@@ -124,11 +123,11 @@ async def _dropped(api: Api, ref: ModelRef) -> Mapping[str, Any]:
     }
 
 
-async def _measured(api: Api, verb: str, step: Step, looked: Observation | None = None) -> StepAnswer:
+async def _measured(api: Api, verb: str, reconcile: Awaitable[StepAnswer]) -> StepAnswer:
     began = time.perf_counter()
     outcome = "InternalError"
     try:
-        answer = await api.parts.interpreter.run(step, looked)
+        answer = await reconcile
     except StepError as error:
         outcome = str(error.code)
         raise

@@ -9,7 +9,6 @@ from events.model import Kind, ModelRef
 from functions.adapters.kserve.resources import as_number, owner_of
 from functions.composition import Parts
 from functions.handler import handle
-from functions.lifecycle.step import take_hint
 
 
 async def _work(parts: Parts, request: Request, body: bytes) -> str:
@@ -19,15 +18,14 @@ async def _work(parts: Parts, request: Request, body: bytes) -> str:
     version = as_number(hint.resource_version)
     if hint.kind == "Pod":
         ref = owner_of(hint.labels, hint.namespace)
-        step = take_hint(ref, parts.limits, pods_version=version) if ref else None
+        if ref is None:
+            return "ignored"
+        await parts.reconciler.notification(ref, pods_version=version)
     elif hint.kind in list(Kind):
         ref = ModelRef(namespace=hint.namespace, name=hint.name, kind=Kind(hint.kind))
-        step = take_hint(ref, parts.limits, object_version=version)
+        await parts.reconciler.notification(ref, object_version=version)
     else:
-        step = None
-    if step is None:
         return "ignored"
-    await parts.interpreter.run(step)
     return "looked"
 
 

@@ -22,7 +22,6 @@ from functions.lifecycle.decide import decide
 from functions.lifecycle.errors import ClusterRefused, StepError, StoreUnavailable
 from functions.lifecycle.observation import Observation
 from functions.lifecycle.record import Record
-from functions.lifecycle.step import take_hint
 from functions.logs import logger
 from functions.object_errors import Stage, count, one_object
 from functions.tick.turns import in_turn
@@ -155,8 +154,7 @@ def _is_news(parts: Parts, record: Record | None, seen: Observation) -> bool:
 
 async def _adopt(parts: Parts, news: Sequence[Observation]) -> None:
     """Raises where Redis is away: the page is then taken again, and the pass is not complete without it."""
-    looks = [(take_hint(seen.ref, parts.limits, in_passing=True), seen) for seen in news]
-    for error, seen in zip(await parts.interpreter.run_together(looks), news, strict=True):
+    for error, seen in zip(await parts.reconciler.notifications(news), news, strict=True):
         match error:
             case None:
                 continue

@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 from events.model import ModelRef
 from functions.composition import Parts, now
 from functions.lifecycle.errors import ClusterUnavailable, StepError, StoreUnavailable
-from functions.lifecycle.step import take_hint
 from functions.logs import logger
 from functions.object_errors import Stage, count
 from functions.tick.resync import resync
@@ -126,7 +125,7 @@ async def _look(parts: Parts, refs: Iterable[ModelRef], until: datetime, *, pinn
         if now() > until:
             return
         try:
-            await parts.interpreter.run(take_hint(ref, parts.limits, pinned=pinned))
+            await parts.reconciler.notification(ref, pinned=pinned)
         except (StoreUnavailable, ClusterUnavailable) as error:
             logger().warning(error.code, action="tick", model=ref.subject, error=error.message)
         except Exception as error:  # noqa: BLE001 - one model's object, whatever is in it

@@ -16,8 +16,9 @@ from processes import Served, api, empty_sse
 
 from events.status import State
 from functions.adapters.store import Store
-from functions.lifecycle.effects import AuditEntry, Commit
+from functions.lifecycle.effects import AuditEntry
 from functions.lifecycle.record import Record
+from functions.reconcile.ports import Commit
 
 DASHBOARDS = 200
 MODELS = 1000

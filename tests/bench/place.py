@@ -13,7 +13,6 @@ from events.model import Kind, ModelRef
 from functions.adapters.kserve.model import Model
 from functions.adapters.kserve.observations import PodList, read_observation
 from functions.composition import Parts, now
-from functions.lifecycle.step import take_hint
 from functions.local.supervisor.ports import free_ports
 from functions.settings import Settings
 
@@ -75,7 +74,7 @@ async def know(place: Place, redis_url: str) -> None:
         for item in listed["items"]:
             ref = place.ref(item["metadata"]["name"])
             seen = read_observation(ref, Model(Kind.INFERENCE_SERVICE, item), nothing, now())
-            await made.interpreter.run(take_hint(ref, made.limits), seen)
+            await made.reconciler.notification(ref, seen)
     with client(redis_url) as redis:
         redis.delete("{modelswitch}:outboxes", *redis.scan_iter("{modelswitch}:outbox:*"))
         redis.set("{modelswitch}:synced", "1")

@@ -9,8 +9,9 @@ from place import parts
 from events.model import ModelRef
 from events.status import State
 from functions.adapters.store import Store
-from functions.lifecycle.effects import AuditEntry, Commit
+from functions.lifecycle.effects import AuditEntry
 from functions.lifecycle.record import Record, SeenPod
+from functions.reconcile.ports import Commit
 
 MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 NAMESPACES = 20

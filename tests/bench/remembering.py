@@ -10,9 +10,10 @@ from population import audit, fill, records
 
 from events.commands import StopRequested
 from functions.adapters.store import Store
-from functions.lifecycle.effects import Claim, Commit, StepAnswer
+from functions.lifecycle.effects import StepAnswer
 from functions.lifecycle.record import Record
 from functions.lifecycle.request import Request
+from functions.reconcile.ports import Commit
 
 COMMITS = 500
 MODELS = 10_000
@@ -62,7 +63,7 @@ async def lua_commit(place: Place) -> list[Row]:
 async def _commits(store: Store, number: int) -> _Timed:
     known = list(records(COMMITS))
     requests = [_request(record, number) for record in known]
-    claims = [await store.claim(Claim(request)) for request in requests]
+    claims = [await store.claim(request) for request in requests]
     script, timer = store._commit, _Timed(store._commit)
     store._commit = timer  # type: ignore[assignment]
     try:

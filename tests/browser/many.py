@@ -24,8 +24,9 @@ from api_rig import world
 from events.model import ModelRef
 from events.status import State
 from functions.adapters.store import Store
-from functions.lifecycle.effects import AuditEntry, Commit
+from functions.lifecycle.effects import AuditEntry
 from functions.lifecycle.record import Record
+from functions.reconcile.ports import Commit
 
 
 def record(number):
@@ -54,7 +55,9 @@ def commit(one):
 
 async def fill(store, models):
     for start in range(0, models, 500):
-        await store.commit_many([commit(record(number)) for number in range(start, min(start + 500, models))])
+        await asyncio.gather(
+            *map(store.commit, [commit(record(number)) for number in range(start, min(start + 500, models))])
+        )
 
 
 def usage(pid):

@@ -10,11 +10,10 @@ from functions.adapters.kserve.resources import Resources
 from functions.adapters.probe import Probe, ProxyLine
 from functions.adapters.store import Store
 from functions.composition import now
-from functions.interpreter import Interpreter
 from functions.lifecycle.derive import Limits
-from functions.lifecycle.effects import Look, PatchModel
+from functions.lifecycle.effects import PatchModel
 from functions.lifecycle.request import Request
-from functions.lifecycle.step import take_command, take_hint
+from functions.reconciler import Reconciler
 
 LIMITS = Limits()
 POD_LABEL = "serving.kserve.io/inferenceservice"
@@ -29,12 +28,12 @@ class Eyes:
         self.resources = Resources(cluster)
         self.grace = Grace(cluster)
         self.lookout = Lookout(cluster, self.resources, self.grace, Probe(ProxyLine(cluster)), now)
-        self.interpreter = Interpreter(cluster, self.resources, self.lookout, self.grace, store)
+        self.reconciler = Reconciler(cluster, self.resources, self.lookout, self.grace, store, limits=LIMITS)
         self.handovers = Handovers(cluster)
         self.commands = 0
 
     async def look(self, ref: ModelRef, verb: str | None = None):
-        return await self.lookout.look(Look(ref, verb=verb, pinned=True))
+        return await self.lookout.look(ref, verb=verb, pinned=True)
 
     async def patch(self, patch: PatchModel) -> None:
         await self.cluster.json_patch(await self.resources.model(patch.ref), list(patch.operations))
@@ -42,10 +41,10 @@ class Eyes:
     async def command(self, ref: ModelRef, command, **changes):
         self.commands += 1
         request = Request(ref, command, "/test", f"{ref} {self.commands}", "oncall", **changes)
-        return await self.interpreter.run(take_command(request, LIMITS))
+        return await self.reconciler.command(request)
 
     async def state(self, ref: ModelRef) -> State:
-        await self.interpreter.run(take_hint(ref, LIMITS))
+        await self.reconciler.notification(ref)
         return (await self.store.load(ref)).record.state
 
 

@@ -3,14 +3,13 @@
 from dataclasses import replace
 
 import pytest
-from kserve_eyes import LIMITS, POD_LABEL, ref
+from kserve_eyes import POD_LABEL, ref
 from kserve_objects import inference_service
 
 from functions.composition import Parts, now
 from functions.lifecycle.effects import MarkPod
 from functions.lifecycle.handover import LEAVES_FOR
 from functions.lifecycle.observation import Handover
-from functions.lifecycle.step import take_hint
 from functions.local.kserve.resources import INFERENCE_SERVICE
 from functions.settings import Settings
 from functions.tick.round import go_round
@@ -79,7 +78,7 @@ async def orphaned(here, eyes, name):
 async def test_a_pod_that_left_its_service_does_not_outlive_its_model(here, eyes):
     model, pod = await orphaned(here, eyes, "orphan")
     assert model in await eyes.lookout.leaving()
-    await eyes.interpreter.run(take_hint(model, LIMITS))
+    await eyes.reconciler.notification(model)
 
     async def ended():
         return pod.uid not in await uids(here, "orphan")

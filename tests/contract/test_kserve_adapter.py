@@ -18,7 +18,6 @@ from functions.lifecycle.errors import Code, PreconditionFailed, Refused
 from functions.lifecycle.observation import Answer, Mode
 from functions.lifecycle.patches import start_patch, stop_patch
 from functions.lifecycle.record import Record
-from functions.lifecycle.step import take_hint
 from functions.local.kserve.resources import (
     AUTOSCALER,
     INFERENCE_GRAPH,
@@ -89,7 +88,7 @@ async def test_a_pin_left_by_a_crash_is_found_and_taken_away(here, eyes):
 
     await eyes.grace.pin(PinOwners(model, (seen.pods[0].owner,)))
     assert model in await eyes.grace.pinned_models()
-    await eyes.interpreter.run(take_hint(model, LIMITS, pinned=True))
+    await eyes.reconciler.notification(model, pinned=True)
     assert model not in await eyes.grace.pinned_models()
     assert await eyes.state(model) is State.RUNNING
 

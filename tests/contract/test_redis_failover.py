@@ -12,11 +12,12 @@ from events.facts import ModelStopping
 from events.model import ModelRef
 from events.status import State
 from functions.adapters.store import Store
-from functions.lifecycle.effects import AuditEntry, Claim, Commit, Published
+from functions.lifecycle.effects import AuditEntry, Published
 from functions.lifecycle.errors import StoreUnavailable
 from functions.lifecycle.record import Record
 from functions.lifecycle.request import Request
 from functions.local.supervisor.ports import free_ports
+from functions.reconcile.ports import Commit
 
 REF = ModelRef(namespace="fraud", name="scorer")
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -107,7 +108,7 @@ async def test_after_a_failover_writes_go_to_the_new_primary_without_an_error(pa
     await write(behind)
     await in_step(pair)
     fail_over(pair, address)
-    claimed = await behind.claim(Claim(REQUEST))
+    claimed = await behind.claim(REQUEST)
     assert claimed.record
     await write(behind, 1)
     assert len(await behind.newest("", 10)) == 2
@@ -130,7 +131,7 @@ async def test_commits_that_are_sent_in_one_go_fail_over_too(pair, address, behi
     fail_over(pair, address)
     refs = [ModelRef(namespace="fraud", name=f"m{number}") for number in range(5)]
     records = [Record(ref=ref, uid="u", state=State.RUNNING, observed_at=NOW) for ref in refs]
-    await behind.commit_many([Commit(record.ref, 0, record) for record in records])
+    await asyncio.gather(*map(behind.commit, [Commit(record.ref, 0, record) for record in records]))
     assert await behind.count() == 5
 
 
@@ -139,7 +140,9 @@ async def test_a_restarted_redis_that_has_forgotten_the_scripts_is_used_at_once(
     await raw.execute_command("SCRIPT", "FLUSH")
     await write(store, 1)
     await raw.execute_command("SCRIPT", "FLUSH")
-    await store.commit_many([Commit(REF, 2, Record(ref=REF, uid="u", state=State.STOPPED, observed_at=NOW))])
+    await asyncio.gather(
+        *map(store.commit, [Commit(REF, 2, Record(ref=REF, uid="u", state=State.STOPPED, observed_at=NOW))])
+    )
     assert (await store.load(REF)).revision == 3
 
 

@@ -8,8 +8,8 @@ import pytest
 from events.model import Kind, ModelRef
 from events.status import State
 from functions.adapters.codec import load_state
-from functions.lifecycle.effects import Commit
 from functions.lifecycle.record import Record
+from functions.reconcile.ports import Commit
 from functions.tick.resync import MOST_CHARACTERS, Cursor, _gone
 from functions.tick.round import _due
 

@@ -11,11 +11,12 @@ from events.facts import ModelStopping
 from events.model import ModelRef
 from events.status import State
 from functions.adapters.store import Store
-from functions.lifecycle.effects import AuditEntry, Claim, Claimed, Commit, InLine, Plan, Published, Release, StepAnswer
+from functions.lifecycle.effects import AuditEntry, Published, StepAnswer
 from functions.lifecycle.errors import Code, Refused, StoreUnavailable
 from functions.lifecycle.letter import Letter
 from functions.lifecycle.record import Intent, Record, Run
 from functions.lifecycle.request import Request
+from functions.reconcile.ports import Claimed, Commit, InLine
 
 REF = ModelRef(namespace="fraud", name="scorer")
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -42,15 +43,15 @@ async def commit(store, claimed, request, **changes):
 
 async def test_a_command_answered_once_gets_the_same_answer_again(store):
     request = asked()
-    await commit(store, await store.claim(Claim(request)), request)
-    again = await store.claim(Claim(request))
+    await commit(store, await store.claim(request), request)
+    again = await store.claim(request)
     assert again.answer == StepAnswer(202, {"changed": True}, changed=True)
 
 
 async def test_the_same_id_of_another_source_is_another_command(store):
     request = asked()
-    await commit(store, await store.claim(Claim(request)), request)
-    other = await store.claim(Claim(asked(source="/other")))
+    await commit(store, await store.claim(request), request)
+    other = await store.claim(asked(source="/other"))
     assert other.answer is None
 
 
@@ -66,35 +67,35 @@ async def test_the_same_id_of_another_source_is_another_command(store):
 async def test_the_same_source_and_id_by_another_channel_sender_or_of_another_model_is_another_command(store, other):
     """An event that calls itself `rest:local` uses up no Idempotency-Key, nor one tenant the ids of another."""
     taken = asked(command=StopRequested(graceful=False), **other)
-    claimed = await store.claim(Claim(taken))
+    claimed = await store.claim(taken)
     await store.commit(Commit(taken.ref, 0, None, token=claimed.token, request=taken, answer=StepAnswer(202)))
-    assert (await store.claim(Claim(asked(source="rest:local")))).answer is None
+    assert (await store.claim(asked(source="rest:local"))).answer is None
 
 
 async def test_another_delivery_waits_while_one_is_at_work(store):
-    await store.claim(Claim(asked()))
-    assert await store.claim(Claim(asked())) == InLine(0)
+    await store.claim(asked())
+    assert await store.claim(asked()) == InLine(0)
 
 
 async def test_one_model_takes_one_command_at_a_time_and_another_model_does_not_wait(store):
-    await store.claim(Claim(asked("1")))
-    assert await store.claim(Claim(asked("2"))) == InLine(1)
+    await store.claim(asked("1"))
+    assert await store.claim(asked("2")) == InLine(1)
     elsewhere = ModelRef(namespace="fraud", name="other")
-    assert (await store.claim(Claim(asked("3", elsewhere)))).answer is None
+    assert (await store.claim(asked("3", elsewhere))).answer is None
 
 
 async def test_fifty_claims_of_one_id_at_once_give_it_to_one(store):
-    results = await asyncio.gather(*(store.claim(Claim(asked())) for _ in range(50)), return_exceptions=True)
+    results = await asyncio.gather(*(store.claim(asked()) for _ in range(50)), return_exceptions=True)
     assert sum(isinstance(result, Claimed) for result in results) == 1
 
 
 async def test_a_lease_that_ended_is_taken_over_with_the_same_place_in_the_order(store, raw):
     request = asked()
-    first = await store.claim(Claim(request))
+    first = await store.claim(request)
     await expire_leases(raw)
-    later = await store.claim(Claim(asked("2")))
+    later = await store.claim(asked("2"))
     await commit(store, later, asked("2"))
-    again = await store.claim(Claim(request))
+    again = await store.claim(request)
     assert again.redelivered
     assert again.sequence == first.sequence < later.sequence
     assert not later.redelivered
@@ -102,45 +103,45 @@ async def test_a_lease_that_ended_is_taken_over_with_the_same_place_in_the_order
 
 async def test_the_delivery_that_lost_its_lease_can_t_commit(store, raw):
     request = asked()
-    slow = await store.claim(Claim(request))
+    slow = await store.claim(request)
     await expire_leases(raw)
-    await store.claim(Claim(request))
+    await store.claim(request)
     with pytest.raises(StoreUnavailable):
         await commit(store, slow, request)
 
 
 async def test_a_release_lets_the_same_command_try_again_at_once(store):
     request = asked()
-    claimed = await store.claim(Claim(request))
-    await store.release(Release(claimed.token, request))
-    again = await store.claim(Claim(request))
+    claimed = await store.claim(request)
+    await store.release(claimed.token, request)
+    again = await store.claim(request)
     assert again.answer is None
     assert again.sequence == claimed.sequence
 
 
 async def test_what_was_planned_survives_the_process(store, raw):
     request = asked(command=StartRequested())
-    claimed = await store.claim(Claim(request))
+    claimed = await store.claim(request)
     run = Run(since=NOW, actor="pipeline", key=request.key)
-    await store.plan(Plan(claimed.token, request, Intent(verb="start", at=NOW, run=run)))
+    await store.save_intent(claimed.token, request, Intent(verb="start", at=NOW, run=run))
     await expire_leases(raw)
-    assert (await store.claim(Claim(request))).planned.run.actor == "pipeline"
+    assert (await store.claim(request)).planned.run.actor == "pipeline"
     assert (await store.load(REF)).planned.run.actor == "pipeline"
 
 
 async def test_a_command_that_is_dropped_leaves_the_plan_of_another(store, raw):
     planner, dropped = asked("later", command=StartRequested()), asked("earlier")
-    claimed = await store.claim(Claim(planner))
+    claimed = await store.claim(planner)
     run = Run(since=NOW, actor="pipeline", key=planner.key)
-    await store.plan(Plan(claimed.token, planner, Intent(verb="start", at=NOW, run=run)))
+    await store.save_intent(claimed.token, planner, Intent(verb="start", at=NOW, run=run))
     await expire_leases(raw)
-    await commit(store, await store.claim(Claim(dropped)), dropped, record=None)
+    await commit(store, await store.claim(dropped), dropped, record=None)
     assert (await store.load(REF)).planned.run.actor == "pipeline"
 
 
 async def test_a_commit_leaves_everything_or_nothing(store, raw):
     request = asked()
-    claimed = await store.claim(Claim(request))
+    claimed = await store.claim(request)
     due = NOW + timedelta(seconds=1)
     await commit(store, claimed, request, audit=(ENTRY,), facts=(FACT,), due=due)
     assert (await store.load(REF)).record == RECORD
@@ -178,9 +179,9 @@ async def test_a_model_made_anew_is_not_held_against_the_old_one_s_versions(stor
 
 async def test_an_id_used_for_another_command_is_refused(store):
     request = asked()
-    await commit(store, await store.claim(Claim(request)), request)
+    await commit(store, await store.claim(request), request)
     with pytest.raises(Refused) as refused:
-        await store.claim(Claim(asked(command=StopRequested(graceful=False))))
+        await store.claim(asked(command=StopRequested(graceful=False)))
     assert (refused.value.code, refused.value.status) == (Code.IDEMPOTENCY_KEY_REUSED, 422)
 
 
@@ -203,9 +204,9 @@ async def test_a_model_that_is_gone_is_forgotten(store):
 
 
 async def test_the_order_of_commands_goes_on_rising_after_a_loss_of_all_data(store, raw):
-    first = await store.claim(Claim(asked("1")))
+    first = await store.claim(asked("1"))
     await raw.flushall()
-    assert (await store.claim(Claim(asked("2")))).sequence > first.sequence
+    assert (await store.claim(asked("2"))).sequence > first.sequence
 
 
 async def test_models_come_in_pages(store):
@@ -272,7 +273,7 @@ async def test_changes_are_kept_for_a_while_and_who_was_away_longer_is_told(stor
     first = await store.last_change()
     asks = [Commit(REF, number, RECORD.model_copy(update={"gpus": number})) for number in range(1, 10_201)]
     for begin in range(0, len(asks), 500):
-        await store.commit_many(asks[begin : begin + 500])
+        await asyncio.gather(*map(store.commit, asks[begin : begin + 500]))
     assert 10_000 <= await raw.xlen("{modelswitch}:changes") <= 10_100
     assert not await store.has_change(first)
     assert await store.has_change(await store.last_change())
@@ -280,7 +281,7 @@ async def test_changes_are_kept_for_a_while_and_who_was_away_longer_is_told(stor
 
 async def test_all_keys_share_one_slot_of_a_redis_cluster(store, raw):
     request = asked()
-    await commit(store, await store.claim(Claim(request)), request, audit=(ENTRY,), facts=(FACT,), due=NOW)
+    await commit(store, await store.claim(request), request, audit=(ENTRY,), facts=(FACT,), due=NOW)
     slots = {await raw.execute_command("CLUSTER KEYSLOT", key) for key in await raw.keys()}
     assert len(slots) == 1
 
@@ -296,8 +297,8 @@ async def test_a_redis_that_is_away_says_so():
 
 async def test_a_command_on_a_model_that_never_was_leaves_nothing_for_good(store, raw):
     request = asked()
-    claimed = await store.claim(Claim(request))
-    await store.release(Release(claimed.token, request))
+    claimed = await store.claim(request)
+    await store.release(claimed.token, request)
     assert all([await raw.ttl(key) > 0 for key in await raw.keys()])
 
 

@@ -1,13 +1,14 @@
 """Which models an artifact concerns, from the index on a real Redis: no record is read, no list is made."""
 
+import asyncio
 import time
 from datetime import UTC, datetime
 
 from events.location import Location
 from events.model import Kind, ModelRef
 from events.status import State
-from functions.lifecycle.effects import Commit
 from functions.lifecycle.record import Record
+from functions.reconcile.ports import Commit
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -20,7 +21,7 @@ def record(name, *artifacts, namespace="fraud", kind=Kind.INFERENCE_SERVICE, ver
 
 
 async def known(store, *records, expected=0):
-    await store.commit_many([Commit(one.ref, expected, one) for one in records])
+    await asyncio.gather(*map(store.commit, [Commit(one.ref, expected, one) for one in records]))
 
 
 async def names(store, uri, namespace="fraud"):

@@ -10,9 +10,10 @@ import pytest
 from events.model import Kind, ModelRef
 from events.status import State
 from functions.adapters import layout
-from functions.lifecycle.effects import AuditEntry, Commit
+from functions.lifecycle.effects import AuditEntry
 from functions.lifecycle.letter import Letter
 from functions.lifecycle.record import Record
+from functions.reconcile.ports import Commit
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 MINE = ModelRef(namespace="fraud", name="card-fraud")
@@ -136,14 +137,18 @@ async def test_each_namespace_has_its_share_of_a_bounded_whole(store, raw):
         await has_model(store, model("m", f"n{number}"), entry(model("m", f"n{number}")))
     ref = model("m", "n0")
     for begin in range(0, 12_000, 500):
-        await store.commit_many([Commit(ref, 0, None, audit=(entry(ref, begin + one),)) for one in range(500)])
+        await asyncio.gather(
+            *map(store.commit, [Commit(ref, 0, None, audit=(entry(ref, begin + one),)) for one in range(500)])
+        )
     kept = await raw.xlen("{modelswitch}:history:n0")
     assert 2500 <= kept <= 2600
     for number in range(40, 200):
         await has_model(store, model("m", f"n{number}"), entry(model("m", f"n{number}")))
     quiet = model("m", "n1")
     for begin in range(0, 40_000, 500):  # each eighth write or so cuts a stream that is drawn by chance
-        await store.commit_many([Commit(quiet, 0, None, audit=(entry(quiet, begin + one),)) for one in range(500)])
+        await asyncio.gather(
+            *map(store.commit, [Commit(quiet, 0, None, audit=(entry(quiet, begin + one),)) for one in range(500)])
+        )
         if await raw.xlen("{modelswitch}:history:n0") <= 600:
             break
     assert await raw.xlen("{modelswitch}:history:n0") <= 600

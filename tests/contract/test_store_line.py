@@ -15,10 +15,11 @@ from events.status import State
 from functions.adapters import codec
 from functions.adapters.layout import LINES, line_key, seen_key
 from functions.adapters.store import LINE_LENGTH
-from functions.lifecycle.effects import Claim, Commit, InLine, Next, Release, StepAnswer
+from functions.lifecycle.effects import StepAnswer
 from functions.lifecycle.errors import Code, Refused, Temporary
 from functions.lifecycle.record import Record
 from functions.lifecycle.request import Request
+from functions.reconcile.ports import Commit, InLine
 
 REF = ModelRef(namespace="fraud", name="scorer")
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -46,54 +47,54 @@ async def expire_leases(raw):
 
 async def test_a_command_that_arrives_while_another_is_at_work_comes_after_it_and_before_what_arrives_later(store):
     first, start, late = asked("1"), asked("2", StartRequested()), asked("3", StopRequested())
-    at_work = await store.claim(Claim(first))
-    assert await store.claim(Claim(start)) == InLine(1)
-    assert await store.claim(Claim(late)) == InLine(2)
-    assert await store.next(Next(REF)) is None
+    at_work = await store.claim(first)
+    assert await store.claim(start) == InLine(1)
+    assert await store.claim(late) == InLine(2)
+    assert await store.claim_next(REF) is None
     await finish(store, at_work, first)
-    last = await store.next(Next(REF))
+    last = await store.claim_next(REF)
     assert (last.request.id, last.redelivered) == ("3", True)
     await finish(store, last, last.request)
-    pointless = await store.next(Next(REF))
+    pointless = await store.claim_next(REF)
     assert pointless.request.id == "2"
     assert at_work.sequence < pointless.sequence < last.sequence
 
 
 async def test_what_comes_again_keeps_the_place_that_it_got_when_it_arrived(store):
     first, refused_as_busy = asked("1"), asked("2", StartRequested())
-    at_work = await store.claim(Claim(first))
-    await store.claim(Claim(refused_as_busy))
+    at_work = await store.claim(first)
+    await store.claim(refused_as_busy)
     await finish(store, at_work, first)
     stop = asked("3")
-    latest = await store.claim(Claim(stop))
+    latest = await store.claim(stop)
     assert latest.request is None
     await finish(store, latest, stop)
-    again = await store.claim(Claim(refused_as_busy))
+    again = await store.claim(refused_as_busy)
     assert again.redelivered
     assert again.sequence < latest.sequence
 
 
 async def test_a_delivery_that_waits_is_given_what_comes_first(store):
     first, waits = asked("1"), asked("2", RELOAD)
-    at_work = await store.claim(Claim(first))
-    await store.claim(Claim(waits))
-    await store.claim(Claim(asked("3", StartRequested())))
+    at_work = await store.claim(first)
+    await store.claim(waits)
+    await store.claim(asked("3", StartRequested()))
     await finish(store, at_work, first)
-    helped = await store.claim(Claim(waits))
+    helped = await store.claim(waits)
     assert helped.request.id == "3"
     await finish(store, helped, helped.request)
-    mine = await store.claim(Claim(waits))
+    mine = await store.claim(waits)
     assert (mine.request, mine.answer) == (None, None)
 
 
 async def test_reloads_have_no_place_among_stops_and_starts_and_none_is_lost(store):
     first = asked("1")
-    at_work = await store.claim(Claim(first))
+    at_work = await store.claim(first)
     for identity, command in (("2", RELOAD), ("3", StartRequested()), ("4", RELOAD), ("5", StopRequested())):
-        await store.claim(Claim(asked(identity, command)))
+        await store.claim(asked(identity, command))
     await finish(store, at_work, first)
     order = []
-    while claimed := await store.next(Next(REF)):
+    while claimed := await store.claim_next(REF):
         order.append(claimed.request.id)
         await finish(store, claimed, claimed.request)
     assert order == ["5", "3", "2", "4"]
@@ -102,19 +103,19 @@ async def test_reloads_have_no_place_among_stops_and_starts_and_none_is_lost(sto
 
 async def test_a_command_whose_holder_died_is_still_in_line_and_done_once(store, raw):
     request = asked("1")
-    await store.claim(Claim(request))
+    await store.claim(request)
     assert await store.lines(10) == [REF]
     await expire_leases(raw)
-    taken_over = await store.next(Next(REF))
+    taken_over = await store.claim_next(REF)
     assert (taken_over.request.id, taken_over.redelivered) == ("1", True)
     await finish(store, taken_over, taken_over.request)
-    assert await store.next(Next(REF)) is None
-    assert (await store.claim(Claim(request))).answer == DONE
+    assert await store.claim_next(REF) is None
+    assert (await store.claim(request)).answer == DONE
 
 
 async def test_a_command_comes_out_of_the_line_as_it_was_put_into_it(store):
     first = asked("1")
-    at_work = await store.claim(Claim(first))
+    at_work = await store.claim(first)
     sent = asked(
         "2",
         StopRequested(graceful=False, reason="line\nbreak, ü and \x00"),
@@ -124,17 +125,17 @@ async def test_a_command_comes_out_of_the_line_as_it_was_put_into_it(store):
         queue=True,
         by_event=False,
     )
-    await store.claim(Claim(sent))
+    await store.claim(sent)
     await finish(store, at_work, first)
-    received = (await store.next(Next(REF))).request
+    received = (await store.claim_next(REF)).request
     assert vars(received) == vars(sent) | {"seen_as": seen_key(sent)}
 
 
 async def test_a_command_of_a_newer_version_is_read_and_one_that_can_t_be_is_set_aside(store, raw):
     first = asked("1")
-    at_work = await store.claim(Claim(first))
-    await store.claim(Claim(asked("2", StartRequested())))
-    await store.claim(Claim(asked("3", RELOAD)))
+    at_work = await store.claim(first)
+    await store.claim(asked("2", StartRequested()))
+    await store.claim(asked("3", RELOAD))
     await finish(store, at_work, first)
     newer = json.loads(codec.dump_command(asked("2", StartRequested()))) | {"schema": 2, "holds": ["x"]}
     newer["data"]["until"] = "2026-03-02T00:00:00Z"
@@ -145,50 +146,50 @@ async def test_a_command_of_a_newer_version_is_read_and_one_that_can_t_be_is_set
         document = json.dumps(newer) if ordered == "1" else '{"schema": 9}'
         await raw.zrem(line_key(REF), member)
         await raw.zadd(line_key(REF), {f"{place}\n{ordered}\n{document}": score})
-    start = await store.next(Next(REF))
+    start = await store.claim_next(REF)
     assert (start.request.id, start.request.verb) == ("2", "start")
     await finish(store, start, start.request)
-    assert await store.next(Next(REF)) is None
+    assert await store.claim_next(REF) is None
     assert await store.lines(10) == []
 
 
 async def test_a_line_is_bounded_and_what_is_turned_away_leaves_nothing(store, raw):
-    await store.claim(Claim(asked("0")))
+    await store.claim(asked("0"))
     for number in range(1, LINE_LENGTH):
-        await store.claim(Claim(asked(str(number))))
+        await store.claim(asked(str(number)))
     keys = set(await raw.keys())
     with pytest.raises(Temporary) as full:
-        await store.claim(Claim(asked("one too many")))
+        await store.claim(asked("one too many"))
     assert (full.value.code, full.value.status) == (Code.BUSY, 503)
     assert set(await raw.keys()) == keys
     elsewhere = ModelRef(namespace="fraud", name="other")
-    assert (await store.claim(Claim(Request(elsewhere, StopRequested(), "/test", "1", "oncall")))).token
+    assert (await store.claim(Request(elsewhere, StopRequested(), "/test", "1", "oncall"))).token
 
 
 async def test_a_command_given_back_stays_in_line_or_leaves_it(store):
     stays, leaves = asked("1"), asked("2", by_event=False)
-    claimed = await store.claim(Claim(stays))
-    await store.release(Release(claimed.token, stays, stays=True))
-    taken = await store.next(Next(REF))
+    claimed = await store.claim(stays)
+    await store.release(claimed.token, stays, stays=True)
+    taken = await store.claim_next(REF)
     assert taken.sequence == claimed.sequence
     await finish(store, taken, taken.request)
-    claimed = await store.claim(Claim(leaves))
-    await store.release(Release(claimed.token, leaves, stays=False))
-    assert await store.next(Next(REF)) is None
-    again = await store.claim(Claim(leaves))
+    claimed = await store.claim(leaves)
+    await store.release(claimed.token, leaves, stays=False)
+    assert await store.claim_next(REF) is None
+    again = await store.claim(leaves)
     assert (again.sequence, again.redelivered) == (claimed.sequence, True)
 
 
 async def test_a_refusal_that_nobody_heard_is_told_once_and_then_the_same_key_tries_again(store):
     first, waits = asked("1"), asked("2", StartRequested(), by_event=False)
-    at_work = await store.claim(Claim(first))
-    await store.claim(Claim(waits))
+    at_work = await store.claim(first)
+    await store.claim(waits)
     await finish(store, at_work, first)
-    taken = await store.next(Next(REF))
+    taken = await store.claim_next(REF)
     refusal = Refused(Code.QUOTA_EXCEEDED, "no room", "Free some.", retry_after=7)
     await finish(store, taken, taken.request, answer=None, refusal=refusal)
     with pytest.raises(Refused) as told:
-        await store.claim(Claim(waits))
+        await store.claim(waits)
     assert (told.value.status, told.value.code, told.value.message, told.value.next_action, told.value.retry_after) == (
         409,
         Code.QUOTA_EXCEEDED,
@@ -196,27 +197,27 @@ async def test_a_refusal_that_nobody_heard_is_told_once_and_then_the_same_key_tr
         "Free some.",
         7,
     )
-    again = await store.claim(Claim(waits))
+    again = await store.claim(waits)
     assert (again.answer, again.sequence) == (None, taken.sequence)
 
 
 async def test_of_fifty_that_ask_for_the_next_one_gets_it(store):
     first = asked("1")
-    at_work = await store.claim(Claim(first))
-    await store.claim(Claim(asked("2")))
+    at_work = await store.claim(first)
+    await store.claim(asked("2"))
     await finish(store, at_work, first)
-    found = await asyncio.gather(*(store.next(Next(REF)) for _ in range(50)))
+    found = await asyncio.gather(*(store.claim_next(REF) for _ in range(50)))
     assert sum(one is not None for one in found) == 1
 
 
 async def test_a_line_leaves_nothing_for_good(store, raw):
     first = asked("1")
-    at_work = await store.claim(Claim(first))
-    await store.claim(Claim(asked("2", RELOAD)))
+    at_work = await store.claim(first)
+    await store.claim(asked("2", RELOAD))
     timeless = [key for key in await raw.keys() if await raw.ttl(key) < 0]
     assert timeless == [LINES]
     await finish(store, at_work, first)
-    taken = await store.next(Next(REF))
+    taken = await store.claim_next(REF)
     await finish(store, taken, taken.request)
     assert all([await raw.ttl(key) > 0 for key in await raw.keys() if ":audit" not in key])
 
@@ -225,10 +226,10 @@ async def test_a_line_that_was_tried_comes_after_those_of_other_models(store, ra
     other = ModelRef(namespace="blue", name="other")
     request, second = asked("1"), Request(other, StopRequested(), "/test", "2", "oncall", by_event=True)
     for one in (request, second):
-        claimed = await store.claim(Claim(one))
-        await store.release(Release(claimed.token, one, stays=True))
+        claimed = await store.claim(one)
+        await store.release(claimed.token, one, stays=True)
     for one, score in ((REF, 1), (other, 2)):
         await raw.zadd(LINES, {one.subject: score})
     assert await store.lines(10) == [REF, other]
-    assert await store.next(Next(REF))
+    assert await store.claim_next(REF)
     assert await store.lines(10) == [other, REF]

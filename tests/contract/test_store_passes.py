@@ -1,11 +1,12 @@
 """The turn of looking at every model on a real Redis: one tick at a time, and never complete after a loss of data."""
 
+import asyncio
 from datetime import UTC, datetime
 
 from events.model import ModelRef
 from events.status import State
-from functions.lifecycle.effects import Commit
 from functions.lifecycle.record import Record
+from functions.reconcile.ports import Commit
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -61,7 +62,7 @@ async def test_the_data_keeps_its_name_until_it_is_lost(store, raw):
 async def test_many_commits_in_one_go_are_each_judged_by_themselves(store):
     one, two = record(1), record(2)
     await store.commit(Commit(one.ref, 0, one))
-    done = await store.commit_many([Commit(one.ref, 0, one), Commit(two.ref, 0, two)])
+    done = await asyncio.gather(*map(store.commit, [Commit(one.ref, 0, one), Commit(two.ref, 0, two)]))
     assert [(item.conflict, item.stale) for item in done] == [(True, False), (False, False)]
-    loaded = await store.load_many([one.ref, two.ref, record(3).ref])
+    loaded = await asyncio.gather(*map(store.load, [one.ref, two.ref, record(3).ref]))
     assert [(item.revision, item.record and item.record.uid) for item in loaded] == [(1, "1"), (1, "2"), (0, None)]

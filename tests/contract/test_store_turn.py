@@ -7,7 +7,6 @@ import redis.asyncio as redis
 
 from events.commands import StopRequested
 from events.model import ModelRef
-from functions.lifecycle.effects import Claim, Plan
 from functions.lifecycle.errors import Code, Temporary
 from functions.lifecycle.record import Intent, Run
 from functions.lifecycle.request import Request
@@ -22,26 +21,26 @@ def asked(identity: str) -> Request:
 
 
 async def test_a_plan_under_the_turn_is_stored(store):
-    claimed = await store.claim(Claim(asked("1")))
-    await store.plan(Plan(claimed.token, asked("1"), INTENT))
+    claimed = await store.claim(asked("1"))
+    await store.save_intent(claimed.token, asked("1"), INTENT)
     assert (await store.load(REF)).planned == INTENT
 
 
 async def test_nothing_is_planned_under_a_turn_that_redis_lost(store, redis_url):
-    claimed = await store.claim(Claim(asked("1")))
+    claimed = await store.claim(asked("1"))
     async with redis.from_url(redis_url) as raw:
         await raw.flushall()
     with pytest.raises(Temporary) as refused:
-        await store.plan(Plan(claimed.token, asked("1"), INTENT))
+        await store.save_intent(claimed.token, asked("1"), INTENT)
     assert refused.value.code is Code.BUSY
     assert (await store.load(REF)).planned is None
 
 
 async def test_nor_where_another_command_has_it_by_now(store, redis_url):
-    claimed = await store.claim(Claim(asked("1")))
+    claimed = await store.claim(asked("1"))
     async with redis.from_url(redis_url) as raw:
         await raw.flushall()
-    other = await store.claim(Claim(asked("2")))
+    other = await store.claim(asked("2"))
     with pytest.raises(Temporary):
-        await store.plan(Plan(claimed.token, asked("1"), INTENT))
-    await store.plan(Plan(other.token, asked("2"), INTENT))
+        await store.save_intent(claimed.token, asked("1"), INTENT)
+    await store.save_intent(other.token, asked("2"), INTENT)

@@ -7,20 +7,18 @@ import pytest
 
 from events.commands import StartRequested, StopRequested
 from events.model import ModelRef
-from functions import interpreter as module
+from functions import reconciler as module
 from functions.adapters.cluster import Cluster
 from functions.adapters.kserve.grace import Grace
 from functions.adapters.kserve.lookout import Lookout
 from functions.adapters.kserve.resources import Resources
 from functions.adapters.probe import Probe, ProxyLine
 from functions.composition import now
-from functions.interpreter import Interpreter
 from functions.lifecycle.derive import Limits
-from functions.lifecycle.effects import Claim
 from functions.lifecycle.errors import Code, Temporary
 from functions.lifecycle.request import Request
-from functions.lifecycle.step import take_command
 from functions.local.kubernetes.server import write_kubeconfig
+from functions.reconciler import Reconciler
 
 REF = ModelRef(namespace="fraud", name="scorer")
 
@@ -54,37 +52,42 @@ async def api_server(answer, monkeypatch, folder):
         server.close()
 
 
-def interpreter_of(cluster, store):
+def reconciler_of(cluster, store):
     resources, grace = Resources(cluster), Grace(cluster)
-    return Interpreter(
-        cluster, resources, Lookout(cluster, resources, grace, Probe(ProxyLine(cluster)), now), grace, store
+    return Reconciler(
+        cluster,
+        resources,
+        Lookout(cluster, resources, grace, Probe(ProxyLine(cluster)), now),
+        grace,
+        store,
+        limits=Limits(),
     )
 
 
 async def test_a_step_that_takes_too_long_gives_the_turn_back(store, monkeypatch, tmp_path):
-    monkeypatch.setattr(module, "STEP_SECONDS", 0.3)
+    monkeypatch.setattr(module, "RECONCILE_SECONDS", 0.3)
     async with api_server(None, monkeypatch, tmp_path) as cluster:
         with pytest.raises(Temporary) as told:
-            await interpreter_of(cluster, store).run(take_command(asked("1"), Limits()))
+            await reconciler_of(cluster, store).command(asked("1"))
     assert told.value.code is Code.BUSY
     assert "longer than" in told.value.message
-    assert (await store.claim(Claim(asked("2", StartRequested())))).token
+    assert (await store.claim(asked("2", StartRequested()))).token
 
 
 @pytest.mark.parametrize("answer", [b"[]", b'{"resources": [7]}', b'{"metadata": "x", "spec": 3, "items": 1}'])
 async def test_a_step_that_meets_garbage_gives_the_turn_back(answer, store, monkeypatch, tmp_path):
     async with api_server(answer, monkeypatch, tmp_path) as cluster:
         with contextlib.suppress(Exception):  # refused, or an error: either way
-            await interpreter_of(cluster, store).run(take_command(asked("1"), Limits()))
-    assert (await store.claim(Claim(asked("2", StartRequested())))).token
+            await reconciler_of(cluster, store).command(asked("1"))
+    assert (await store.claim(asked("2", StartRequested()))).token
 
 
 async def test_a_step_that_is_cut_off_gives_the_turn_back(store, raw, monkeypatch, tmp_path):
     async with api_server(None, monkeypatch, tmp_path) as cluster:
-        step = asyncio.create_task(interpreter_of(cluster, store).run(take_command(asked("1"), Limits())))
+        step = asyncio.create_task(reconciler_of(cluster, store).command(asked("1")))
         while not [key for key in await raw.keys("*:model:*") if await raw.hexists(key, "busy")]:
             await asyncio.sleep(0.01)
         step.cancel()
         with pytest.raises(asyncio.CancelledError):
             await step
-    assert (await store.claim(Claim(asked("2", StartRequested())))).token
+    assert (await store.claim(asked("2", StartRequested()))).token

@@ -3,12 +3,13 @@
 import json
 from functools import cache
 
+from asks import Look
 from builders import NOW, REF, patched
 from renumber import Pool
 from world_state import ENDING, ENDING_FAST, READY, STOP_VALUES, TERMINATING, State
 
 from functions.lifecycle.companion import COMPANION_ANNOTATION, Companion
-from functions.lifecycle.effects import Look, PatchModel
+from functions.lifecycle.effects import PatchModel
 from functions.lifecycle.observation import (
     STOP_ANNOTATION,
     Answer,

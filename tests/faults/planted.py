@@ -70,8 +70,8 @@ PLANTED = (
     ),
     Planted(
         "a sender's clock is trusted over the order of arrival",
-        f"{LIFECYCLE}/step.py",
-        "request = request.claimed(claimed.sequence, redelivered=claimed.redelivered, first_seen=first)",
+        "functions/reconcile/command.py",
+        "request = request.claimed(claimed.sequence, redelivered=claimed.redelivered, first_seen=claimed.first_seen)",
         "request = request.claimed(9_000_000 - int(request.id[1:]), redelivered=True)",
         SEARCH,
     ),
@@ -170,7 +170,7 @@ PLANTED = (
     ),
     Planted(
         "a command in line whose step failed for now is gone",
-        f"{LIFECYCLE}/step.py",
+        "functions/reconcile/command.py",
         "stays = not heard or (",
         "stays = (",
         "tests/unit/lifecycle/test_step_line.py",

@@ -8,11 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from asks import Ask, Asking, Plan, Step
 from renumber import Pool, numbers_in, rewrite
 
-from functions.lifecycle.effects import Ask, Commit, Plan, StepAnswer
+from functions.lifecycle.effects import StepAnswer
 from functions.lifecycle.errors import StepError
-from functions.lifecycle.step import Step
+from functions.reconcile.ports import Commit
 
 HINT = -1
 Begin = Callable[[], Step]
@@ -76,7 +77,7 @@ class Processes:
 
     def _replay(self, who: int, name: str, begin: Begin, answers: tuple[Any, ...]) -> int:
         step = begin()
-        ask, answer, error = next(step), None, None
+        ask, answer, error = step.send(None), None, None
         try:
             for given in answers:
                 ask = step.throw(given) if isinstance(given, Exception) else step.send(given)
@@ -97,10 +98,14 @@ class Processes:
 
 
 def _variables(step: Any) -> str:
-    """Where each generator of the chain stands, and what it knows."""
+    """Where each coroutine of the chain stands, and what it knows; what it asks of the ports follows from that."""
     chain = []
-    while step is not None and getattr(step, "gi_frame", None):
-        frame = step.gi_frame
+    while (
+        step is not None
+        and getattr(step, "cr_frame", None)
+        and not isinstance(step.cr_frame.f_locals.get("self"), Asking)
+    ):
+        frame = step.cr_frame
         chain.append(f"{frame.f_code.co_name}:{frame.f_lasti}:{frame.f_locals!r}")
-        step = step.gi_yieldfrom
+        step = step.cr_await
     return " | ".join(chain)

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+import asks as ask
+from asks import take_command, take_hint, take_next
 from builders import LIMITS, NOW, REF
 from cluster_moves import all_terminating, end_pods, pin, unpin, with_stop
 from look import after_patch, observe, queued_command, shown, uids
@@ -16,10 +18,8 @@ from processes import HINT, Processes
 from renumber import SEQUENCE, Pool
 from world_state import ACCEPTED, CLAIMED, DROPPED, FRESH, REFUSED, State
 
-from functions.lifecycle import effects as ask
 from functions.lifecycle.errors import Code, PreconditionFailed
 from functions.lifecycle.request import Request
-from functions.lifecycle.step import take_command, take_hint, take_next
 
 UNANSWERED = {FRESH, CLAIMED, REFUSED}
 

@@ -9,7 +9,7 @@ from api_rig import BOSS, STRANGER, listening, wait_for
 
 from events.model import ModelRef
 from functions.adapters.store import Store
-from functions.lifecycle.effects import Commit
+from functions.reconcile.ports import Commit
 
 
 def stop(api, name, namespace="blue", **headers):

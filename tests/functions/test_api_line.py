@@ -9,7 +9,6 @@ import pytest
 from events.commands import StartRequested
 from events.model import ModelRef
 from functions.adapters.store import Store
-from functions.lifecycle.effects import Claim, Release
 from functions.lifecycle.request import Request
 
 
@@ -21,13 +20,13 @@ def busy(world):
 
     async def hold():
         store = Store.connect(world.redis_url)
-        token = (await store.claim(Claim(held))).token
+        token = (await store.claim(held)).token
         await store.close()
         return token
 
     async def give_back(token):
         store = Store.connect(world.redis_url)
-        await store.release(Release(token, held, stays=True))
+        await store.release(token, held, stays=True)
         await store.close()
 
     token = asyncio.run(hold())

@@ -22,7 +22,6 @@ from order_rig import drawn, outcomes, send_all
 from events.commands import StopRequested
 from events.model import ModelRef
 from functions.adapters.store import Store
-from functions.lifecycle.effects import Claim
 from functions.lifecycle.request import Request
 from functions.local.broker.manifests import NOT_DEPLOYED
 
@@ -158,7 +157,7 @@ def test_the_timer_takes_on_what_is_in_line_where_its_process_died(world, open_a
     async def hold():
         store = Store.connect(world.redis_url)
         request = Request(ref, StopRequested(), "/dead", "1", "dead", by_event=True)
-        assert (await store.claim(Claim(request))).token
+        assert (await store.claim(request)).token
         await store.close()
 
     asyncio.run(hold())

@@ -19,9 +19,10 @@ from events.status import State
 from functions.adapters.signature import Signer
 from functions.adapters.sink import Sink
 from functions.adapters.store import Store
-from functions.lifecycle.effects import Commit, Published
+from functions.lifecycle.effects import Published
 from functions.lifecycle.errors import StoreUnavailable
 from functions.lifecycle.record import Record
+from functions.reconcile.ports import Commit
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ARTIFACT = Artifact(uri="gs://bank/models/m", digest=f"sha256:{'0' * 64}", size=1)

@@ -21,7 +21,6 @@ from functions.adapters.kserve.lookout import Lookout
 from functions.adapters.kserve.resources import Resources
 from functions.adapters.probe import Probe
 from functions.adapters.selected_cluster import SelectedCluster
-from functions.lifecycle.effects import Look
 
 pytestmark = needs_a_cluster
 
@@ -86,8 +85,8 @@ async def test_what_opted_in_is_listed_and_looked_at_and_nothing_else(scene, clu
     assert await grace.pinned_models() == []
     assert await Handovers(cluster).models_left() == []
     assert await cluster.list_all("/api/v1/resourcequotas") == []
-    assert (await lookout.look(Look(ModelRef(namespace=inside, name="scorer")))).exists
-    assert not (await lookout.look(Look(ModelRef(namespace=outside, name="scorer")))).exists
+    assert (await lookout.look(ModelRef(namespace=inside, name="scorer"))).exists
+    assert not (await lookout.look(ModelRef(namespace=outside, name="scorer"))).exists
 
 
 def test_a_model_is_stopped_only_where_its_namespace_opted_in(scene):

@@ -58,7 +58,7 @@ REQUESTS: dict[str, tuple[set[str], set[Right]]] = {
         {"get"},
         {(KSERVE, "servingruntimes", "get"), (KSERVE, "clusterservingruntimes", "get")},
     ),
-    "functions/interpreter.py": ({"json_patch", "delete"}, _models("patch") | {("", "pods", "delete")}),
+    "functions/reconciler.py": ({"json_patch", "delete"}, _models("patch") | {("", "pods", "delete")}),
     "functions/artifact_written/concerned.py": (
         {"get", "list_all"},
         {("", "persistentvolumeclaims", "get"), (KSERVE, "inferenceservices", "list")},
@@ -75,7 +75,7 @@ STEPS = {
     *(f"{ADAPTERS}/kserve/{name}.py" for name in ("canaries", "grace", "handover", "lookout", "resources", "runtimes")),
     f"{ADAPTERS}/command_log.py",
     f"{ADAPTERS}/probe.py",
-    "functions/interpreter.py",
+    "functions/reconciler.py",
 }
 RUNS: dict[str, set[str]] = {
     "modelswitch-lifecycle": STEPS | {f"{ADAPTERS}/consents.py"},
@@ -101,7 +101,7 @@ def used(account: str, overlay: str) -> set[Right]:
     rights = set().union(*(REQUESTS[module][1] for module in RUNS[account]), set())
     if overlay == "per-namespace" and RUNS[account]:
         rights |= SELECTS_NAMESPACES
-    return rights | (WRITES_NOTES if "functions/interpreter.py" in RUNS[account] else set())
+    return rights | (WRITES_NOTES if "functions/reconciler.py" in RUNS[account] else set())
 
 
 def calls() -> dict[str, set[str]]:

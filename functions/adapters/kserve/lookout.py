@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from events.commands import Verb
 from events.model import Kind, ModelRef, is_name
 from events.status import State
 from functions.adapters.cluster import Cluster, Json, Missing
@@ -27,7 +28,6 @@ from functions.adapters.probe import Probe
 from functions.lifecycle.canary import takes_canary, without_canary
 from functions.lifecycle.companion import COMPANION_ANNOTATION
 from functions.lifecycle.derive import Limits, derive
-from functions.lifecycle.effects import Look
 from functions.lifecycle.errors import StepError
 from functions.lifecycle.observation import Member, Observation, Obstacle, Pin, QuotaShortage
 from functions.lifecycle.record import Record
@@ -75,14 +75,16 @@ class Lookout:
         self._clock = clock
         self._notes = notes
 
-    async def look(self, ask: Look) -> Observation:
-        ref = ask.ref
+    async def look(
+        self, ref: ModelRef, *, verb: Verb | None = None, pinned: bool = False, predict: tuple[str, ...] = ()
+    ) -> Observation:
+        """The options of `Ports.observe`."""
         item, listed = await asyncio.gather(
             self._object(ref),
             self._cluster.get(pods(ref.namespace), labelSelector=pod_selector(ref)),
         )
         if item is None:
-            pins = await self._grace.pins_of(ref) if ask.pinned else ()
+            pins = await self._grace.pins_of(ref) if pinned else ()
             left = leaving(PodList.read(ref, listed).pods)
             return Observation(ref, self._clock(), exists=False, pins=pins, pods=left)
         model, found = Model(ref.kind, item), PodList.read(ref, listed)
@@ -92,17 +94,17 @@ class Lookout:
             listed = await self._cluster.get(pods(ref.namespace), labelSelector=pod_selector(ref))
             found = PodList.read(ref, listed)
             seen = self._read(ref, model, found, self._clock())
-        if ask.verb != "stop":
+        if verb != "stop":
             answers = await self._probe.ask(list(servers_of(model, seen, found)))
             seen = replace(with_answers(seen, answers), members=(await self._members(model))[0] or ())
-        if ask.predict:
-            seen = await self._with_predictions(seen, model, found, ask.predict)
+        if predict:
+            seen = await self._with_predictions(seen, model, found, predict)
         return replace(
             seen,
-            pins=await self._pins(ask, seen),
-            obstacles=await self._obstacles(model, Runtimes(self._cluster)) if ask.verb in _HINDERED else (),
-            shortages=await self._shortages(model, seen) if ask.verb == "start" else (),
-            wanted=await self._handovers.wanted(seen) if ask.verb is None else {},
+            pins=await self._pins(seen, pinned=pinned),
+            obstacles=await self._obstacles(model, Runtimes(self._cluster)) if verb in _HINDERED else (),
+            shortages=await self._shortages(model, seen) if verb == "start" else (),
+            wanted=await self._handovers.wanted(seen) if verb is None else {},
         )
 
     def _read(self, ref: ModelRef, model: Model, found: PodList, now: datetime) -> Observation:
@@ -218,10 +220,10 @@ class Lookout:
         except Missing:
             return None
 
-    async def _pins(self, ask: Look, seen: Observation) -> tuple[Pin, ...]:
+    async def _pins(self, seen: Observation, *, pinned: bool) -> tuple[Pin, ...]:
         """Pins are looked for where a stop with another grace is under way; the tick finds what a crash left."""
-        if ask.pinned or (seen.companion and seen.companion.grace is not None):
-            return await self._grace.pins_of(ask.ref)
+        if pinned or (seen.companion and seen.companion.grace is not None):
+            return await self._grace.pins_of(seen.ref)
         return ()
 
     async def _shortages(self, model: Model, seen: Observation) -> tuple[QuotaShortage, ...]:
@@ -262,7 +264,7 @@ class Lookout:
         async def look(ref: ModelRef) -> Member:
             async with turns:
                 try:
-                    return _member(await self.look(Look(ref)))
+                    return _member(await self.look(ref))
                 except StepError:
                     raise
                 except Exception as error:  # noqa: BLE001 - a member is a tenant's object too

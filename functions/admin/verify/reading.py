@@ -20,7 +20,6 @@ from functions.adapters.kserve.resources import Resources, kind_selector, owner_
 from functions.adapters.probe import LOOK_SECONDS, Line, Probe
 from functions.admin.verify.prediction import Predictions
 from functions.admin.verify.sighting import Sighting
-from functions.lifecycle.effects import Look
 from functions.lifecycle.observation import Answered, Observation, PodAnswer
 from functions.lifecycle.verification import is_silent
 from functions.object_errors import Stage, one_object
@@ -129,7 +128,7 @@ class Reader:
         """Not asked yet; but for a graph, whose members are looked at here."""
         ref, model = _ref(kind, item), Model(kind, item)
         if kind is Kind.INFERENCE_GRAPH:
-            return Sighting(await self._lookout.look(Look(ref)))
+            return Sighting(await self._lookout.look(ref))
         found = PodList.read(ref, {"items": listed})
         seen = observe_object(ref, model, found, _now())
         return Sighting(seen, tuple(servers_of(model, seen, found)), found.readable, runtime_of(model))

@@ -22,7 +22,6 @@ from functions.api.pages.requests import UNKNOWN, Counted, count_requests, toget
 from functions.api.pages.rows import Button, Verb, button_of
 from functions.api.problems import invalid
 from functions.lifecycle.derive import DEFAULT_GRACE_SECONDS
-from functions.lifecycle.effects import Look
 from functions.lifecycle.errors import Code, StepError
 from functions.lifecycle.observation import Observation
 from functions.lifecycle.record import Record
@@ -129,7 +128,7 @@ async def _looks(api: Api, verb: Verb, refs: list[ModelRef]) -> dict[ModelRef, O
     async def look(ref: ModelRef) -> Observation | None:
         async with gate:
             try:
-                return await api.parts.lookout.look(Look(ref, verb=verb))
+                return await api.parts.lookout.look(ref, verb=verb)
             except (StepError, Missing):
                 return None
 

@@ -17,7 +17,7 @@ from functions.adapters.kserve.quota import Quota, find_shortages
 from functions.adapters.layout import commit_words
 from functions.lifecycle.decide import decide
 from functions.lifecycle.derive import Limits
-from functions.lifecycle.effects import Commit
+from functions.reconcile.ports import Commit
 from fuzz.judge import Findings
 from fuzz.objects import TENANT, Placed, hostile, to_json
 

@@ -4,16 +4,16 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from asks import Ask, Step, begin
+
 from events.commands import StartRequested, StopRequested
 from events.model import ModelRef
 from events.status import Hold, HoldKind
 from functions.lifecycle.companion import COMPANION_ANNOTATION, Companion, LastRunPod
 from functions.lifecycle.derive import Limits
-from functions.lifecycle.effects import Ask
 from functions.lifecycle.errors import StepError
 from functions.lifecycle.observation import STOP_ANNOTATION, Answer, Answered, Mode, Observation, Owner, Pod, PodAnswer
 from functions.lifecycle.request import Request
-from functions.lifecycle.step import Step
 
 REF = ModelRef(namespace="fraud", name="scorer")
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -157,7 +157,7 @@ def played(step: Step, *answers: Any) -> tuple[list[Ask], Any]:
 
     The second is its answer, the StepError that the caller would see, or None where it still waits.
     """
-    asks = [next(step)]
+    asks = [begin(step)]
     for answer in answers:
         try:
             asks.append(step.throw(answer) if isinstance(answer, Exception) else step.send(answer))

@@ -3,13 +3,13 @@
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
+import asks as ask
 from builders import REF, a_pod
 from world import World
 
 from events.artifact import Artifact, Strategy
 from events.commands import ReloadRequested
 from events.model import Kind
-from functions.lifecycle import effects as ask
 from functions.lifecycle.observation import DIGEST_ANNOTATION, Answered, Handover, Observation, Owner, Pod, PodAnswer
 from functions.lifecycle.request import Request
 

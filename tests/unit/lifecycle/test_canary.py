@@ -4,19 +4,19 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 
+import asks as ask
 import pytest
+from asks import take_hint
 from builders import LIMITS, REF, a_pod, start, stop
 from reload_world import ONE, ReloadWorld, answering, reload
 
 from events.status import State
-from functions.lifecycle import effects as ask
 from functions.lifecycle.canary import tried, without_canary
 from functions.lifecycle.derive import derive
 from functions.lifecycle.observation import CANARY_ANNOTATION, Answered
 from functions.lifecycle.prediction import CanaryTry, Outcome, Prediction
 from functions.lifecycle.reasons import advice
 from functions.lifecycle.record import Record
-from functions.lifecycle.step import take_hint
 
 CANARY = '{"payload": {"instances": [[1]]}}'
 GOOD = Prediction(Outcome.GOOD, "200 {predictions: [1 of number]}", "p", "/v1/models/scorer:predict")
@@ -124,7 +124,7 @@ def test_one_that_fails_is_asked_again_ever_more_rarely_and_heals_by_itself():
 def test_two_functions_never_ask_one_pod_at_once():
     world = starting()
     first = take_hint(REF, LIMITS, pods_version=world.version)
-    wanted = next(first)
+    wanted = ask.begin(first)
     while not (isinstance(wanted, ask.Look) and wanted.predict):
         wanted = first.send(world._carry_out(wanted))
     world.hint()
@@ -136,7 +136,7 @@ def test_two_functions_never_ask_one_pod_at_once():
 def test_who_was_slower_to_note_it_does_not_ask():
     world = starting()
     first = take_hint(REF, LIMITS)
-    wanted = next(first)
+    wanted = ask.begin(first)
     while not isinstance(wanted, ask.Commit):
         wanted = first.send(world._carry_out(wanted))
     world.hint()

@@ -1,16 +1,16 @@
 """What a hint costs, and what it leaves: the record, or its end where the model is gone."""
 
+import asks as ask
 import pytest
+from asks import take_hint
 from builders import LIMITS, NOW, REF, REPLICA_SET, a_companion, a_pod, played, running, stop_set
 
-from functions.lifecycle import effects as ask
 from functions.lifecycle.companion import QueuedStart
 from functions.lifecycle.decide import decide
 from functions.lifecycle.errors import PreconditionFailed
 from functions.lifecycle.observation import Pin
 from functions.lifecycle.observe import observe
 from functions.lifecycle.record import Intent, Record, Run
-from functions.lifecycle.step import take_hint
 
 RECORD = observe(None, running(version=20, pods_version=30), LIMITS).record
 NEWER = running(version=21, pods_version=31)

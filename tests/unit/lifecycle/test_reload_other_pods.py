@@ -2,13 +2,13 @@
 
 from dataclasses import replace
 
+from asks import take_hint
 from builders import LIMITS, a_pod
 from reload_world import ONE, REF_OF_LLM, ReloadWorld, answering, reload
 
 from events.status import State
 from functions.lifecycle.errors import Code
 from functions.lifecycle.observation import Answered, Mode
-from functions.lifecycle.step import take_hint
 
 
 class LlmWorld(ReloadWorld):

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from asks import take_hint
 from builders import LIMITS, NOW, REF, a_pod, start, stop
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -11,7 +12,6 @@ from world import World
 from events.facts import ModelFailed, ModelStarted, ModelStopped
 from events.status import State
 from functions.lifecycle.errors import Code, StoreUnavailable
-from functions.lifecycle.step import take_hint
 
 LAST_ASK = 12
 

@@ -1,15 +1,15 @@
 """What a command's step asks for, in which order, and what it answers; the outside is played by hand."""
 
+import asks as ask
 import pytest
+from asks import take_command
 from builders import LIMITS, NOW, REF, REPLICA_SET, a_companion, a_pod, later, played, running, start, stop, stop_set
 
-from functions.lifecycle import effects as ask
 from functions.lifecycle.decide import decide
 from functions.lifecycle.errors import ClusterUnavailable, Code, PreconditionFailed, StoreUnavailable, Temporary
 from functions.lifecycle.observation import Answer
 from functions.lifecycle.observe import observe
 from functions.lifecycle.record import Autoscaler, Intent, Run
-from functions.lifecycle.step import take_command
 
 RECORD = observe(None, running(), LIMITS).record
 AWAY = StoreUnavailable("connection refused")

@@ -1,13 +1,14 @@
 """What a step does where its command is not the next one: others first, or an answer at once."""
 
+import asks as ask
 import pytest
+from asks import begin, take_command, take_next
 from builders import LIMITS, NOW, REF, later, played, running, start, stop, stop_set
 
 from events.facts import ModelFailed
-from functions.lifecycle import effects as ask
 from functions.lifecycle.errors import ClusterRefused, ClusterUnavailable, Code, Refused, StoreUnavailable
 from functions.lifecycle.observe import observe
-from functions.lifecycle.step import MAY_BE_DONE, NOTHING, take_command, take_next
+from functions.reconcile.command import MAY_BE_DONE, NOTHING
 
 RECORD = observe(None, running(), LIMITS).record
 STOPPED = observe(None, stop_set(), LIMITS).record
@@ -137,7 +138,7 @@ def test_a_command_whose_redis_went_away_while_it_did_what_came_first_is_in_line
 def test_an_unforeseen_error_gives_the_turn_back_and_is_told_unchanged(heard):
     request = start(by_event=True)
     step = take_command(request, LIMITS) if heard else take_next(REF, LIMITS)
-    next(step)
+    begin(step)
     step.send(claimed(request=None if heard else request))
     given_back = step.throw(KeyError("uid"))
     assert (type(given_back), given_back.token, given_back.stays) == (ask.Release, "t", not heard)

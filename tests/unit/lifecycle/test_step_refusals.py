@@ -2,14 +2,14 @@
 
 from datetime import timedelta
 
+import asks as ask
+from asks import take_command
 from builders import LIMITS, NOW, REF, later, played, running, start, stop
 
 from events.facts import ModelFailed
-from functions.lifecycle import effects as ask
 from functions.lifecycle.errors import Code, NotFound, Refused, StoreUnavailable
 from functions.lifecycle.observe import observe
 from functions.lifecycle.record import Run
-from functions.lifecycle.step import take_command
 
 RECORD = observe(None, running(), LIMITS).record
 GONE = "there is no InferenceService scorer in namespace fraud"

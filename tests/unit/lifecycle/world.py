@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+import asks as ask
+from asks import Step, take_command, take_hint
 from builders import LIMITS, NOW, REF, a_pod, patched, terminating
 
-from functions.lifecycle import effects as ask
 from functions.lifecycle.companion import COMPANION_ANNOTATION, Companion
 from functions.lifecycle.errors import Code, PreconditionFailed, StepError, StoreUnavailable, Temporary
 from functions.lifecycle.observation import Answer, Mode, Observation, Pin, Pod
 from functions.lifecycle.record import Intent, Record
 from functions.lifecycle.request import Request
-from functions.lifecycle.step import Step, take_command, take_hint
 
 
 @dataclass
@@ -63,7 +63,7 @@ class World:
         """The answer; the error that the caller would see; None where the step crashed."""
         asked = 0
         try:
-            wanted = next(step)
+            wanted = ask.begin(step)
             while True:
                 asked += 1
                 if asked == crash_before:
