@@ -1,4 +1,7 @@
-"""Every route of the API against every kind of caller. A route without a row, or a row without a route, fails."""
+"""Every route of the API against every kind of caller. A route without a row, or a row without a route, fails.
+
+The ports of the functions, the local broker and the simulated API server are in test_port_matrix.py.
+"""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -143,7 +146,3 @@ def test_the_matrix(token_api, recorded, name, caller):
         assert (row.shows in text) is (caller in MAY_LIST)
     if row.each_model and answer.status_code == 200:
         assert [item["status"] for item in answer.json()["items"]] == [row.each_model[caller]]
-
-
-# --- function ports ------------------------------------------------------------------------------------------------
-# Each function's methods against no secret, a wrong one and the right one: in test_trust.py beside their verification.
