@@ -18,6 +18,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, Counter, Histogram, generate_
 from starlette.background import BackgroundTask
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp
 
 from events.errors import ContractError, Impossible
 from events.wire import MAX_BODY_BYTES, open_event
@@ -27,9 +28,9 @@ from functions.lifecycle.effects import AuditEntry
 from functions.lifecycle.errors import Code, StepError, StoreUnavailable
 from functions.lifecycle.letter import Letter
 from functions.logs import configure, logger
-from functions.same_origin import refusal
+from functions.same_origin import SameOrigin
 from functions.senders import actor_of, claim_in
-from functions.serving import at_end, without_control_socket
+from functions.serving import serve_within, without_control_socket
 from functions.settings import Settings
 
 without_control_socket()
@@ -66,8 +67,13 @@ class _Process:
             logger().info("connections closed", action="function-ended")
 
 
+def _of_this_site(app: ASGIApp) -> ASGIApp:
+    """With AUTH=none (the laptop) what a page of another site asks for is refused, whatever its secret."""
+    return SameOrigin(app) if _settings().auth == "none" else app
+
+
 _PROCESS = _Process()
-at_end(_PROCESS.close)
+serve_within(_of_this_site, _PROCESS.close)
 
 
 async def handle(
@@ -79,8 +85,6 @@ async def handle(
     `direct`: senders may deliver without a broker; `request.state.user` is then the account that did, None where only a
     secret proves it. `cluster_used` False: this function runs where there is no cluster's token.
     """
-    if _settings().auth == "none" and (foreign := refusal(request.method, request.headers)):
-        return _problem(403, Code.FORBIDDEN, *foreign)
     if request.method in {"GET", "HEAD"}:
         return await _get(request, cluster_used=cluster_used)
     if request.method != "POST":

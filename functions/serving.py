@@ -16,14 +16,15 @@ def without_control_socket() -> None:
     ControlSocketDisable.default = True
 
 
-def at_end(close: Callable[[], Awaitable[None]]) -> None:
-    """Has each worker await `close` when it ends, after its last request: a function has no hook of its own for that.
+def serve_within(guard: Callable[[ASGIApp], ASGIApp], close: Callable[[], Awaitable[None]]) -> None:
+    """Has each worker serve its function within `guard`, which so sees every route, those of the framework too, and await
+    `close` when it ends, after its last request: a function has no hook of its own for that.
 
     Not later: uvicorn raises the signal that ended it again, and that ends the process at once.
     """
 
     def wrap(worker: Any) -> None:
-        worker.wsgi = Closing(Answered(worker.wsgi), close)
+        worker.wsgi = Closing(Answered(guard(worker.wsgi)), close)
 
     PostWorkerInit.default = staticmethod(wrap)
 

@@ -33,6 +33,10 @@ class Settings(BaseSettings):
         default="",
         description="Only namespaces with these labels (as in kubectl -l) are listed and changed. Empty: all, in one list each.",
     )
+    installation: str = Field(
+        default="modelswitch",
+        description="The namespace that this is installed in, after which its admission policies are named.",
+    )
     start_deadline: Annotated[timedelta, BeforeValidator(_as_timedelta)] = timedelta(minutes=15)
     probe: Literal["pods", "apiserver", "off"] | None = Field(
         default=None,

@@ -7,7 +7,7 @@
 set -euo pipefail
 NS=${NAMESPACE:-modelswitch}
 PIN=modelswitch.dev/grace
-ROLES=(change-models stop-notes callers consent read-artifacts watch namespaces)
+ROLES=(change-models stop-notes callers note-policy consent read-artifacts watch namespaces)
 POLICIES=(handover handover-marks stop-annotation own-models own-workloads own-pods)
 
 command -v kubectl > /dev/null || { echo "make undeploy: kubectl is not on the PATH. Install it and try again." >&2; exit 1; }

@@ -203,6 +203,14 @@ def verify(
             help="pods or apiserver: whom to ask. Default: pods in the cluster, else apiserver.",
         ),
     ] = None,
+    installation: Annotated[
+        str,
+        typer.Option(
+            "--installation",
+            envvar="MODELSWITCH_INSTALLATION",
+            help="The namespace that modelswitch is installed in: its admission policy guards the annotations of stopped models.",
+        ),
+    ] = "modelswitch",
     json: opt.Json = False,
 ) -> None:
     """Show what KServe, the pods and a prediction say of models. Exit code 1: KServe says Ready, and they do not."""
@@ -213,4 +221,6 @@ def verify(
         said = f"`modelswitch verify` talks to the cluster, and {error.name} is not installed"
         raise CliError(Exit.USAGE, said, following) from error
     selection = opt.Selection(tuple(names or ()), namespace, kind)
-    command.verify(command.Typed(selection, all_namespaces, wait, predict, predict_timeout, probes, ask, json))
+    command.verify(
+        command.Typed(selection, all_namespaces, wait, predict, predict_timeout, probes, ask, json, installation)
+    )

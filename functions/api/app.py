@@ -10,6 +10,7 @@ from starlette.middleware import Middleware
 from starlette.staticfiles import StaticFiles
 
 from functions.adapters.identity import Access, ClusterAccess, EveryoneHere
+from functions.adapters.kserve.note_policy import NotePolicy
 from functions.answered import Answered
 from functions.api import bulk, commands, health, holdings, problems, reading, stream
 from functions.api.background import Background
@@ -48,6 +49,7 @@ def create_app(settings: Settings, beside: Mapping[str, Callable[[], Awaitable[N
             )
             app.state.api = api
             app.state.words = Words(api)
+            app.state.note_policy = _note_policy(parts)
             always = {"outbox": api.outbox.run, "broadcast": api.broadcast.run, "overview": overview.keep_warm}
             async with Background({**always, **(beside or {})}):
                 yield
@@ -80,6 +82,11 @@ def _access(parts: Parts) -> Access:
     if parts.settings.auth == "none":
         return EveryoneHere()
     return ClusterAccess(parts.cluster, parts.settings.audiences)
+
+
+def _note_policy(parts: Parts) -> NotePolicy | None:
+    """None on the laptop, where everyone is the same local user and no deployment has made the policy."""
+    return None if parts.settings.auth == "none" else NotePolicy(parts.cluster, parts.settings.installation)
 
 
 def _openapi(app: FastAPI) -> dict[str, Any]:

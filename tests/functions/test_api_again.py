@@ -1,51 +1,20 @@
 """Dead letters and poison: shown with what they carried, and sent again by those who may."""
 
-import asyncio
 import json
-import uuid
-from datetime import UTC, datetime
 
 import pytest
 from api_rig import BOSS, OPERATOR, READER, STRANGER
 from sink_stand_in import receiving
 
 from events.model import ModelRef
-from functions.adapters.store import Store
-from functions.lifecycle.effects import AuditEntry
-from functions.lifecycle.letter import Letter
 
 ARTIFACT = {"uri": "gs://models/iris", "digest": f"sha256:{'0' * 64}", "size": 1, "complete": "declared"}
 
 
 @pytest.fixture
 def written(world):
-    """Writes a dead letter about a model, as functions/dead_letter does; returns its place in the history."""
-
-    def write(event_type, subject, data):
-        event_id = f"dead-{uuid.uuid4()}"
-        letter = Letter.of({"type": event_type, "subject": subject}, data)
-        entry = AuditEntry(
-            time=datetime.now(UTC),
-            ref=letter.ref,
-            action="dead-letter",
-            actor="/pipeline",
-            code="503",
-            message=f"{event_type} could not be delivered",
-            source="/pipeline",
-            event_id=event_id,
-            correlation_id="run-42",
-        )
-
-        async def through_the_store():
-            store = Store.connect(world.redis_url)
-            await store.write_audit(entry, letter)
-            [change] = await store.newest("", 1)
-            await store.close()
-            return change.entry
-
-        return asyncio.run(through_the_store()), event_id
-
-    return write
+    """Writes a dead letter about a model; returns its place in the history."""
+    return world.dead_letter
 
 
 @pytest.fixture

@@ -1,4 +1,7 @@
-"""Every route of the API against every kind of caller. A route without a row, or a row without a route, fails."""
+"""Every route of the API against every kind of caller. A route without a row, or a row without a route, fails.
+
+The ports of the functions, the local broker and the simulated API server are in test_port_matrix.py.
+"""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -44,7 +47,7 @@ class Row:
     """`status` by caller. `shows`: a text that only those who may list the namespace find in the answer.
 
     `each_model`: statuses of the one model of a bulk request. `body`: wrong on purpose where it would do something, so
-    that 422 means that the caller was allowed to.
+    that 422, or 409, means that the caller was allowed to; a function makes it from what is recorded.
     """
 
     status: dict[str, int]
@@ -58,6 +61,7 @@ class Row:
 
 
 WRONG = {"nonsense": 1}
+ANOTHER = {"uri": "gs://models/another", "digest": f"sha256:{'0' * 64}", "size": 1, "complete": "declared"}
 BULK = {"models": [{"namespace": "blue", "name": "nobody-there"}]}
 EACH_MODEL = each(0, 0, 403, 403, 403, 404, 403, 404)
 PLAN = {"verb": "stop", "models": [{"namespace": "blue", "name": MODEL}]}
@@ -81,6 +85,7 @@ ROWS = {
     "GET /kserve-words": Row(ANYBODY, path=f"/kserve-words?model=blue/InferenceService/{MODEL}"),
     "POST /plan": Row(ANYBODY, body=PLAN, shows=MODEL),
     "POST /audit/again": Row(each(401, 401, *[404] * 6), body={"entry": "1-1"}),
+    "POST /audit/again there": Row(each(401, 401, 404, 404, 403, 409, 404, 409), body=lambda entry: {"entry": entry}),
     "GET /api/v1/models": Row(ANYBODY, shows=MODEL),
     "GET /api/v1/models ?namespace": Row(FILTERED, path="/api/v1/models?namespace=blue", shows=MODEL),
     "GET /api/v1/capacity": Row(ANYBODY, shows='"blue"'),
@@ -114,11 +119,15 @@ def test_every_route_has_a_row_and_every_row_a_route():
 
 @pytest.fixture(scope="module")
 def recorded(world, token_api):
-    """A model that lists, history and capacity know."""
+    """A model that lists, history and capacity know. Returns the place in the audit of a reload of it that was not
+    delivered, and would be refused: it is of another artifact.
+    """
     world.make("blue", MODEL)
     token_api.get(f"{PATH}/status", headers=BOSS).raise_for_status()
     world.synced()
     wait_for(lambda: MODEL in token_api.get("/api/v1/models", headers=BOSS).text, "it is listed")
+    subject = f"namespaces/blue/inferenceservices/{MODEL}"
+    return world.dead_letter("dev.modelswitch.model.reload-requested.v1", subject, {"artifact": ANOTHER})[0]
 
 
 @pytest.mark.parametrize("caller", CALLERS)
@@ -127,7 +136,8 @@ def test_the_matrix(token_api, recorded, name, caller):
     row, token = ROWS[name], CALLERS[caller]
     method, path = name.split(" ")[:2]
     headers = {**row.headers, **({"authorization": f"Bearer {token}"} if token and not row.form else {})}
-    body = {"data": {"token": token or ""}} if row.form else {"json": row.body} if row.body is not None else {}
+    given = row.body(recorded) if callable(row.body) else row.body
+    body = {"data": {"token": token or ""}} if row.form else {"json": given} if given is not None else {}
     with token_api.stream(method, row.path or path, headers=headers, **body) as answer:
         text = "" if row.stream and answer.status_code == 200 else answer.read().decode()
     token_api.cookies.clear()
@@ -136,7 +146,3 @@ def test_the_matrix(token_api, recorded, name, caller):
         assert (row.shows in text) is (caller in MAY_LIST)
     if row.each_model and answer.status_code == 200:
         assert [item["status"] for item in answer.json()["items"]] == [row.each_model[caller]]
-
-
-# --- function ports ------------------------------------------------------------------------------------------------
-# Each function's methods against no secret, a wrong one and the right one: in test_trust.py beside their verification.

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import time
+from itertools import product as product_of
 
 import httpx
 import pytest
@@ -58,10 +59,10 @@ async def test_every_port_refuses_what_another_sites_page_asks_for(product):
                 assert not await redis_obeys_a_browser(port)
                 continue
             foreign = [{"host": f"evil.example:{port}"}, {"origin": f"http://evil.example:{port}"}, {"origin": "null"}]
-            for headers in foreign:
+            for path, headers in product_of(("/", "/healthz", "/metrics", "/robots.txt"), foreign):
                 for method in ("GET", "POST"):
-                    answer = await client.request(method, f"http://127.0.0.1:{port}/", headers=headers)
-                    assert answer.status_code == 403, (part, method, headers)
+                    answer = await client.request(method, f"http://127.0.0.1:{port}{path}", headers=headers)
+                    assert answer.status_code == 403, (part, method, path, headers)
 
 
 async def redis_obeys_a_browser(port):

@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 import yaml
+from kubernetes.aio.client.configuration import Configuration
 from rendered import KNATIVE
 
 KUBECONFIG = os.environ.get("MODELSWITCH_TEST_KUBECONFIG")
@@ -114,6 +115,18 @@ class Rights:
         done = self._admin.create(collection, manifest)
         assert done.status_code == 201, done.text
         self.made.append(f"{collection}/{manifest['metadata']['name']}")
+
+
+def configuration_of(http, rights, account, folder):
+    """For the product's own client, with a real token of the account."""
+    path = f"/api/v1/namespaces/{rights.namespace}/serviceaccounts/{account}/token"
+    done = Caller(http).create(path, {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}})
+    server = yaml.safe_load(Path(KUBECONFIG).read_text())["clusters"][0]["cluster"]
+    (folder / "ca.crt").write_bytes(base64.b64decode(server["certificate-authority-data"]))
+    token = f"Bearer {done.json()['status']['token']}"
+    configuration = Configuration(host=server["server"], api_key={"BearerToken": token})
+    configuration.ssl_ca_cert = str(folder / "ca.crt")
+    return configuration
 
 
 def wait_until(true, seconds=60):

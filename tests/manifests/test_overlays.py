@@ -3,7 +3,7 @@
 import pytest
 import yaml
 from contract_types import COMMANDS, FACTS, HINTS, PING, types_in
-from rendered import KNATIVE, OVERLAYS, functions, identity, of_kind, overlay, pod_specs, render
+from rendered import KNATIVE, OVERLAYS, environment, functions, identity, of_kind, overlay, pod_specs, render
 
 from events.artifact import ArtifactWritten
 from events.commands import ReloadRequested
@@ -100,7 +100,7 @@ def test_openshift_has_a_route_by_https_and_leaves_the_user_to_the_cluster():
     [container] = pod["containers"]
     mounted = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
     [volume] = [volume["name"] for volume in pod["volumes"] if volume.get("secret") == {"secretName": secret}]
-    named = {entry["name"]: entry["value"] for entry in container["env"]}
+    named = environment(pod)
     assert named["TLS_CERT_FILE"] == f"{mounted[volume]}/tls.crt"
     assert named["TLS_KEY_FILE"] == f"{mounted[volume]}/tls.key"
     assert "modelswitch.modelswitch" in of_kind(openshift, "ConsoleLink")

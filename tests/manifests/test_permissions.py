@@ -4,8 +4,11 @@ import itertools
 import re
 
 import pytest
+from real_cluster import render as installation
 from rendered import KNATIVE, OVERLAYS, functions, of_kind, overlay, pod_specs, render
-from used_rights import MODELS, REQUESTS, RUNS, calls, used
+from used_rights import MODELS, READ_POLICY, REQUESTS, RUNS, calls, used
+
+from functions.adapters.kserve.resources import STOP_ANNOTATION_POLICY
 
 READ = {"get", "list", "watch"}
 ACCOUNTS = {
@@ -69,6 +72,21 @@ def test_the_sources_may_watch_what_they_watch(name):
     assert {s["spec"]["serviceAccountName"] for s in sources} == {"modelswitch-watch"}
 
 
+@pytest.mark.parametrize("name", OVERLAYS)
+@pytest.mark.parametrize("namespace", ["modelswitch", "blue"])
+def test_of_admission_policies_only_the_one_of_this_installation_is_read(namespace, name):
+    manifests = installation(namespace, name)
+    policy = f"{STOP_ANNOTATION_POLICY}.{namespace}"
+    rules = [rule for role in of_kind(manifests, "ClusterRole").values() for rule in role["rules"]]
+    [rule] = [rule for rule in rules if "admissionregistration.k8s.io" in rule["apiGroups"]]
+    assert (rule["resourceNames"], rule["verbs"]) == ([policy], ["get"])
+    for kind in ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"):
+        assert policy in of_kind(manifests, kind)
+    [api] = [spec for workload, spec in pod_specs(manifests) if workload == "Deployment/api"]
+    [told] = [one for one in api["containers"][0]["env"] if one["name"] == "INSTALLATION"]
+    assert told["valueFrom"] == {"fieldRef": {"fieldPath": "metadata.namespace"}}
+
+
 def test_no_rule_has_a_wildcard_or_reads_secrets():
     for role in of_kind(render("base"), "ClusterRole").values():
         for group, resource, verb in rights_of(role):
@@ -109,7 +127,7 @@ def test_the_bindings_name_accounts_and_roles_that_there_are(name):
 
 
 def test_per_namespace_nothing_of_a_tenant_is_read_or_changed_without_its_opting_in():
-    """But the labels of Namespaces: which of them opted in, and take commands by event."""
+    """But the labels of Namespaces: which of them opted in, and take commands by event. The policy is our own."""
     manifests = overlay("per-namespace")
     roles = of_kind(manifests, "ClusterRole")
     for account in ACCOUNTS.values():
@@ -122,6 +140,7 @@ def test_per_namespace_nothing_of_a_tenant_is_read_or_changed_without_its_opting
             ("serving.kserve.io", "clusterservingruntimes", "get"),
             ("authentication.k8s.io", "tokenreviews", "create"),
             ("authorization.k8s.io", "subjectaccessreviews", "create"),
+            *READ_POLICY,
         }, account
 
 

@@ -1,17 +1,13 @@
 """On a real cluster, overlay per-namespace: our accounts list and change what opted in, and nothing else."""
 
-import base64
 import os
 import secrets
 import subprocess
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
-import yaml
-from kubernetes.aio.client.configuration import Configuration
 from model_objects import LABELS, model, replica_set
-from real_cluster import KUBECONFIG, Caller, Rights, connect, kubectl, needs_a_cluster, wait_until
+from real_cluster import KUBECONFIG, Caller, Rights, configuration_of, connect, kubectl, needs_a_cluster, wait_until
 from rendered import KNATIVE
 
 from events.model import Kind, ModelRef
@@ -60,14 +56,7 @@ def scene():
 async def cluster(scene, request, tmp_path):
     """The product's own client with a real token of the account."""
     http, rights, _, _ = scene
-    path = f"/api/v1/namespaces/{rights.namespace}/serviceaccounts/{request.param}/token"
-    done = Caller(http).create(path, {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}})
-    server = yaml.safe_load(Path(KUBECONFIG).read_text())["clusters"][0]["cluster"]
-    (tmp_path / "ca.crt").write_bytes(base64.b64decode(server["certificate-authority-data"]))
-    token = f"Bearer {done.json()['status']['token']}"
-    configuration = Configuration(host=server["server"], api_key={"BearerToken": token})
-    configuration.ssl_ca_cert = str(tmp_path / "ca.crt")
-    client = SelectedCluster(configuration)
+    client = SelectedCluster(configuration_of(http, rights, request.param, tmp_path))
     client.select(f"modelswitch.dev/installation={rights.namespace}")
     yield client
     await client.close()

@@ -27,6 +27,10 @@ def _workloads(verb):
 LIST_PODS = {("", "pods", "list")}
 ALL_MAY = set()  # /version and the discovery of API groups: system:public-info-viewer, system:discovery
 BY_TENANT = set()  # a ConfigMap that a tenant lets us read by a Role of its own: examples/canary.yaml
+READ_POLICY = {
+    ("admissionregistration.k8s.io", f"validatingadmission{resource}", "get")
+    for resource in ("policies", "policybindings")
+}
 OUTSIDE_ONLY = set()  # pods/proxy, where models are asked through the API server: not inside a cluster
 
 REQUESTS: dict[str, tuple[set[str], set[Right]]] = {
@@ -53,6 +57,7 @@ REQUESTS: dict[str, tuple[set[str], set[Right]]] = {
         {"get", "list_all", "page", "pages"},
         _models("get") | _models("list") | LIST_PODS | {("", "resourcequotas", "list")},
     ),
+    f"{ADAPTERS}/kserve/note_policy.py": ({"get"}, READ_POLICY),
     f"{ADAPTERS}/kserve/resources.py": ({"get"}, ALL_MAY),
     f"{ADAPTERS}/kserve/runtimes.py": (
         {"get"},
@@ -81,7 +86,7 @@ RUNS: dict[str, set[str]] = {
     "modelswitch-lifecycle": STEPS | {f"{ADAPTERS}/consents.py"},
     "modelswitch-api": STEPS
     | {name for name in REQUESTS if name.startswith("functions/api/")}
-    | {f"{ADAPTERS}/identity.py"},
+    | {f"{ADAPTERS}/identity.py", f"{ADAPTERS}/kserve/note_policy.py"},
     "modelswitch-artifacts": {
         "functions/artifact_written/concerned.py",
         f"{ADAPTERS}/kserve/resources.py",

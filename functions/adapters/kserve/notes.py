@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Mapping, Sequence
+from enum import StrEnum
 from typing import Any
 
 from events.model import ModelRef
@@ -18,6 +19,15 @@ from functions.lifecycle.effects import PatchModel
 _PATH = "/metadata/annotations/" + COMPANION_ANNOTATION.replace("/", "~1")
 _UID = "/metadata/uid"
 _SIGNATURE = "signature"
+UNSIGNED_NOTE = "this note is not signed by this installation: treat it as a claim"
+
+
+class NoteState(StrEnum):
+    """Whether a note is ours. UNCHECKED: it has a signature, and there is no key here to check it with."""
+
+    SIGNED = "signed"
+    UNSIGNED = "unsigned"
+    UNCHECKED = "unchecked"
 
 
 class Notes:
@@ -44,10 +54,16 @@ class Notes:
         """`companion` as it was read from `text`; as a claim where we have not signed it."""
         if companion is None or text is None:
             return companion
+        return companion if self.state(text, ref, uid) is NoteState.SIGNED else companion.as_claim()
+
+    def state(self, text: str, ref: ModelRef, uid: str) -> NoteState:
+        """Of the note in `text`, which can be read, on the model with that uid."""
         note = json.loads(text)
         given = str(note.pop(_SIGNATURE, "")).encode()
         right = [hmac.compare_digest(given, _mac(key, ref, uid, note).encode()) for key in self._keys]
-        return companion if any(right) else companion.as_claim()
+        if any(right):
+            return NoteState.SIGNED
+        return NoteState.UNCHECKED if given and not self._keys else NoteState.UNSIGNED
 
 
 def _mac(key: bytes, ref: ModelRef, uid: str, note: Mapping[str, Any]) -> str:

@@ -1,5 +1,6 @@
 """`modelswitch verify`: from what was typed to looks at the cluster, a table, and how the process ends."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -8,6 +9,7 @@ from events.cli.names import parse_kind, seconds, targets, usage
 from events.cli.options import Selection
 from events.cli.terminal import say, say_json, stderr_console, stdout_console
 from functions.adapters.cluster import Cluster
+from functions.adapters.kserve.note_policy import NotePolicy, PolicyStatus
 from functions.adapters.probe import line_for
 from functions.admin.ending import run
 from functions.admin.verify import table
@@ -15,6 +17,7 @@ from functions.admin.verify.judging import Row, judge
 from functions.admin.verify.prediction import Predictions
 from functions.admin.verify.reading import Reader, Wanted
 from functions.admin.verify.waiting import Waiting
+from functions.settings import read_secrets
 
 _PROXY_RIGHT = "Grant get on pods/proxy (create for predictions), or run it inside the cluster."
 _WAYS = ("pods", "apiserver")
@@ -35,16 +38,17 @@ class Typed:
     probes: bool = False
     ask: str | None = None
     json: bool = False
+    installation: str = "modelswitch"
 
 
 def verify(typed: Typed) -> None:
     """CliError 1: something differs. CliError 5: with --wait, something still differs, starts, or is in error."""
     wanted = _wanted(typed)
-    rows = run(_look(typed, wanted), interrupted=_INTERRUPTED, rights=_RIGHTS)
+    rows, policy = run(_look(typed, wanted), interrupted=_INTERRUPTED, rights=_RIGHTS)
     if typed.json:
-        say_json(table.as_json(rows))
+        say_json(table.as_json(rows, policy))
     elif rows:
-        _show(rows, every=typed.probes)
+        _show(rows, policy, every=typed.probes)
     else:
         stderr_console().print("No model fits.")
     _end(typed, rows)
@@ -62,13 +66,15 @@ def _wanted(typed: Typed) -> Wanted:
     return Wanted(names, namespace, parse_kind(typed.selection.kind))
 
 
-async def _look(typed: Typed, wanted: Wanted) -> Sequence[Row]:
+async def _look(typed: Typed, wanted: Wanted) -> tuple[Sequence[Row], PolicyStatus | None]:
+    """The rows, and the state of the policy that guards stop annotations, where a model has one."""
     patience = seconds(typed.wait, "--wait") if typed.wait else 0.0
     bound = seconds(typed.predict_timeout, "--predict-timeout")
     cluster = await Cluster.connect()
     line = line_for(typed.ask, cluster)
     try:
-        reader = Reader(cluster, line, Predictions(cluster, line, bound) if typed.predict else None)
+        keys = read_secrets(os.environ.get("NOTE_KEYS") or os.environ.get("DELIVERY_SECRETS", ""))
+        reader = Reader(cluster, line, Predictions(cluster, line, bound) if typed.predict else None, keys)
 
         async def look() -> Sequence[Row]:
             return [judge(sighting) for sighting in await reader.look(wanted)]
@@ -76,17 +82,19 @@ async def _look(typed: Typed, wanted: Wanted) -> Sequence[Row]:
         rows = await Waiting(patience, stderr_console()).until_settled(look)
         if reader.left_out:
             stderr_console().print(f"Left out, since they may not be read: {', '.join(sorted(reader.left_out))}.")
-        return rows
+        noted = any(row.note for row in rows)
+        return rows, await NotePolicy(cluster, typed.installation).status() if noted else None
     finally:
         if line:
             await line.close()
         await cluster.close()
 
 
-def _show(rows: Sequence[Row], *, every: bool) -> None:
+def _show(rows: Sequence[Row], policy: PolicyStatus | None, *, every: bool) -> None:
     stdout_console().print(table.table(rows))
     hooks = list(table.hooks(rows)) if every else []
-    for lines in (list(table.reasons(rows)), list(table.probes(rows, every=every)), hooks):
+    reasons, probes = list(table.reasons(rows)), list(table.probes(rows, every=every))
+    for lines in (reasons, list(table.notes(rows, policy)), probes, hooks):
         if lines:
             say("")
         for line in lines:

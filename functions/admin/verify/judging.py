@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from events.model import Kind, ModelRef
 from events.status import State
+from functions.adapters.kserve.notes import NoteState
 from functions.admin.verify.leaving import Leaving, leaving
 from functions.admin.verify.readiness import Advice, advice
 from functions.admin.verify.sighting import Sighting
@@ -54,7 +55,7 @@ class Standing(StrEnum):
 @dataclass(frozen=True)
 class Row:
     """One model's line: three who say something, the verdict, and why. `probe`: what would have told the truth. `leaving`:
-    what would let its pods end unnoticed.
+    what would let its pods end unnoticed. `note`: whether the stop annotation of a stopped model is signed.
     """
 
     ref: ModelRef
@@ -66,6 +67,7 @@ class Row:
     next: str | None = None
     probe: Advice | None = None
     leaving: Leaving | None = None
+    note: NoteState | None = None
 
     @property
     def wrong(self) -> bool:
@@ -96,6 +98,7 @@ def judge(sighting: Sighting) -> Row:
         next=following,
         probe=advice(sighting),
         leaving=leaving(sighting),
+        note=sighting.note,
     )
 
 

@@ -14,12 +14,14 @@ from functions.adapters.conversation import ANSWER_SECONDS
 from functions.adapters.kserve.grace import Grace
 from functions.adapters.kserve.lookout import Lookout
 from functions.adapters.kserve.model import Model
+from functions.adapters.kserve.notes import Notes, NoteState
 from functions.adapters.kserve.observations import PodList, observe_object, servers_of, with_answers
 from functions.adapters.kserve.pods import name_of
 from functions.adapters.kserve.resources import Resources, kind_selector, owner_of, pod_selector, pods
 from functions.adapters.probe import LOOK_SECONDS, Line, Probe
 from functions.admin.verify.prediction import Predictions
 from functions.admin.verify.sighting import Sighting
+from functions.lifecycle.companion import COMPANION_ANNOTATION
 from functions.lifecycle.observation import Answered, Observation, PodAnswer
 from functions.lifecycle.verification import is_silent
 from functions.object_errors import Stage, one_object
@@ -47,14 +49,19 @@ def _now() -> datetime:
 
 
 class Reader:
-    """Looks, and remembers between looks since when a server is silent. `left_out`: kinds that may not be read."""
+    """Looks, and remembers between looks since when a server is silent. `left_out`: kinds that may not be read. `keys`:
+    with which stop annotations are signed, where they are known here.
+    """
 
-    def __init__(self, cluster: Cluster, line: Line | None, predictions: Predictions | None) -> None:
+    def __init__(
+        self, cluster: Cluster, line: Line | None, predictions: Predictions | None, keys: Sequence[str] = ()
+    ) -> None:
         self._cluster = cluster
         self._resources = Resources(cluster)
         self._probe = Probe(line)
         self._lookout = Lookout(cluster, self._resources, Grace(cluster), self._probe, _now)
         self._predictions = predictions
+        self._notes = Notes(keys)
         self._silent: dict[str, datetime] = {}
         self.left_out: set[Kind] = set()
 
@@ -62,7 +69,7 @@ class Reader:
         """In order of their names. Forbidden where no kind may be read, or one that was asked for by name."""
         groups = [self._named(target, wanted) for target in wanted.names] or [self._all(wanted)]
         found = [one for group in await asyncio.gather(*groups) for one in group]
-        found = [self._remembered(one) for one in await self._asked(found)]
+        found = [self._remembered(replace(one, note=self._note(one.seen))) for one in await self._asked(found)]
         if self._predictions:
             predictions = await asyncio.gather(*(self._predictions.of(one) for one in found))
             found = [replace(one, prediction=what) for one, what in zip(found, predictions, strict=True)]
@@ -150,6 +157,12 @@ class Reader:
             one if one.ref.kind is Kind.INFERENCE_GRAPH else replace(one, seen=with_answers(one.seen, answers))
             for one in found
         ]
+
+    def _note(self, seen: Observation) -> NoteState | None:
+        text = (seen.annotations or {}).get(COMPANION_ANNOTATION)
+        if not seen.stop_wanted or seen.companion is None or text is None:
+            return None
+        return self._notes.state(text, seen.ref, seen.uid)
 
     def _remembered(self, one: Sighting) -> Sighting:
         if not is_silent(one.seen):

@@ -6,9 +6,12 @@ from typing import Any, TypeVar
 from rich.table import Table
 
 from events.model import Kind
+from functions.adapters.kserve.note_policy import PolicyStatus
+from functions.adapters.kserve.notes import UNSIGNED_NOTE, NoteState
 from functions.admin.verify.judging import Row, Standing
 from functions.admin.verify.leaving import Leaving
 from functions.admin.verify.readiness import Advice
+from functions.lifecycle.companion import COMPANION_ANNOTATION
 
 _Advised = TypeVar("_Advised", Advice, Leaving)
 _COLUMNS = ("MODEL", "KSERVE SAYS", "PODS SAY", "PREDICTION SAYS", "VERDICT")
@@ -62,13 +65,43 @@ def hooks(rows: Iterable[Row]) -> Iterator[str]:
         yield from (f"    {line}" for line in one.yaml.splitlines())
 
 
+def notes(rows: Iterable[Row], policy: PolicyStatus | None) -> Iterator[str]:
+    """What there is to say of stop annotations: which are not signed, and whether the policy that guards them holds."""
+    rows = list(rows)
+    for row in rows:
+        if row.note is NoteState.UNSIGNED:
+            yield f"{name(row)}: annotation {COMPANION_ANNOTATION}: {UNSIGNED_NOTE}."
+    if policy and policy.message:
+        yield policy.message
+        yield f"  {policy.next_action}"
+        if any(row.note is NoteState.UNCHECKED for row in rows):
+            yield "  Signatures were not checked: NOTE_KEYS is not set here."
+    elif policy and policy.only_in:
+        yield f"ValidatingAdmissionPolicy {policy.name} is in force only in namespaces with the label {policy.only_in}."
+
+
 def _once(found: Iterable[_Advised]) -> list[_Advised]:
     return list(dict.fromkeys(found))
 
 
-def as_json(rows: Iterable[Row]) -> dict[str, Any]:
+def as_json(rows: Iterable[Row], policy: PolicyStatus | None = None) -> dict[str, Any]:
+    """`policy` None: no model has a stop annotation, and the policy was not read."""
     rows = list(rows)
-    return {"items": [_row(row) for row in rows], "wrong": sum(row.wrong for row in rows)}
+    return {
+        "items": [_row(row) for row in rows],
+        "wrong": sum(row.wrong for row in rows),
+        "stop_annotation_policy": _policy(policy) if policy else None,
+    }
+
+
+def _policy(policy: PolicyStatus) -> dict[str, Any]:
+    return {
+        "name": policy.name,
+        "state": policy.state.value,
+        "only_in": policy.only_in or None,
+        "message": policy.message or None,
+        "next_action": policy.next_action or None,
+    }
 
 
 def _row(row: Row) -> dict[str, Any]:
@@ -90,6 +123,7 @@ def _row(row: Row) -> dict[str, Any]:
         "next_action": row.next,
         "readiness_probe": _addition(row.probe),
         "pre_stop": _addition(row.leaving),
+        "stop_annotation": row.note.value if row.note else None,
     }
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -11,11 +12,13 @@ from events.model import ModelRef
 from events.status import State
 from functions.adapters.cluster import Missing
 from functions.adapters.kserve.model import Model
+from functions.adapters.kserve.notes import Notes, NoteState
 from functions.adapters.kserve.resources import Resources
 from functions.api.context import Api, Caller, TheApi
 from functions.api.naming import make_ref, parse_kind
+from functions.lifecycle.companion import COMPANION_ANNOTATION
 from functions.lifecycle.errors import StepError
-from functions.lifecycle.observation import Answer
+from functions.lifecycle.observation import STOP_ANNOTATION, Answer
 
 router = APIRouter(include_in_schema=False)
 MOST_AT_ONCE = 100
@@ -40,31 +43,48 @@ def differs(state: State, word: str) -> bool:
     return word != expected if expected else word in {"Ready", "Stopped"}
 
 
+@dataclass(frozen=True)
+class Said:
+    """What an object says: KServe's word, and whether its stop annotation is signed (None: it is not stopped by one)."""
+
+    word: str
+    note: NoteState | None = None
+
+
 class Words:
     """Asked of the cluster, and kept for a moment: many people may look at the same models."""
 
     def __init__(self, api: Api) -> None:
         self._cluster = api.parts.cluster
         self._resources = Resources(api.parts.cluster)
+        self._notes = Notes(api.parts.settings.signing_keys)
         self._gate = asyncio.Semaphore(8)
-        self._kept: dict[ModelRef, tuple[int, float, str]] = {}
+        self._kept: dict[ModelRef, tuple[int, float, Said]] = {}
 
-    async def of(self, ref: ModelRef, version: int) -> str:
+    async def of(self, ref: ModelRef, version: int) -> Said:
         """`Unknown` where the cluster can't say now. `version`: the resourceVersion that is known of the object; what was
         kept of another one counts for nothing.
         """
-        known, until, word = self._kept.get(ref, (-1, 0.0, ""))
+        known, until, said = self._kept.get(ref, (-1, 0.0, Said("Unknown")))
         if known == version and until > time.monotonic():
-            return word
+            return said
         async with self._gate:
             try:
-                word = word_of(Model(ref.kind, await self._cluster.get(await self._resources.model(ref))))
+                model = Model(ref.kind, await self._cluster.get(await self._resources.model(ref)))
+                said = Said(word_of(model), self._note(ref, model))
             except (StepError, Missing):
-                return "Unknown"
+                return Said("Unknown")
         if len(self._kept) > _KEPT:
             self._kept.clear()
-        self._kept[ref] = (version, time.monotonic() + KEPT_SECONDS, word)
-        return word
+        self._kept[ref] = (version, time.monotonic() + KEPT_SECONDS, said)
+        return said
+
+    def _note(self, ref: ModelRef, model: Model) -> NoteState | None:
+        annotations = model.annotations or {}
+        text = annotations.get(COMPANION_ANNOTATION)
+        if model.companion is None or text is None or annotations.get(STOP_ANNOTATION, "").lower() != "true":
+            return None
+        return self._notes.state(text, ref, str(model.metadata.get("uid", "")))
 
 
 @router.get("/kserve-words")
@@ -86,8 +106,8 @@ async def kserve_words(
     )
     return JSONResponse(
         {
-            f"{ref.namespace}/{ref.kind.value}/{ref.name}": word
-            for ref, word, record in zip(refs, found, records, strict=True)
-            if record and record.state and word != "Unknown" and differs(record.state, word)
+            f"{ref.namespace}/{ref.kind.value}/{ref.name}": said.word
+            for ref, said, record in zip(refs, found, records, strict=True)
+            if record and record.state and said.word != "Unknown" and differs(record.state, said.word)
         }
     )

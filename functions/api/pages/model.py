@@ -11,6 +11,8 @@ from events.model import ModelRef
 from events.status import ModelStatus, State
 from functions.adapters.cluster import Missing
 from functions.adapters.identity import User
+from functions.adapters.kserve.note_policy import NotePolicy
+from functions.adapters.kserve.notes import UNSIGNED_NOTE, NoteState
 from functions.api.context import Api, TheApi
 from functions.api.naming import make_ref, parse_kind, permitted
 from functions.api.overview import line_of
@@ -24,6 +26,7 @@ from functions.api.pages.rows import held_by, row_of
 from functions.api.pages.spelled import spelled
 from functions.api.saving import Saving, saving_of
 from functions.api.steps import look
+from functions.lifecycle.companion import COMPANION_ANNOTATION
 from functions.lifecycle.errors import StepError
 from functions.lifecycle.reasons import advice
 
@@ -39,7 +42,9 @@ async def model(api: TheApi, request: Request, namespace: str, kind: str, name: 
         ref = await permitted(api, user, make_ref(namespace, name, parse_kind(kind)), "get")
         status = await look(api, ref)
         words: Words = request.app.state.words
-        return page(request, "model.html", 200, user, **await _content(api, user, status, words))
+        content = await _content(api, user, status, words)
+        content["remarks"] = await _remarks(content.pop("note"), request.app.state.note_policy)
+        return page(request, "model.html", 200, user, **content)
 
     return await shown(request, make)
 
@@ -48,7 +53,7 @@ async def _content(api: Api, user: User, status: ModelStatus, words: Words) -> d
     ref = ModelRef(namespace=status.namespace, name=status.name, kind=status.kind)
     [record] = await api.parts.store.records([ref])
     version = record.version if record else 0
-    pods, histories, graphs, word, [(_, right)] = await asyncio.gather(
+    pods, histories, graphs, said, [(_, right)] = await asyncio.gather(
         _pods(api, ref),
         read_histories(api, [ref]),
         graphs_using(api, user, [ref]),
@@ -69,11 +74,21 @@ async def _content(api: Api, user: User, status: ModelStatus, words: Words) -> d
         "failures": failures_of(entries),
         "holds": [held_by(hold) for hold in status.holds],
         "graphs": (graphs or {}).get((ref.namespace, ref.name), []),
-        "kserve": word,
-        "kserve_differs": word != "Unknown" and differs(status.state, word),
+        "kserve": said.word,
+        "kserve_differs": said.word != "Unknown" and differs(status.state, said.word),
+        "note": said.note,
         "next_action": advice(status.reason),
         "commands": {verb: spelled(verb, ref, settings) for verb in ("stop", "start")},
     }
+
+
+async def _remarks(note: NoteState | None, policy: NotePolicy | None) -> list[str]:
+    """What limits how far a stop annotation can be believed; nothing where there is none. `policy` None: the laptop."""
+    if note is None:
+        return []
+    unsigned = [] if note is NoteState.SIGNED else [f"Annotation {COMPANION_ANNOTATION}: {UNSIGNED_NOTE}."]
+    status = await policy.status() if policy else None
+    return [*unsigned, *([f"{status.message} {status.next_action}"] if status and status.message else [])]
 
 
 async def _pods(api: Api, ref: ModelRef) -> list[PodView] | None:

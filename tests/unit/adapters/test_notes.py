@@ -6,7 +6,7 @@ import pytest
 
 from events.model import ModelRef
 from events.status import Hold, HoldKind
-from functions.adapters.kserve.notes import Notes
+from functions.adapters.kserve.notes import Notes, NoteState
 from functions.lifecycle.companion import COMPANION_ANNOTATION, Companion, QueuedStart
 from functions.lifecycle.effects import PatchModel
 
@@ -72,6 +72,21 @@ def test_without_a_key_nothing_is_signed_and_every_note_is_a_claim():
     patch = PatchModel(REF, ({"op": "add", "path": PATH, "value": NOTE.dump()},))
     assert Notes([]).signed(patch) == list(patch.operations)
     assert not Notes([]).verified(NOTE, NOTE.dump(), REF, "u1").signed
+
+
+@pytest.mark.parametrize(
+    ("keys", "text", "state"),
+    [
+        ([KEY], written(), NoteState.SIGNED),
+        ([OTHER, KEY], written(), NoteState.SIGNED),
+        ([OTHER], written(), NoteState.UNSIGNED),
+        ([KEY], NOTE.dump(), NoteState.UNSIGNED),
+        ([], written(), NoteState.UNCHECKED),
+        ([], NOTE.dump(), NoteState.UNSIGNED),
+    ],
+)
+def test_without_a_key_only_a_note_that_has_no_signature_is_known_to_be_unsigned(keys, text, state):
+    assert Notes(keys).state(text, REF, "u1") is state
 
 
 def test_what_other_versions_read_is_the_note_itself():
