@@ -27,7 +27,7 @@ run: setup ## the product on http://127.0.0.1:8080 (PORT=â€¦); with KUBECONFIG=â
 
 # The quick ones first, and what takes long before what does not, so that all workers end at the same time.
 test: setup ## unit, contract, function and manifest tests, and a sample of the faults
-	@$(PY) -m pytest -n 4 --dist loadfile --no-loadscope-reorder tests/unit \
+	@$(PY) -m pytest -n 5 --dist loadfile --no-loadscope-reorder tests/unit \
 	  tests/faults/test_schedules.py tests/faults/test_fuzz.py tests/faults/test_rebuild.py tests/faults/test_exhaustive.py \
 	  tests/functions tests/contract tests/manifests tests/upgrade
 
