@@ -5,6 +5,8 @@ PY := .venv/bin/python
 PORT ?= 8080
 AT_ONCE ?= 4
 export PORT
+# pytest keeps what it makes of each test file in __pycache__; without, every worker makes it anew, in five seconds.
+unexport PYTHONDONTWRITEBYTECODE
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{split($$1, name, ":"); printf "make %-12s %s\n", name[1], $$2}'
@@ -23,9 +25,11 @@ setup: .venv/.ready ## what the other targets need (they call it themselves)
 run: setup ## the product on http://127.0.0.1:8080 (PORT=…); with KUBECONFIG=… for that cluster
 	@exec $(PY) -m functions.local
 
+# The quick ones first, and what takes long before what does not, so that all workers end at the same time.
 test: setup ## unit, contract, function and manifest tests, and a sample of the faults
-	@$(PY) -m pytest -n 3 --dist loadfile tests/faults/test_schedules.py tests/faults/test_exhaustive.py tests/faults/test_fuzz.py \
-	  tests/faults/test_rebuild.py tests/functions tests/contract tests/upgrade tests/manifests tests/unit
+	@$(PY) -m pytest -n 5 --dist loadfile --no-loadscope-reorder tests/unit \
+	  tests/faults/test_schedules.py tests/faults/test_fuzz.py tests/faults/test_rebuild.py tests/faults/test_exhaustive.py \
+	  tests/functions tests/contract tests/manifests tests/upgrade
 
 check: setup ## lint, types, import rules, generated files, README
 	@$(PY) -m ruff check .

@@ -5,6 +5,7 @@ Exit codes: 0 done · 1 the model is in error, or the request was refused · 2 u
 """
 
 # ruff: noqa: PLC0415 - commands import what they need when they run, so that --help and completion are quick
+import functools
 import importlib
 import importlib.util
 import os
@@ -163,6 +164,7 @@ app.add_typer(publish, name="publish")
 app.command("watch-claim")(watch_claim)
 
 
+@functools.cache
 def _join_admin() -> None:
     """What talks to the cluster lives beside the functions: a pipeline step has neither them nor what they need."""
     if importlib.util.find_spec("functions"):

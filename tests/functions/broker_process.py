@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-import sys
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,6 +11,7 @@ from pathlib import Path
 import aiohttp
 import yaml
 from aiohttp import web
+from forked import Forked
 
 ROOT = Path(__file__).parents[2]
 DEADLINE = 15.0
@@ -98,8 +99,8 @@ class Broker:
     def __init__(self, folder: Path, objects: list, subscribers: dict[str, str]) -> None:
         self.folder = folder
         self.subscribers = subscribers
-        self.process: asyncio.subprocess.Process | None = None
-        self.lines: list[str] = []
+        self.process: Forked | None = None
+        self.logs: list[Path] = []
         self.url = ""
         (folder / "manifests.yaml").write_text(yaml.safe_dump_all(objects))
 
@@ -114,30 +115,30 @@ class Broker:
             self.folder / "manifests.yaml",
             *named,
         ]
-        self.process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "functions.local.broker", *map(str, command), cwd=ROOT, stdout=-1, stderr=-2
+        self.logs.append(self.folder / f"broker-{len(self.logs)}.log")
+        self.process = Forked("functions.local.broker", [*map(str, command)], self.logs[-1], os.environ)
+        await until(
+            lambda: self._says_where() or self.process.returncode is not None, "the broker says where it listens"
         )
-        self.url = ""
-        self.reading = asyncio.create_task(self._read(self.process.stdout))
-        await until(lambda: self.url or self.process.returncode is not None, "the broker says where it listens")
+        self.url = self._says_where()
         return self
 
-    async def _read(self, stream):
-        async for line in stream:
-            text = line.decode().rstrip()
-            self.lines.append(text)
-            if not self.url and text.startswith("http://"):
-                self.url = text.split()[0]
+    @property
+    def lines(self) -> list[str]:
+        return [line for log in self.logs for line in log.read_text().splitlines()]
+
+    def _says_where(self) -> str:
+        found = (line.split()[0] for line in self.logs[-1].read_text().splitlines() if line.startswith("http://"))
+        return next(found, "")
 
     async def kill(self):
         self.process.kill()
-        await self.process.wait()
+        await asyncio.to_thread(self.process.wait)
 
     async def stop(self):
         if self.process.returncode is None:
             self.process.terminate()
-        await self.process.wait()
-        await self.reading
+        await asyncio.to_thread(self.process.wait)
 
 
 @contextlib.asynccontextmanager

@@ -2,46 +2,39 @@
 
 import asyncio
 import contextlib
+import itertools
 import json
 import os
-import sys
 from pathlib import Path
 
 import aiohttp
 import pytest
 import yaml
 from broker_process import ROOT, subscribing, until
+from forked import Forked
 
 from functions.local.broker.manifests import ManifestError
 from functions.local.source.manifests import Watched, load
 from functions.local.supervisor.ports import free_ports
 
 LABEL = {"serving.kserve.io/inferenceservice": "m"}
+_NUMBERS = itertools.count()
 
 
 @contextlib.asynccontextmanager
-async def process(*arguments, **environment):
-    """A module of ours; gives its lines."""
-    lines: list[str] = []
-    started = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", *map(str, arguments), cwd=ROOT, env={**os.environ, **environment}, stdout=-1, stderr=-2
-    )
-
-    async def read():
-        async for line in started.stdout:
-            lines.append(line.decode().rstrip())  # noqa: PERF401 - a test reads along
-
-    reading = asyncio.create_task(read())
+async def process(folder, module, *arguments, **environment):
+    """A module of ours; gives a function of its lines so far."""
+    log = folder / f"{module}-{next(_NUMBERS)}.log"
+    started = Forked(module, [*map(str, arguments)], log, {**os.environ, **environment})
     try:
-        yield lines
+        yield lambda: log.read_text().splitlines()
     finally:
         started.terminate()
-        await started.wait()
-        await reading
+        await asyncio.to_thread(started.wait)
 
 
 def simulated(port: int, kubeconfig: Path):
-    return process("functions.local.kubernetes", "--port", port, "--kubeconfig-out", kubeconfig)
+    return process(kubeconfig.parent, "functions.local.kubernetes", "--port", port, "--kubeconfig-out", kubeconfig)
 
 
 @contextlib.asynccontextmanager
@@ -50,10 +43,10 @@ async def watched_cluster(folder, sink_url):
     (port,) = free_ports(1)
     kubeconfig = folder / "kubeconfig"
     async with simulated(port, kubeconfig) as api:
-        await until(lambda: api, "the simulated API listens")
+        await until(api, "the simulated API listens")
         environment = {"KUBECONFIG": str(kubeconfig)}
-        async with process("functions.local.source", "--sink", sink_url, **environment) as source:
-            await until(lambda: any("watches http" in line for line in source), "the source watches")
+        async with process(folder, "functions.local.source", "--sink", sink_url, **environment) as source:
+            await until(lambda: any("watches http" in line for line in source()), "the source watches")
             yield f"http://127.0.0.1:{port}", source
 
 
@@ -116,13 +109,13 @@ async def test_it_goes_on_after_the_api_and_the_sink_were_away(tmp_path):
         first = await stack.enter_async_context(contextlib.AsyncExitStack())
         await until_listens(await first.enter_async_context(simulated(port, kubeconfig)))
         source = await stack.enter_async_context(
-            process("functions.local.source", "--sink", early.url, KUBECONFIG=str(kubeconfig))
+            process(tmp_path, "functions.local.source", "--sink", early.url, KUBECONFIG=str(kubeconfig))
         )
-        await until(lambda: any("watches http" in line for line in source), "the source watches")
+        await until(lambda: any("watches http" in line for line in source()), "the source watches")
         await first.aclose()
-        await until(lambda: any("can't watch" in line for line in source), "it says that the API is away")
+        await until(lambda: any("can't watch" in line for line in source()), "it says that the API is away")
         await until_listens(await stack.enter_async_context(simulated(port, kubeconfig)))
-        await until(lambda: any("watches again" in line for line in source), "it says that the API is back")
+        await until(lambda: any("watches again" in line for line in source()), "it says that the API is back")
         async with subscribing(sink_port) as sink:
             number = 0
             while not resource_events(sink):
@@ -132,7 +125,7 @@ async def test_it_goes_on_after_the_api_and_the_sink_were_away(tmp_path):
 
 
 async def until_listens(lines):
-    await until(lambda: lines, "the simulated API listens")
+    await until(lines, "the simulated API listens")
 
 
 async def test_a_resource_that_the_cluster_lacks_is_said_once(tmp_path):
@@ -147,9 +140,9 @@ async def test_a_resource_that_the_cluster_lacks_is_said_once(tmp_path):
     async with simulated(port, tmp_path / "kubeconfig") as api:
         await until_listens(api)
         arguments = ("functions.local.source", "--sink", "http://127.0.0.1:9", "--manifests", tmp_path / "sources.yaml")
-        async with process(*arguments, KUBECONFIG=str(tmp_path / "kubeconfig")) as source:
-            await until(lambda: any("watches http" in line for line in source), "it goes on")
-            assert sum("no such resource" in line for line in source) == 1
+        async with process(tmp_path, *arguments, KUBECONFIG=str(tmp_path / "kubeconfig")) as source:
+            await until(lambda: any("watches http" in line for line in source()), "it goes on")
+            assert sum("no such resource" in line for line in source()) == 1
 
 
 def test_the_repositorys_own_sources_are_read():

@@ -2,13 +2,11 @@
 
 import contextlib
 import json
-import sys
 from pathlib import Path
 
-import httpx
 import pytest
 import redis
-from function_process import START, STOP, free_port, function, running, until
+from function_process import HTTP, START, STOP, forking, free_port, function, until
 
 MODEL = "namespaces/fraud/inferenceservices/scorer"
 PATHS = "/apis/serving.kserve.io/v1beta1/namespaces/{}/inferenceservices"
@@ -23,17 +21,17 @@ class Cluster:
 
     def namespace(self, name: str, **labels: str) -> None:
         body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
-        httpx.post(f"{self.url}/api/v1/namespaces", json=body).raise_for_status()
+        HTTP.post(f"{self.url}/api/v1/namespaces", json=body).raise_for_status()
 
     def claim(self, name: str, files: str, namespace: str = "fraud") -> None:
         """`files`: what is in it, separated by spaces."""
         metadata = {"name": name, "annotations": {"sim.modelswitch.dev/files": files}}
         body = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata, "spec": {}}
         path = f"{self.url}/api/v1/namespaces/{namespace}/persistentvolumeclaims"
-        if httpx.post(path, json=body).status_code == 409:
+        if HTTP.post(path, json=body).status_code == 409:
             patch = {"metadata": {"annotations": metadata["annotations"]}}
             headers = {"content-type": "application/merge-patch+json"}
-            httpx.patch(f"{path}/{name}", json=patch, headers=headers).raise_for_status()
+            HTTP.patch(f"{path}/{name}", json=patch, headers=headers).raise_for_status()
 
     def model(self, name: str, namespace: str = "fraud", uri: str | None = None, **annotations: str) -> None:
         container = {"name": "kserve-container", "image": "local/model:1"}
@@ -52,14 +50,14 @@ class Cluster:
             },
             "spec": {"predictor": {"containers": [container], **({"volumes": volumes} if volumes else {})}},
         }
-        httpx.post(self.url + PATHS.format(namespace), json=body).raise_for_status()
+        HTTP.post(self.url + PATHS.format(namespace), json=body).raise_for_status()
         until(lambda: self.ready(name, namespace), f"{name} is ready")
 
     def get(self, name: str, namespace: str = "fraud") -> dict:
-        return httpx.get(f"{self.url}{PATHS.format(namespace)}/{name}").json()
+        return HTTP.get(f"{self.url}{PATHS.format(namespace)}/{name}").json()
 
     def annotations(self) -> dict:
-        items = httpx.get(f"{self.url}/apis/serving.kserve.io/v1beta1/inferenceservices").json()["items"]
+        items = HTTP.get(f"{self.url}/apis/serving.kserve.io/v1beta1/inferenceservices").json()["items"]
         return {item["metadata"]["uid"]: item["metadata"].get("annotations") for item in items}
 
     def ready(self, name: str, namespace: str = "fraud") -> bool:
@@ -72,19 +70,19 @@ class Cluster:
 
     def pods(self, name: str, namespace: str = "fraud") -> list[dict]:
         query = {"labelSelector": f"serving.kserve.io/inferenceservice={name}"}
-        return httpx.get(f"{self.url}/api/v1/namespaces/{namespace}/pods", params=query).json()["items"]
+        return HTTP.get(f"{self.url}/api/v1/namespaces/{namespace}/pods", params=query).json()["items"]
 
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
     folder = tmp_path_factory.mktemp("cluster")
     port, kubeconfig = free_port(), folder / "kubeconfig"
-    serve = [sys.executable, "-m", "functions.local.kubernetes", "--port", str(port)]
-    control = [sys.executable, "-m", "functions.local.kserve"]
+    serve = ["--port", str(port), "--kubeconfig-out", str(kubeconfig)]
     with contextlib.ExitStack() as stack:
-        stack.enter_context(running([*serve, "--kubeconfig-out", str(kubeconfig)], folder / "api.log", {}))
+        stack.enter_context(forking("functions.local.kubernetes", serve, folder / "api.log", {}))
         until(kubeconfig.exists, "the simulated API is up")
-        stack.enter_context(running(control, folder / "kserve.log", {"KUBECONFIG": str(kubeconfig)}))
+        control = {"KUBECONFIG": str(kubeconfig)}
+        stack.enter_context(forking("functions.local.kserve", [], folder / "kserve.log", control))
         made = Cluster(f"http://127.0.0.1:{port}", kubeconfig)
         made.namespace("fraud", **{"modelswitch.dev/events": "allow"})
         made.namespace("closed")
@@ -239,7 +237,7 @@ BAD = {
         ce_subject=MODEL,
     ),
     "broken JSON in structured mode": lambda f: f.post(b"{broken", content_type="application/cloudevents+json"),
-    "another method": lambda f: httpx.put(f.url, content=b""),
+    "another method": lambda f: HTTP.put(f.url, content=b""),
 }
 
 
@@ -257,7 +255,7 @@ def test_bad_input_gets_a_4xx_with_a_reason_and_changes_nothing(what, cluster, f
 
 def test_bad_input_is_counted_and_logged(functions, redis_url):
     functions["stop"].send(STOP, MODEL, {"force": True}, id="bad-1")
-    metrics = httpx.get(f"{functions['stop'].url}/metrics").text
+    metrics = HTTP.get(f"{functions['stop'].url}/metrics").text
     assert 'modelswitch_events_total{function="stop",outcome="ImpossibleEvent"}' in metrics
     assert "bad-1" in functions["stop"].log.read_text()
 
@@ -403,7 +401,7 @@ def test_a_model_whose_owner_wants_it_runs_only_once_it_predicts(cluster, functi
     url = f"{cluster.url}/api/v1/namespaces/fraud/pods/{pod['metadata']['name']}"
     headers = {"content-type": "application/merge-patch+json"}
     body = {"metadata": {"annotations": {"sim.modelswitch.dev/model": None}}}
-    httpx.patch(url, json=body, headers=headers).raise_for_status()
+    HTTP.patch(url, json=body, headers=headers).raise_for_status()
     until(lambda: ping(functions) or record(redis_url, subject)["state"] == "running", "it heals by itself")
     (tried,) = record(redis_url, subject)["canaries"].values()
     assert (tried["outcome"], tried.get("again_at")) == ("good", None)
@@ -417,7 +415,7 @@ def test_an_object_stores_own_words_are_taken(cluster, functions, redis_url, fac
         "spec": {"predictor": {"containers": [{"name": "kserve-container", "image": "local/model:1", "env": patch}]}}
     }
     url = f"{cluster.url}{PATHS.format('fraud')}/bucketed"
-    httpx.patch(url, json=body, headers={"content-type": "application/merge-patch+json"}).raise_for_status()
+    HTTP.patch(url, json=body, headers={"content-type": "application/merge-patch+json"}).raise_for_status()
     subject = "namespaces/fraud/inferenceservices/bucketed"
     until(lambda: ping(functions) or record(redis_url, subject).get("artifacts"), "its artifact is known")
     stored = {"key": "bucketed/model.pkl", "size": 9, "eTag": "abc", "sequencer": "1"}

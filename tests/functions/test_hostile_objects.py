@@ -3,12 +3,11 @@
 import copy
 from pathlib import Path
 
-import httpx
 import pytest
 import yaml
 from api_rig import prepare, wait_for
 from api_rig import world as a_world
-from function_process import function
+from function_process import HTTP, function
 
 CASES = yaml.safe_load((Path(__file__).parent / "cases" / "hostile_objects.yaml").read_text())
 PLURALS = {"StatefulSet": "statefulsets", "ReplicaSet": "replicasets", "ResourceQuota": "resourcequotas", "Pod": "pods"}
@@ -130,7 +129,7 @@ def test_all_of_them_together(world, tick, api):
         world.cluster.post(path_of(body), json=body).raise_for_status()
     world.redis.client().flushall()
     others_are_served(tick, api)
-    counted = httpx.get(f"{tick.url}/metrics").text
+    counted = HTTP.get(f"{tick.url}/metrics").text
     assert 'modelswitch_object_errors_total{stage="pin"}' in counted
     for body in made:
         world.cluster.delete(f"{path_of(body)}/{body['metadata']['name']}")

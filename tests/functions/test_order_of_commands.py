@@ -25,8 +25,8 @@ from functions.adapters.store import Store
 from functions.lifecycle.request import Request
 from functions.local.broker.manifests import NOT_DEPLOYED
 
-MODELS = int(os.environ.get("ORDER_MODELS", "8"))
-COMMANDS = int(os.environ.get("ORDER_COMMANDS", "10"))
+MODELS = int(os.environ.get("ORDER_MODELS", "4"))
+COMMANDS = int(os.environ.get("ORDER_COMMANDS", "8"))
 SECONDS = 30 + 4 * MODELS
 SPACE = "order"
 _NAMES = itertools.count()

@@ -1,4 +1,4 @@
-"""`modelswitch publish artifact`: real files, a real process, a real HTTP server in the broker's place."""
+"""`modelswitch publish artifact`: real files, a real HTTP server in the broker's place; a process of its own where one is needed."""
 
 import contextlib
 import fcntl
@@ -13,7 +13,7 @@ import termios
 import threading
 
 import pytest
-from cli_process import environment
+from cli_process import command, environment
 from sink_stand_in import receiving
 
 from events.artifact import ArtifactWritten, Completeness, Strategy
@@ -40,12 +40,13 @@ def artifact(tmp_path):
 
 
 def publish(sink, *words):
-    return run([*RUN, *map(str, words)], sink)
+    return command(NOWHERE, "publish", "artifact", *map(str, words), K_SINK=sink.url)
 
 
-def run(command, sink):
+def run(words, sink):
+    """As a process."""
     env = environment(NOWHERE, K_SINK=sink.url)
-    return subprocess.run(command, env=env, check=False, capture_output=True, text=True, timeout=60)
+    return subprocess.run(words, env=env, check=False, capture_output=True, text=True, timeout=60)
 
 
 def event(sink):
@@ -62,10 +63,11 @@ def refused(done, sink, why):
 
 def test_a_marked_artifact_is_published_at_once(sink, artifact):
     (artifact / "_SUCCESS").touch()
-    done = publish(
-        sink, URI, "-n", "ml", "--path", artifact, "--written-by", "training", "--reason", "retrained",
+    words = [
+        URI, "-n", "ml", "--path", str(artifact), "--written-by", "training", "--reason", "retrained",
         "--strategy", "replace", "--id", "run-7", "--json",
-    )  # fmt: skip
+    ]  # fmt: skip
+    done = run([*RUN, *words], sink)
     assert done.returncode == 0, done.stderr
     received = event(sink)
     data = received.data
@@ -211,12 +213,12 @@ def test_it_needs_nothing_of_kubernetes_redis_or_a_server(sink, artifact):
 
 
 def test_publish_event_takes_it_as_any_other_event(sink):
-    words = [sys.executable, "-c", "from events.cli.main import run; run()", "publish", "event", "artifact.written"]
     data = {"uri": URI, "namespace": "ml", "digest": f"sha256:{'a' * 64}", "size": 3}
-    assert run([*words, "--data", json.dumps(data)], sink).returncode == 0
+    words = ("publish", "event", "artifact.written", "--data", json.dumps(data))
+    assert command(NOWHERE, *words, K_SINK=sink.url).returncode == 0
     assert event(sink).ref.subject == f"namespaces/ml/artifacts/{URI}"
     sink.arrived.clear()
-    refused(run([*words, "--data", json.dumps(data), "--model", "ml/scorer"], sink), sink, "--model")
+    refused(command(NOWHERE, *words, "--model", "ml/scorer", K_SINK=sink.url), sink, "--model")
 
 
 def test_at_a_terminal_a_bar_shows_how_far_it_has_read(sink, artifact):

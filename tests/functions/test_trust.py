@@ -3,10 +3,9 @@
 # ruff: noqa: F811 - fixtures of another file
 import json
 
-import httpx
 import pytest
 import redis
-from function_process import SECRET, START, STOP, function
+from function_process import HTTP, SECRET, START, STOP, function
 from sink_stand_in import receiving
 from test_functions import (  # noqa: F401 - fixtures
     WRITTEN,
@@ -44,7 +43,7 @@ def as_event(event_type: str, subject: str = "", **more: str) -> dict[str, str]:
 
 
 def counted(function, metric: str, *labels: str) -> float:
-    text = httpx.get(f"{function.url}/metrics").text
+    text = HTTP.get(f"{function.url}/metrics").text
     lines = [
         line for line in text.splitlines() if line.startswith(f"{metric}{{") and all(one in line for one in labels)
     ]
@@ -69,7 +68,7 @@ def test_an_unverified_delivery_is_401_and_nothing_is_left_of_it_but_a_count(clu
     function = functions[name]
     before, logged = counted(function, "modelswitch_deliveries_refused_total"), function.log.read_text()
     headers = as_event(TYPES[name], subject_of("scorer"), source="/forger")
-    answer = httpx.post(f"{function.url}/{query}", headers=headers, json={"reason": "forged"})
+    answer = HTTP.post(f"{function.url}/{query}", headers=headers, json={"reason": "forged"})
     assert (answer.status_code, answer.headers["content-type"]) == (401, "application/problem+json")
     problem = answer.json()
     assert (problem["code"], SECRET in answer.text) == ("Unauthenticated", False)
@@ -81,7 +80,7 @@ def test_an_unverified_delivery_is_401_and_nothing_is_left_of_it_but_a_count(clu
 @pytest.mark.parametrize("path", ["/healthz", "/livez", "/metrics"])
 @pytest.mark.parametrize("name", ALL)
 def test_health_and_metrics_ask_for_no_secret_and_show_none(functions, name, path):
-    answer = httpx.get(f"{functions[name].url}{path}")
+    answer = HTTP.get(f"{functions[name].url}{path}")
     assert (answer.status_code, SECRET in answer.text) == (200, False)
 
 
@@ -95,7 +94,7 @@ def test_a_function_that_is_told_no_secret_takes_nothing_and_says_what_to_set(cl
     env = {"KUBECONFIG": str(cluster.kubeconfig), "REDIS_URL": redis_url, "DELIVERY_SECRETS": "too-short"}
     with function("command", tmp_path / "log", env, path="/livez") as command:
         answer = command.send(STOP, subject_of("scorer"))
-        health = httpx.get(f"{command.url}/healthz")
+        health = HTTP.get(f"{command.url}/healthz")
     assert (answer.status_code, answer.json()["code"]) == (503, "NotConfigured")
     assert "DELIVERY_SECRETS" in answer.json()["next_action"]
     assert health.status_code == 503
@@ -135,7 +134,7 @@ def allow(cluster, namespace: str, events_from: str | None, **labels: str | None
     metadata = {"annotations": {"modelswitch.dev/events-from": events_from}, "labels": labels}
     headers = {"content-type": "application/merge-patch+json"}
     url = f"{cluster.url}/api/v1/namespaces/{namespace}"
-    httpx.patch(url, json={"metadata": metadata}, headers=headers).raise_for_status()
+    HTTP.patch(url, json={"metadata": metadata}, headers=headers).raise_for_status()
 
 
 def entries_of(audit, event_id: str) -> list[dict]:
@@ -206,7 +205,7 @@ def test_a_reload_that_comes_of_an_artifact_is_signed_and_recorded_as_its_sender
     )
     assert answer.status_code == 422
     (ours,) = sent_by_the_outbox(cluster, redis_url, functions, request["id"])
-    answer = httpx.post(functions["reload"].address, headers=ours[0], content=ours[1])
+    answer = HTTP.post(functions["reload"].address, headers=ours[0], content=ours[1])
     assert answer.status_code == 202
     [entry] = [entry for entry in entries_of(audit, request["id"]) if entry["action"] == "reload"]
     assert (entry["actor"], entry["claimed_actor"], entry["source"]) == ("event:/train", "training", "/modelswitch")
@@ -320,7 +319,7 @@ def shared(cluster, namespace: str) -> None:
     container = {"name": "kserve-container", "image": "local/model:1", "env": env}
     url = f"{cluster.url}/apis/serving.kserve.io/v1beta1/namespaces/{namespace}/inferenceservices/shared"
     headers = {"content-type": "application/merge-patch+json"}
-    httpx.patch(url, json={"spec": {"predictor": {"containers": [container]}}}, headers=headers).raise_for_status()
+    HTTP.patch(url, json={"spec": {"predictor": {"containers": [container]}}}, headers=headers).raise_for_status()
 
 
 # --- the note on a stopped model -------------------------------------------------------------------------------------
@@ -330,7 +329,7 @@ def write_note(cluster, name: str, note: dict | None) -> None:
     url = f"{cluster.url}/apis/serving.kserve.io/v1beta1/namespaces/fraud/inferenceservices/{name}"
     annotations = {"serving.kserve.io/stop": "true", "modelswitch.dev/stop": json.dumps(note) if note else None}
     headers = {"content-type": "application/merge-patch+json"}
-    httpx.patch(url, json={"metadata": {"annotations": annotations}}, headers=headers).raise_for_status()
+    HTTP.patch(url, json={"metadata": {"annotations": annotations}}, headers=headers).raise_for_status()
 
 
 def test_whoever_may_patch_a_model_starts_it_in_nobody_s_name(cluster, functions, redis_url, audit, running_model):

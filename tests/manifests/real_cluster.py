@@ -3,6 +3,7 @@ namespace of its own.
 """
 
 import base64
+import functools
 import os
 import ssl
 import subprocess
@@ -13,7 +14,7 @@ import httpx
 import pytest
 import yaml
 from kubernetes.aio.client.configuration import Configuration
-from rendered import KNATIVE
+from rendered import KNATIVE, parsed
 
 KUBECONFIG = os.environ.get("MODELSWITCH_TEST_KUBECONFIG")
 RIGHTS = {
@@ -36,12 +37,17 @@ def kubectl(*arguments, stdin=None):
 
 def render(namespace, name="dev"):
     """What `make deploy` applies."""
+    return list(parsed(_rendered(namespace, name)))
+
+
+@functools.cache
+def _rendered(namespace, name):
     environment = {**os.environ, "NAMESPACE": namespace, "OVERLAY": name}
     done = subprocess.run(
         [str(KNATIVE / "render.sh")], env=environment, capture_output=True, text=True, check=False, timeout=60
     )
     assert done.returncode == 0, done.stderr
-    return list(yaml.safe_load_all(done.stdout))
+    return done.stdout
 
 
 def connect():

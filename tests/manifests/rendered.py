@@ -25,7 +25,12 @@ def render(folder: str) -> tuple[Manifest, ...]:
         pytest.skip("kubectl is not on the PATH, so knative/ can't be rendered: install it to run these tests")
     done = subprocess.run([kubectl, "kustomize", str(KNATIVE / folder)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"kubectl kustomize knative/{folder}: {done.stderr}"
-    return tuple(yaml.safe_load_all(done.stdout))
+    return parsed(done.stdout)
+
+
+def parsed(text: str) -> tuple[Manifest, ...]:
+    """With libyaml where PyYAML was built with it: ten times as fast."""
+    return tuple(yaml.load_all(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
 
 
 def overlay(name: str) -> tuple[Manifest, ...]:

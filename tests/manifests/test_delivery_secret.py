@@ -15,7 +15,6 @@ from rendered import KNATIVE
 KUBECTL = textwrap.dedent("""\
     #!/usr/bin/env python3
     import base64, json, os, pathlib, subprocess, sys
-    import yaml
     given, place = sys.argv[1:], pathlib.Path(os.environ["PLACE"])
     words = [word for word in given if word != "-n" and word != "modelswitch"]
     with (place / "calls").open("a") as calls:
@@ -31,6 +30,8 @@ KUBECTL = textwrap.dedent("""\
     elif words[:3] == ["get", "secret", "redis"]:
         pass
     elif words[0] == "create":
+        import yaml
+
         made = yaml.safe_load(sys.stdin.read())
         secret.write_text(json.dumps(made["stringData"]))
     elif words[:3] == ["patch", "secret", "delivery"]:

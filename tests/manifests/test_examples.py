@@ -1,5 +1,6 @@
 """The examples use commands and options that the command line really has, and no more rights than they need."""
 
+import functools
 import subprocess
 import sys
 
@@ -75,12 +76,17 @@ def test_every_option_of_an_example_exists(name, words):
     verbs = [["stop"], ["start"]] if words[0].startswith("$(") else [words[: 2 if words[0] in GROUPS else 1]]
     options = {word.partition("=")[0] for word in words if word.startswith("--")}
     for verb in verbs:
-        done = subprocess.run(
-            [sys.executable, "-c", "from events.cli.main import run; run()", *verb, "--help"],
-            capture_output=True, text=True, check=True, timeout=30, env={"COLUMNS": "200", "NO_COLOR": "1"},
-        )  # fmt: skip
-        missing = {option for option in options if option not in done.stdout}
+        missing = {option for option in options if option not in shown_help(*verb)}
         assert not missing, f"{name}: `modelswitch {' '.join(verb)}` has no {missing}"
+
+
+@functools.cache
+def shown_help(*verb):
+    done = subprocess.run(
+        [sys.executable, "-c", "from events.cli.main import run; run()", *verb, "--help"],
+        capture_output=True, text=True, check=True, timeout=30, env={"COLUMNS": "200", "NO_COLOR": "1"},
+    )  # fmt: skip
+    return done.stdout
 
 
 @pytest.mark.parametrize("name", ARTIFACTS)

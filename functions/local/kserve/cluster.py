@@ -1,6 +1,7 @@
 """Raw JSON over the Kubernetes API: typed models would drop what they do not know, and their watches end silently."""
 
 import json
+import os
 from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import urlencode
@@ -36,7 +37,9 @@ class Cluster:
     async def connect(cls, kubeconfig: str | None = None) -> "Cluster":
         """With a kubeconfig's path, or $KUBECONFIG and its default."""
         settings = client.Configuration()
-        await config.load_kube_config(config_file=kubeconfig, client_configuration=settings)
+        # The client reads KUBECONFIG when it is imported: a process that is forked later may have another.
+        named = kubeconfig or os.environ.get("KUBECONFIG")
+        await config.load_kube_config(config_file=named, client_configuration=settings)
         # Otherwise aiohttp asks a thread for ~/.netrc, and another for the proxy, before every request.
         settings.client_session_kwargs = {"trust_env": False}
         return cls(client.ApiClient(settings))

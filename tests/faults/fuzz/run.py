@@ -13,7 +13,6 @@ from fuzz.judge import Findings
 from fuzz.over_http import fuzz_functions
 from fuzz.parser import fuzz_parser
 from fuzz.reading import fuzz_objects
-from fuzz.rest import fuzz_rest
 from fuzz.rig import rig
 from fuzz.rounds import fuzz_rounds
 from fuzz.servers import fuzz_servers
@@ -72,6 +71,8 @@ def run(plan: Plan, folder: Path) -> Outcome:
     if plan.servers:
         fuzz_servers(plan.servers, plan.seed, found)
     marks.append(found.calls)
+    from fuzz.rest import fuzz_rest  # noqa: PLC0415 - schemathesis takes a second to import, wherever tests are collected
+
     with rig(folder) as ready:
         fuzz_functions(ready, plan.functions, plan.seed, found)
         marks.append(found.calls)

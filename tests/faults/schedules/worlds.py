@@ -15,6 +15,8 @@ FRESH_WORLD_AFTER = 100
 """Schedules; then a new API server, so that its history of objects does not grow for hours."""
 WORLDS = 2
 """A schedule mostly waits. On a real API server there is one, since a tick looks at every namespace."""
+WORTH_A_WORLD = 10
+"""Schedules: starting a world takes as long as some of them do."""
 
 RIG_FAILURES = (TimeoutError, OSError, RuntimeError)
 Sprung = Counter[tuple[str, str, str, str]]
@@ -22,8 +24,9 @@ Sprung = Counter[tuple[str, str, str, str]]
 
 async def play_all(seeds: Iterable[int], folder: Path, sprung: Sprung) -> AsyncIterator[Played]:
     """As they are done. Adds to `sprung` at which I/Os faults came in."""
-    waiting, done = iter(list(seeds)), asyncio.Queue[Played | None]()
-    count = 1 if named_kubeconfig() else WORLDS
+    given = list(seeds)
+    waiting, done = iter(given), asyncio.Queue[Played | None]()
+    count = 1 if named_kubeconfig() or len(given) < WORTH_A_WORLD else WORLDS
     async with asyncio.TaskGroup() as group:
         workers = [group.create_task(_work(waiting, folder / f"world-{n}", done, sprung)) for n in range(count)]
         for _ in workers:
