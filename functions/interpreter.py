@@ -1,7 +1,7 @@
 """Carries out what a step asks for, over the adapters, and hands back results and errors."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -151,12 +151,15 @@ class Interpreter:
         self._notes = notes or Notes(())
         self._waiting = 0
 
-    async def run(self, step: Step, looked: Observation | None = None) -> StepAnswer:
+    async def run(
+        self, step: Step, looked: Observation | None = None, placed: Callable[[], None] | None = None
+    ) -> StepAnswer:
         """Raises the step's own StepError; Temporary where it took too long.
 
-        `looked` serves as the first look, where many models were listed at once.
+        `looked` serves as the first look, where many models were listed at once. `placed` is called as soon as a
+        command has its place in the model's line, or can't have one.
         """
-        return await self._drive(step, looked)
+        return await self._drive(step, looked, placed=placed)
 
     async def run_together(self, looks: Sequence[tuple[Step, Observation]]) -> list[Exception | None]:
         """Hints' steps whose looks are at hand: what all of them load, and then commit, goes to Redis in one go.
@@ -204,14 +207,20 @@ class Interpreter:
             return error
         return None
 
-    async def _drive(self, step: Step, looked: Observation | None, begun: Ask | None = None) -> StepAnswer:
+    async def _drive(
+        self,
+        step: Step,
+        looked: Observation | None,
+        begun: Ask | None = None,
+        placed: Callable[[], None] | None = None,
+    ) -> StepAnswer:
         """The step to its end.
 
         One that is given up, for its time or from outside, is told so, and may end what it holds.
         """
         try:
             async with asyncio.timeout(STEP_SECONDS):
-                return await self._answer(step, looked, begun)
+                return await self._answer(step, looked, begun, placed)
         except TimeoutError as error:
             return await self._give_up(step, _took_too_long(), error)
         except asyncio.CancelledError as error:
@@ -231,8 +240,15 @@ class Interpreter:
             answer: StepAnswer = stop.value
             return answer
 
-    async def _answer(self, step: Step, looked: Observation | None, begun: Ask | None = None) -> StepAnswer:
+    async def _answer(
+        self,
+        step: Step,
+        looked: Observation | None,
+        begun: Ask | None = None,
+        placed: Callable[[], None] | None = None,
+    ) -> StepAnswer:
         told = _Told(self._commands)
+        result: Any
         try:
             ask = begun or next(step)
             while True:
@@ -240,6 +256,8 @@ class Interpreter:
                 try:
                     if looked and isinstance(ask, Look):
                         result, looked = looked, None
+                    elif isinstance(ask, Claim):
+                        result = await self._claim(ask, placed)
                     else:
                         result = await self._carry_out(ask)
                 except Exception as error:  # noqa: BLE001 - every failure belongs to the step, which says what it means
@@ -257,8 +275,6 @@ class Interpreter:
 
     async def _carry_out(self, ask: Ask) -> Any:
         match ask:
-            case Claim():
-                return await self._claim(ask)
             case Next():
                 return await self._store.next(ask)
             case Load(ref):
@@ -284,9 +300,13 @@ class Interpreter:
             case UnpinOwners():
                 return await self._grace.unpin(ask)
 
-    async def _claim(self, ask: Claim) -> Claimed | InLine:
+    async def _claim(self, ask: Claim, placed: Callable[[], None] | None = None) -> Claimed | InLine:
         """Over REST it waits a moment for its turn: two people who press at once should both get an answer."""
-        claimed = await self._store.claim(ask)
+        try:
+            claimed = await self._store.claim(ask)
+        finally:
+            if placed:
+                placed()
         if not isinstance(claimed, InLine) or ask.request.by_event or self._waiting >= _MOST_WAITING:
             return claimed
         self._waiting += 1

@@ -1,7 +1,7 @@
 """Runs the one step for a REST request, and looks at a model."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -45,8 +45,12 @@ async def run_command(
         queue=queue,
     )
     in_line = False
+    if origin.place:
+        await origin.place.turn()
     try:
-        answer = await _measured(api, request.verb, take_command(request, api.parts.limits), looked)
+        step = take_command(request, api.parts.limits)
+        placed = origin.place.leave if origin.place else None
+        answer = await _measured(api, request.verb, step, looked, placed)
         in_line = answer.ahead is not None
     finally:
         api.outbox.nudge()
@@ -124,11 +128,17 @@ async def _dropped(api: Api, ref: ModelRef) -> Mapping[str, Any]:
     }
 
 
-async def _measured(api: Api, verb: str, step: Step, looked: Observation | None = None) -> StepAnswer:
+async def _measured(
+    api: Api,
+    verb: str,
+    step: Step,
+    looked: Observation | None = None,
+    placed: Callable[[], None] | None = None,
+) -> StepAnswer:
     began = time.perf_counter()
     outcome = "InternalError"
     try:
-        answer = await api.parts.interpreter.run(step, looked)
+        answer = await api.parts.interpreter.run(step, looked, placed)
     except StepError as error:
         outcome = str(error.code)
         raise
