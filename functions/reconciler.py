@@ -79,9 +79,13 @@ class Reconciler:
         self.commands = commands or CommandLog(None)
         self.waiting_in_line = 0
 
-    async def command(self, request: Request, observed: Observation | None = None) -> StepAnswer:
-        """`observed` serves as the first observation, if many models were listed at once."""
-        ports = _Adapters(self, observed)
+    async def command(
+        self, request: Request, observed: Observation | None = None, placed: Callable[[], None] | None = None
+    ) -> StepAnswer:
+        """`observed` serves as the first observation, if many models were listed at once. `placed` is called as soon as
+        the command has its place in the model's line, or can't have one.
+        """
+        ports = _Adapters(self, observed, placed=placed)
         return await ports.tell(reconcile_command(ports, request, self._limits))
 
     async def next_in_line(self, ref: ModelRef) -> StepAnswer:
@@ -127,11 +131,16 @@ class _Adapters(Ports):
     """The ports of one reconcile. Each call ends when the reconcile's time is up."""
 
     def __init__(
-        self, reconciler: Reconciler, observed: Observation | None = None, gate: asyncio.Semaphore | None = None
+        self,
+        reconciler: Reconciler,
+        observed: Observation | None = None,
+        gate: asyncio.Semaphore | None = None,
+        placed: Callable[[], None] | None = None,
     ) -> None:
         self._to = reconciler
         self._observed = observed
         self._gate = gate
+        self._placed = placed
         self._until = asyncio.get_running_loop().time() + RECONCILE_SECONDS
         self._request: Request | None = None
         self._uid = ""
@@ -139,7 +148,11 @@ class _Adapters(Ports):
     async def claim(self, request: Request) -> Claimed | InLine:
         """Over REST it waits a moment for the lease: two people who press at once should both get an answer."""
         self._request = request
-        claimed = await self._in_time(self._to.store.claim(request))
+        try:
+            claimed = await self._in_time(self._to.store.claim(request))
+        finally:
+            if self._placed:
+                self._placed()
         if isinstance(claimed, InLine) and not request.by_event and self._to.waiting_in_line < _MOST_WAITING:
             self._to.waiting_in_line += 1
             try:

@@ -13,6 +13,7 @@ from functions.adapters.identity import Access, ClusterAccess, EveryoneHere
 from functions.adapters.kserve.note_policy import NotePolicy
 from functions.answered import Answered
 from functions.api import bulk, commands, health, holdings, problems, reading, stream
+from functions.api.arrivals import InOrder
 from functions.api.background import Background
 from functions.api.broadcast import Broadcast
 from functions.api.context import Api, Outbox
@@ -64,7 +65,11 @@ def create_app(settings: Settings, beside: Mapping[str, Callable[[], Awaitable[N
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        middleware=[Middleware(Answered), Middleware(Guard, meters=meters, settings=settings)],
+        middleware=[
+            Middleware(Answered),
+            Middleware(Guard, meters=meters, settings=settings),
+            Middleware(InOrder, settings=settings),
+        ],
     )
     problems.install(app)
     for part in (commands, bulk, reading, holdings, stream, health, *_PAGES):

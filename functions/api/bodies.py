@@ -14,6 +14,7 @@ from events.errors import Malformed
 from events.senders import is_reserved
 from events.wire import MAX_BODY_BYTES, parse_json
 from functions.adapters.identity import User
+from functions.api.arrivals import Arrival, Place
 from functions.api.context import Api, Caller, TheApi
 from functions.api.problems import ApiError, described, invalid, malformed
 from functions.lifecycle.errors import Code
@@ -25,11 +26,12 @@ _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 @dataclass(frozen=True)
 class Origin:
-    """Under which id a command runs, and which request it belongs to."""
+    """Under which id a command runs, and which request it belongs to. `place`: among its caller's others."""
 
     id: str
     correlation_id: str
     traceparent: str | None
+    place: Place | None = None
 
 
 async def read_object(request: Request) -> dict[str, Any]:
@@ -67,7 +69,13 @@ def read_origin(request: Request) -> Origin:
         id=identity,
         correlation_id=correlation if _KEY.fullmatch(correlation) else identity,
         traceparent=traceparent if _TRACEPARENT.fullmatch(traceparent) else None,
+        place=arrival.place if (arrival := arrival_of(request)) else None,
     )
+
+
+def arrival_of(request: Request) -> Arrival | None:
+    """None where it is no command."""
+    return getattr(request.state, "arrival", None)
 
 
 def parse(model: type[_Model], content: Mapping[str, Any]) -> _Model:
@@ -107,6 +115,7 @@ class Calling:
     user: User
     body: dict[str, Any]
     origin: Origin
+    arrival: Arrival | None
 
 
 def _calling(
@@ -114,8 +123,9 @@ def _calling(
     user: Caller,
     body: Annotated[dict[str, Any], Depends(read_object)],
     origin: Annotated[Origin, Depends(read_origin)],
+    request: Request,
 ) -> Calling:
-    return Calling(api, user, body, origin)
+    return Calling(api, user, body, origin, arrival_of(request))
 
 
 CallNow = Annotated[Calling, Depends(_calling)]

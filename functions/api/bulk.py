@@ -14,6 +14,7 @@ from events.commands import ModelCommand, Verb
 from events.model import Frozen, Kind, ModelRef
 from functions.adapters.cluster import Changed, Missing
 from functions.adapters.identity import NotAllowed, User
+from functions.api.arrivals import Place
 from functions.api.bodies import Calling, CallNow, Origin, parse, parse_command, take_queue
 from functions.api.context import Api
 from functions.api.contract import (
@@ -91,16 +92,21 @@ async def _run(verb: Verb, call: Calling) -> JSONResponse:
     selecting = {name: body.pop(name) for name in Selection.model_fields if name in body}
     bulk = _Bulk(call.api, call.user, parse_command(verb, body), origin, queue)
     chosen = await _choose(call.api, call.user, parse(Selection, selecting))
+    places = [call.arrival.join(model.name) if call.arrival else None for model in chosen]
     bulk = replace(bulk, whole=await _whole(bulk, chosen))
     if verb == "stop":
         bulk = replace(bulk, looked=await _look_at_all(bulk, chosen))
     gate = asyncio.Semaphore(AT_ONCE)
 
-    async def one(model: BulkModel) -> BulkItem:
-        async with gate:
-            return await _one(bulk, model)
+    async def one(model: BulkModel, place: Place | None) -> BulkItem:
+        try:
+            async with gate:
+                return await _one(bulk, model, place)
+        finally:
+            if place:
+                place.leave()
 
-    items = await asyncio.gather(*(one(model) for model in chosen))
+    items = await asyncio.gather(*map(one, chosen, places))
     accepted = sum(item.status < 300 for item in items)
     answer = BulkAnswer(items=items, accepted=accepted, failed=len(items) - accepted)
     return JSONResponse(answer.model_dump(mode="json"), 200, {"X-Correlation-ID": origin.correlation_id})
@@ -163,12 +169,12 @@ async def _look_at_all(bulk: _Bulk, chosen: list[BulkModel]) -> dict[ModelRef, O
     return looked
 
 
-async def _one(bulk: _Bulk, model: BulkModel) -> BulkItem:
+async def _one(bulk: _Bulk, model: BulkModel, place: Place | None) -> BulkItem:
     item = BulkItem(namespace=model.namespace, name=model.name, kind=model.kind.value, status=200)
     try:
         ref = await _permitted(bulk, model)
         item.namespace = ref.namespace
-        origin = replace(bulk.origin, id=f"{bulk.origin.id} {ref.subject}")
+        origin = replace(bulk.origin, id=f"{bulk.origin.id} {ref.subject}", place=place)
         answer = await run_command(
             bulk.api, ref, bulk.command, bulk.user, origin, queue=bulk.queue, looked=bulk.looked.get(ref)
         )

@@ -44,8 +44,11 @@ async def run_command(
         queue=queue,
     )
     in_line = False
+    if origin.place:
+        await origin.place.turn()
     try:
-        answer = await _measured(api, request.verb, api.parts.reconciler.command(request, looked))
+        placed = origin.place.leave if origin.place else None
+        answer = await _measured(api, request.verb, api.parts.reconciler.command(request, looked, placed))
         in_line = answer.ahead is not None
     finally:
         api.outbox.nudge()

@@ -39,7 +39,7 @@ faults-schedules: setup ## random schedules on real processes (N=…, SEED=… t
 .PHONY: faults-schedules
 
 faults-order: setup ## 20 commands each of 50 models, milliseconds apart, by REST, by event and through the local broker: the last one wins
-	@ORDER_MODELS=50 ORDER_COMMANDS=20 $(PY) -m pytest -q -n 0 --timeout 900 tests/functions/test_order_of_commands.py
+	@ORDER_MODELS=50 ORDER_COMMANDS=20 ORDER_GAPS="0 0.01 0.02 0.05 0.1" ORDER_LONGEST_WAIT=1 $(PY) -m pytest -q -n 0 --timeout 900 tests/functions/test_order_of_commands.py
 
 .PHONY: faults-order
 

@@ -1,12 +1,16 @@
 """Commands of many models in random gaps, over real HTTP, and what became of each: for the test of their order."""
 
 import asyncio
+import contextlib
+import math
 import random
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import httpx
 from function_process import START, STOP
+
+from functions.adapters.layout import seen_name
 
 TYPES = {"stop": STOP, "start": START}
 
@@ -40,21 +44,62 @@ class Sent:
         return {f"ce-{name}": value for name, value in attributes.items()} | {"content-type": "application/json"}
 
 
-def drawn(model: str, namespace: str, commands: int, seed: int) -> Sent:
+def drawn(model: str, namespace: str, commands: int, seed: int, gap: float | None = None) -> Sent:
+    """`gap`: between all of them, in seconds; None: 0 to 0.1, drawn too."""
     dice = random.Random(f"{model} {seed}")
     verbs = tuple(dice.choice(("stop", "start")) for _ in range(commands))
-    return Sent(model, namespace, verbs, tuple(dice.uniform(0, 0.1) for _ in range(commands)))
+    return Sent(model, namespace, verbs, tuple(dice.uniform(0, 0.1) if gap is None else gap for _ in range(commands)))
 
 
-async def send_all(everything: list[Sent], request, *, one_by_one: bool = False) -> list[httpx.Response]:
+@dataclass
+class Others:
+    """Models to which nothing is sent but one stop each, beside the commands of the others: how long each waits."""
+
+    cluster: httpx.Client
+    namespace: str
+    names: list[str]
+    waits: list[float] = field(default_factory=list)
+    stopped_when_answered: bool = False
+    bound: float = math.inf
+
+    async def stop(self, client: httpx.AsyncClient, request, ended: asyncio.Event) -> None:
+        """One after the other, from the sending of the stop until the cluster shows it."""
+        clock = asyncio.get_running_loop().time
+        while self.names and not (self.waits and ended.is_set()):
+            name = self.names.pop()
+            began = clock()
+            answer = await client.send(request(client, Sent(name, self.namespace, ("stop",), (0,)), 0))
+            assert answer.status_code == 202, answer.text
+            if self.stopped_when_answered:
+                assert await asyncio.to_thread(self._is_stopped, name)
+            while not await asyncio.to_thread(self._is_stopped, name):
+                await asyncio.sleep(0.01)
+            self.waits.append(clock() - began)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(ended.wait(), 0.2)
+
+    def _is_stopped(self, name: str) -> bool:
+        path = f"/apis/serving.kserve.io/v1beta1/namespaces/{self.namespace}/inferenceservices/{name}"
+        annotations = self.cluster.get(path).raise_for_status().json()["metadata"].get("annotations", {})
+        return annotations.get("serving.kserve.io/stop") == "true"
+
+
+async def send_all(
+    everything: list[Sent], request, *, one_by_one: bool = False, others: Others | None = None
+) -> list[httpx.Response]:
     """Each model's commands one after the other has left, without waiting for its answer.
 
-    `request(client, sent, number)`.
+    `request(client, sent, number)`. `others`: stopped beside that, in the same way.
     """
+    ended = asyncio.Event()
     # Shorter than gunicorn's keep-alive of 2 s: a connection that it closes under a request would be an error.
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=200, keepalive_expiry=1.0)
     async with httpx.AsyncClient(timeout=60, limits=limits) as client:
+        beside = asyncio.create_task(others.stop(client, request, ended)) if others else None
         answers = await asyncio.gather(*(_send(client, sent, request, one_by_one) for sent in everything))
+        ended.set()
+        if beside:
+            await beside
     return [answer for of_one in answers for answer in of_one]
 
 
@@ -73,6 +118,13 @@ async def _send(client: httpx.AsyncClient, sent: Sent, request, one_by_one: bool
         under_way.append(asyncio.create_task(client.send(posting)))
         await (under_way[-1] if one_by_one else left.wait())
     return await asyncio.gather(*under_way)
+
+
+def places(redis, sent: Sent) -> list[int]:
+    """The place in the model's line that each command got which was sent over REST without a token, in sent order."""
+    names = [seen_name("rest", "local", sent.subject, "rest:local", sent.identity(n)) for n in range(len(sent.verbs))]
+    found = [redis.hget(name, "seq") for name in names]
+    return [int(place) for place in found if place]
 
 
 def outcomes(api: httpx.Client, sent: Sent) -> dict[str, set[str]]:
