@@ -11,7 +11,7 @@ from cloudevents.http import CloudEvent
 from pydantic import ValidationError
 
 from events.artifact import ArtifactRef, ArtifactWritten
-from events.catalogue.types import HINTS, MODELS, Content, schema_uri
+from events.catalogue.types import MODELS, NOTIFICATIONS, Content, schema_uri
 from events.commands import Command
 from events.errors import SHOWN_CHARACTERS, Impossible, Malformed, shown
 from events.model import ModelRef
@@ -134,7 +134,7 @@ def format_time(moment: datetime) -> str:
 
 
 def _check_type(event_type: str, accepts: Collection[str] | None) -> None:
-    if event_type not in MODELS and event_type not in HINTS:
+    if event_type not in MODELS and event_type not in NOTIFICATIONS:
         raise Impossible(
             f"event type {shown(event_type)}, which nobody knows",
             f"one of {', '.join(MODELS)}",

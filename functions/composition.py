@@ -10,8 +10,8 @@ from functions.adapters.consents import Consents
 from functions.adapters.delivery import Deliveries
 from functions.adapters.identity import ClusterAccess
 from functions.adapters.kserve.grace import Grace
-from functions.adapters.kserve.lookout import Lookout
 from functions.adapters.kserve.notes import Notes
+from functions.adapters.kserve.observer import Observer
 from functions.adapters.kserve.resources import Resources
 from functions.adapters.no_cluster import NoCluster
 from functions.adapters.probe import Probe, line_for
@@ -38,7 +38,7 @@ class Parts:
     limits: Limits
     cluster: Cluster
     resources: Resources
-    lookout: Lookout
+    observer: Observer
     grace: Grace
     probe: Probe
     store: Store
@@ -61,21 +61,21 @@ class Parts:
         grace = Grace(cluster)
         probe = Probe(line_for(settings.probe, cluster))
         notes = Notes(settings.signing_keys)
-        lookout = Lookout(cluster, resources, grace, probe, now, notes=notes)
+        observer = Observer(cluster, resources, grace, probe, now, notes=notes)
         store = Store.connect(settings.redis_url)
         signer = Signer(settings.delivery_keys)
         limits = Limits(start_deadline=settings.start_deadline)
         sink = Sink(settings.k_sink, store, signer, settings.k_ca_certs)
         commands = CommandLog(cluster)
         reconciler = Reconciler(
-            cluster, resources, lookout, grace, store, limits=limits, notes=notes, commands=commands
+            cluster, resources, observer, grace, store, limits=limits, notes=notes, commands=commands
         )
         return cls(
             settings=settings,
             limits=limits,
             cluster=cluster,
             resources=resources,
-            lookout=lookout,
+            observer=observer,
             grace=grace,
             probe=probe,
             store=store,

@@ -24,9 +24,9 @@ from events.errors import ContractError, Impossible
 from events.wire import MAX_BODY_BYTES, open_event
 from functions.adapters.delivery import NotConfigured, Unverified
 from functions.composition import Parts
+from functions.lifecycle.dead_letter import DeadLetter
 from functions.lifecycle.effects import AuditEntry
 from functions.lifecycle.errors import Code, StepError, StoreUnavailable
-from functions.lifecycle.letter import Letter
 from functions.logs import configure, logger
 from functions.same_origin import SameOrigin
 from functions.senders import actor_of, claim_in
@@ -173,7 +173,7 @@ async def _poison(name: str, request: Request, body: bytes, error: ContractError
     event = _readable(request, body)
     if event or isinstance(error, Impossible):
         attributes = event.get_attributes() if event else {}
-        letter = Letter.of(attributes, event.data) if event else None
+        letter = DeadLetter.of(attributes, event.data) if event else None
         entry = AuditEntry(
             time=datetime.now(UTC),
             ref=letter.ref if letter else None,

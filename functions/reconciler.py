@@ -11,8 +11,8 @@ from functions.adapters.cluster import Changed, Cluster, Missing
 from functions.adapters.command_log import CommandLog, Outcome
 from functions.adapters.kserve.grace import Grace
 from functions.adapters.kserve.handover import Handovers
-from functions.adapters.kserve.lookout import Lookout
 from functions.adapters.kserve.notes import Notes
+from functions.adapters.kserve.observer import Observer
 from functions.adapters.kserve.resources import Resources, as_number, named, pods
 from functions.adapters.store import Store
 from functions.lifecycle.derive import Limits
@@ -59,7 +59,7 @@ class Reconciler:
         self,
         cluster: Cluster,
         resources: Resources,
-        lookout: Lookout,
+        observer: Observer,
         grace: Grace,
         store: Store,
         *,
@@ -71,7 +71,7 @@ class Reconciler:
         self._limits = limits
         self.cluster = cluster
         self.resources = resources
-        self.lookout = lookout
+        self.observer = observer
         self.grace = grace
         self.handovers = Handovers(cluster)
         self.store = store
@@ -188,7 +188,7 @@ class _Adapters(Ports):
     ) -> Observation:
         seen, self._observed = self._observed, None
         if seen is None:
-            seen = await self._gated(lambda: self._to.lookout.look(ref, verb=verb, pinned=pinned, predict=predict))
+            seen = await self._gated(lambda: self._to.observer.observe(ref, verb=verb, pinned=pinned, predict=predict))
         if seen.exists:
             self._uid = seen.uid or self._uid
         return seen

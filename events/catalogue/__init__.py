@@ -1,5 +1,5 @@
 """Every event there is: its type, its model, its JSON Schema. `python -m events.catalogue` writes what derives from it."""
 
-from events.catalogue.types import HINTS, MODELS, schema_uri
+from events.catalogue.types import MODELS, NOTIFICATIONS, schema_uri
 
-__all__ = ["HINTS", "MODELS", "schema_uri"]
+__all__ = ["MODELS", "NOTIFICATIONS", "schema_uri"]

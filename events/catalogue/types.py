@@ -15,7 +15,7 @@ MODELS: Final = MappingProxyType[str, type[Content]]({model.type: model for mode
 
 
 @dataclass(frozen=True, slots=True)
-class Hint:
+class Notification:
     """An event that says where to look. Nothing it says is believed, so losing or repeating it does no harm."""
 
     type: str
@@ -25,14 +25,18 @@ class Hint:
 
 
 _APISERVER = "Knative's ApiServerSource (Resource mode)"
-HINTS: Final = MappingProxyType(
+NOTIFICATIONS: Final = MappingProxyType(
     {
-        hint.type: hint
-        for hint in (
-            Hint("dev.knative.apiserver.resource.add", _APISERVER, "A pod or a model appeared.", "pod-status"),
-            Hint("dev.knative.apiserver.resource.update", _APISERVER, "A pod or a model changed.", "pod-status"),
-            Hint("dev.knative.apiserver.resource.delete", _APISERVER, "A pod or a model is gone.", "pod-status"),
-            Hint("dev.knative.sources.ping", "Knative's PingSource", "Time passed: take what is due.", "tick"),
+        notification.type: notification
+        for notification in (
+            Notification("dev.knative.apiserver.resource.add", _APISERVER, "A pod or a model appeared.", "pod-status"),
+            Notification(
+                "dev.knative.apiserver.resource.update", _APISERVER, "A pod or a model changed.", "pod-status"
+            ),
+            Notification(
+                "dev.knative.apiserver.resource.delete", _APISERVER, "A pod or a model is gone.", "pod-status"
+            ),
+            Notification("dev.knative.sources.ping", "Knative's PingSource", "Time passed: take what is due.", "tick"),
         )
     }
 )

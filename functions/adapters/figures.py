@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from functions.adapters.connection import translated
-from functions.adapters.layout import TAG
+from functions.adapters.keys import TAG
 from functions.adapters.outbox import Outbox
 
 NEAR = 0.7

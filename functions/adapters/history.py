@@ -11,12 +11,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from events.model import ModelRef
-from functions.adapters import codec
+from functions.adapters import serialization
 from functions.adapters.connection import Script, known_at_last, translated
-from functions.adapters.layout import TAG, entry_words, index_key
+from functions.adapters.keys import TAG, entry_words, index_key
 from functions.adapters.stored import Unreadable, told_unreadable
+from functions.lifecycle.dead_letter import DeadLetter
 from functions.lifecycle.effects import AuditEntry
-from functions.lifecycle.letter import Letter
 
 PLACE = re.compile(r"(?P<id>[0-9]{1,19}-[0-9]{1,19})(?:\.(?P<kind>[hr])\.(?P<namespace>[a-z0-9-]{0,63}))?")
 _OLDER = f"{TAG}:audit"
@@ -89,7 +89,7 @@ class History:
         self._commit = commit
         self._read = Script(client, "history")
 
-    async def write(self, entry: AuditEntry, letter: Letter | None = None) -> None:
+    async def write(self, entry: AuditEntry, letter: DeadLetter | None = None) -> None:
         """For what comes of no step: refused and poisoned events, and dead letters with the event itself."""
         keys, args = entry_words(entry, letter)
         with translated():
@@ -157,7 +157,7 @@ class History:
             )
         return _read(position, found[0][1]) if found else None
 
-    async def letters(self, places: Sequence[str]) -> dict[str, Letter]:
+    async def letters(self, places: Sequence[str]) -> dict[str, DeadLetter]:
         """Those that are still kept and can be read, by their places: `ID.NAMESPACE`."""
         with translated():
             pipeline = self._redis.pipeline(transaction=False)
@@ -167,11 +167,11 @@ class History:
                     f"{TAG}:letters:{namespace}" if namespace else f"{TAG}:letters", min=identity, max=identity
                 )
             found = await pipeline.execute() if places else []
-        letters: dict[str, Letter] = {}
+        letters: dict[str, DeadLetter] = {}
         for place, entries in zip(places, found, strict=True):
             for _, fields in entries:
                 try:
-                    letters[place] = codec.load_letter(fields.get("d", ""))
+                    letters[place] = serialization.load_letter(fields.get("d", ""))
                 except Unreadable as error:
                     told_unreadable("letter", error)
         return letters
@@ -264,7 +264,7 @@ def _position(member: str, kind: str, namespace: str) -> _Position:
 def _read(position: _Position, fields: dict[str, str]) -> AuditEntry:
     """Never raises: one entry that another version or another client wrote must not hide the others."""
     try:
-        audit = codec.load_audit(fields.get("d", ""))
+        audit = serialization.load_audit(fields.get("d", ""))
     except Unreadable as error:
         told_unreadable("audit", error)
         return AuditEntry(

@@ -10,14 +10,14 @@ from datetime import UTC, datetime
 from itertools import zip_longest
 from typing import Any
 
-from functions.adapters import codec
-from functions.adapters.codec import Fact
+from functions.adapters import serialization
 from functions.adapters.connection import Script, translated
 from functions.adapters.history import History
-from functions.adapters.layout import TAG
+from functions.adapters.keys import TAG
+from functions.adapters.serialization import Fact
 from functions.adapters.stored import Unreadable, told_unreadable
+from functions.lifecycle.dead_letter import DeadLetter
 from functions.lifecycle.effects import AuditEntry
-from functions.lifecycle.letter import Letter
 
 SET_ASIDE_LENGTH = 1000
 FLUSH_LEASE_SECONDS = 6  # renewed with each page; a page is given up after half of it
@@ -96,7 +96,7 @@ class Outbox:
         found: list[Waiting] = []
         for (entry, fields), tried in zip(entries, attempts, strict=True):
             try:
-                fact = codec.load_fact(fields.get("d", ""))
+                fact = serialization.load_fact(fields.get("d", ""))
             except Unreadable as error:
                 told_unreadable("outbox", error)
                 await self.set_aside(lane, entry, f"it can't be read: {error}")
@@ -110,7 +110,7 @@ class Outbox:
 
     async def set_aside(self, lane: str, entry: str, why: str, fact: Fact | None = None) -> None:
         """It can never leave: kept as it is among the last 1,000 of these, and shown among what was refused."""
-        letter = Letter.of({"type": fact.type, "subject": fact.ref.subject}, fact.data) if fact else None
+        letter = DeadLetter.of({"type": fact.type, "subject": fact.ref.subject}, fact.data) if fact else None
         await self._history.write(_entry(entry, why, fact), letter)
         await self._leave(lane, [entry], why[:500])
 
@@ -191,7 +191,7 @@ def _now() -> int:
 
 def _aside(entry: str, fields: dict[str, str]) -> SetAside:
     try:
-        fact = codec.load_fact(fields.get("d", ""))
+        fact = serialization.load_fact(fields.get("d", ""))
     except Unreadable:
         fact = None
     namespace = fields.get("lane", "").partition(".")[2] or (fact.ref.namespace if fact else "")

@@ -14,13 +14,13 @@ from typing import Any, Self, cast
 
 from events.location import Location
 from events.model import ModelRef
-from functions.adapters import codec
+from functions.adapters import serialization
 from functions.adapters.batch import Batch
 from functions.adapters.connection import Script, connect, known_at_last
 from functions.adapters.connection import translated as _translated
 from functions.adapters.figures import Figures, Memory, read_figures, read_memory
 from functions.adapters.history import Change, History
-from functions.adapters.layout import (
+from functions.adapters.keys import (
     LINES,
     TAG,
     commit_words,
@@ -34,9 +34,9 @@ from functions.adapters.layout import (
 )
 from functions.adapters.outbox import Outbox
 from functions.adapters.stored import SCHEMA, Unreadable, told_unreadable
+from functions.lifecycle.dead_letter import DeadLetter
 from functions.lifecycle.effects import AuditEntry, Published
 from functions.lifecycle.errors import Code, Refused, StoreUnavailable, Temporary
-from functions.lifecycle.letter import Letter
 from functions.lifecycle.record import Intent, Record
 from functions.lifecycle.request import Request
 from functions.logs import logger
@@ -105,7 +105,7 @@ class Store:
         Raises Refused for an id of another command and where it was refused, Temporary for a full line.
         """
         return await self._take(
-            request.ref, seen_key(request), fingerprint(request), codec.dump_command(request), request
+            request.ref, seen_key(request), fingerprint(request), serialization.dump_command(request), request
         ) or InLine(0)
 
     async def claim_next(self, ref: ModelRef) -> Claimed | None:
@@ -133,9 +133,11 @@ class Store:
         status, now, *rest = cast("list[Any]", reply)
         match status:
             case "done":
-                return Claimed(moment_of(now), token, None, 0, moment_of(now), answer=codec.load_answer(rest[0]))
+                return Claimed(
+                    moment_of(now), token, None, 0, moment_of(now), answer=serialization.load_answer(rest[0])
+                )
             case "refused":
-                raise codec.load_refusal(rest[0])
+                raise serialization.load_refusal(rest[0])
             case "line":
                 return InLine(int(rest[0]))
             case "none":
@@ -153,7 +155,7 @@ class Store:
                 refusal.status = 422
                 raise refusal
         first, revision, doc, plan, sequence, redelivered, place, waiting = rest
-        other = codec.load_command(waiting, place) if waiting else None
+        other = serialization.load_command(waiting, place) if waiting else None
         if waiting and other is None:
             logger().error("a command that can't be read was taken out of its line", action="line", model=ref.subject)
             await self._give_back(ref, place, token, stays=False)
@@ -161,12 +163,12 @@ class Store:
         return Claimed(
             now=moment_of(now),
             token=token,
-            record=codec.load_record(doc),
+            record=serialization.load_record(doc),
             revision=int(revision),
             first_seen=moment_of(first),
             sequence=int(sequence),
             redelivered=bool(redelivered),
-            planned=codec.load_intent(plan),
+            planned=serialization.load_intent(plan),
             request=other,
         )
 
@@ -174,12 +176,12 @@ class Store:
         """Models with commands in line, the longest waiting first."""
         with _translated():
             subjects: list[str] = await self._redis.zrange(LINES, 0, limit - 1)
-        return codec.refs_of(subjects)
+        return serialization.refs_of(subjects)
 
     async def load(self, ref: ModelRef) -> Loaded:
         """Many at once go to Redis together."""
         revision, doc, plan = await self._loads(ref)
-        return Loaded(codec.load_record(doc), int(revision or 0), codec.load_intent(plan))
+        return Loaded(serialization.load_record(doc), int(revision or 0), serialization.load_intent(plan))
 
     async def _load_many(self, refs: Sequence[ModelRef]) -> list[Any]:
         with _translated():
@@ -192,7 +194,9 @@ class Store:
     async def save_intent(self, token: str, request: Request, intent: Intent) -> None:
         """Raises Temporary where the model's turn is not held any more: what was decided may be out of date."""
         with _translated():
-            reply = await self._plan(keys=[model_key(request.ref)], args=[token, codec.dump_intent(intent), SCHEMA])
+            reply = await self._plan(
+                keys=[model_key(request.ref)], args=[token, serialization.dump_intent(intent), SCHEMA]
+            )
         if reply == "lost":
             raise Temporary(
                 Code.BUSY,
@@ -234,7 +238,7 @@ class Store:
             subjects: list[str] = await self._redis.zrangebyscore(
                 f"{TAG}:due", "-inf", milliseconds(until), start=start, num=limit
             )
-        return codec.refs_of(subjects)
+        return serialization.refs_of(subjects)
 
     async def make_due(self, refs: Sequence[ModelRef], at: datetime) -> None:
         """A look at each is due then, where none is due earlier."""
@@ -261,7 +265,7 @@ class Store:
                 pipeline.zrangebylex(f"{TAG}:artifacts", first, last)
             found = await pipeline.execute()
         subjects = sorted({entry.rpartition("\t")[2] for entries in found for entry in entries})
-        return [ref for ref in codec.refs_of(subjects) if namespace in {None, ref.namespace}]
+        return [ref for ref in serialization.refs_of(subjects) if namespace in {None, ref.namespace}]
 
     async def publish(self, events: Sequence[Published]) -> None:
         """Into the outbox, without a step: for what concerns no record."""
@@ -274,7 +278,7 @@ class Store:
             start = f"({after}" if after else "-"
             with _translated():
                 found = await self._redis.zrangebylex(f"{TAG}:models", start, "+", start=0, num=limit)
-            known += [ref.subject for ref in codec.refs_of(found)]
+            known += [ref.subject for ref in serialization.refs_of(found)]
             if len(found) < limit:
                 break
             after = found[-1]
@@ -290,7 +294,7 @@ class Store:
             for ref in refs:
                 pipeline.hget(model_key(ref), "doc")
             docs = await pipeline.execute()
-        return [codec.load_record(doc) for doc in docs]
+        return [serialization.load_record(doc) for doc in docs]
 
     async def history(self, ref: ModelRef, limit: int) -> list[AuditEntry]:
         """The newest entries of one model, newest first; only its own are read."""
@@ -318,7 +322,7 @@ class Store:
         """Those that have a history."""
         return await self._past.namespaces()
 
-    async def write_audit(self, entry: AuditEntry, letter: Letter | None = None) -> None:
+    async def write_audit(self, entry: AuditEntry, letter: DeadLetter | None = None) -> None:
         """For what comes of no step: refused and poisoned events, and dead letters with the event itself."""
         await self._past.write(entry, letter)
 
@@ -330,7 +334,7 @@ class Store:
         """The entry of the history at this place, while it is kept."""
         return await self._past.entry(place)
 
-    async def letters(self, places: Sequence[str]) -> dict[str, Letter]:
+    async def letters(self, places: Sequence[str]) -> dict[str, DeadLetter]:
         """Those that are still kept, by their places."""
         return await self._past.letters(places)
 
@@ -406,10 +410,10 @@ def _moved(entry: str, fields: dict[str, str]) -> Moved | None:
     audit = None
     if text:
         try:
-            audit = codec.load_audit(text)
+            audit = serialization.load_audit(text)
         except Unreadable as error:
             told_unreadable("change", error)
-    refs = codec.refs_of([fields["s"]]) if "s" in fields else []
+    refs = serialization.refs_of([fields["s"]]) if "s" in fields else []
     ref = refs[0] if refs else audit.ref if audit else None
     return Moved(entry, ref, audit) if ref else None
 

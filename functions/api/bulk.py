@@ -165,7 +165,7 @@ async def _look_at_all(bulk: _Bulk, chosen: list[BulkModel]) -> dict[ModelRef, O
         if len(refs) < WORTH_A_LIST:
             continue
         with suppress(StepError, Missing):
-            looked |= await bulk.api.parts.lookout.look_at_many(refs)
+            looked |= await bulk.api.parts.observer.observe_many(refs)
     return looked
 
 

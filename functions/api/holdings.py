@@ -10,7 +10,7 @@ from functions.api.context import Caller, TheApi
 from functions.api.contract import READ_RESPONSES
 from functions.api.overview import Line
 from functions.api.saving import HOW, LIMITS, Saving, saving_of, together
-from functions.api.sight import look_around
+from functions.api.visibility import look_around
 
 router = APIRouter(prefix="/api/v1", tags=["look"])
 

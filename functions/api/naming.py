@@ -81,7 +81,7 @@ async def resolve(api: Api, user: User, wanted: Name, right: Right) -> ModelRef:
     ref = make_ref("any", wanted.name, wanted.kind)
     readable = [
         found
-        for found in await api.parts.lookout.find(ref.name, ref.kind)
+        for found in await api.parts.observer.find(ref.name, ref.kind)
         if await api.access.may(user, "get", found.kind, found.namespace, found.name)
     ]
     if len(readable) > 1:

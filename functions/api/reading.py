@@ -16,8 +16,8 @@ from functions.api.context import Api, Caller, TheApi
 from functions.api.contract import BY_NAME_RESPONSES, READ_RESPONSES, History, ModelList
 from functions.api.listing import Wanted, list_models, parse_labels
 from functions.api.naming import GetByName, GetInPath, make_ref, parse_kind
-from functions.api.sight import allowed
 from functions.api.steps import look
+from functions.api.visibility import allowed
 
 router = APIRouter(prefix="/api/v1", tags=["look"])
 HISTORY_DEPTH = 10_000

@@ -68,7 +68,7 @@ async def look(api: Api, ref: ModelRef) -> ModelStatus:
     """What is true now. NotFound where there is no such model; nothing is then written about it."""
     seen = None
     if (await api.parts.store.load(ref)).record is None:
-        seen = await api.parts.lookout.look(ref)
+        seen = await api.parts.observer.observe(ref)
         if not seen.exists:
             raise not_found(ref)
     await _measured(api, "look", api.parts.reconciler.notification(ref, seen, in_passing=True))
@@ -89,7 +89,7 @@ def not_found(ref: ModelRef) -> NotFound:
 
 async def _why_unknown(api: Api, ref: ModelRef) -> StepError:
     """A model without a record is gone, or Redis lost what was just written of it: the cluster knows which."""
-    if not (await api.parts.lookout.look(ref)).exists:
+    if not (await api.parts.observer.observe(ref)).exists:
         return not_found(ref)
     message = f"Redis lost its data, or {ref} kept changing, while it was looked at"
     return Temporary(Code.BUSY, message, "Ask again in a moment.", retry_after=1)

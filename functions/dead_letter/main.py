@@ -10,15 +10,15 @@ from starlette.responses import Response
 from events.wire import open_event
 from functions.composition import Parts, now
 from functions.handler import handle
+from functions.lifecycle.dead_letter import DeadLetter
 from functions.lifecycle.effects import AuditEntry
-from functions.lifecycle.letter import Letter
 from functions.senders import actor_of, claim_in
 
 
 async def _work(parts: Parts, request: Request, body: bytes) -> str:
     event = open_event(request.headers, body)
     attributes = event.get_attributes()
-    letter = Letter.of(attributes, event.data)
+    letter = DeadLetter.of(attributes, event.data)
     entry = AuditEntry(
         time=now(),
         ref=letter.ref,

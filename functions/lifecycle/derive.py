@@ -173,11 +173,11 @@ def _draining(scene: Scene) -> tuple[str, str]:
 
 
 def _stopped(scene: Scene) -> tuple[str, str]:
-    companion = scene.seen.companion
-    if companion is None or not companion.holds:
+    stop_note = scene.seen.stop_note
+    if stop_note is None or not stop_note.holds:
         actor = scene.seen.stop_actor or "somebody"
         return "StoppedOutside", f"Stopped outside modelswitch by {actor}. Start it to run it again."
-    hold = companion.holds[0]
+    hold = stop_note.holds[0]
     why = f": {hold.reason}" if hold.reason else ""
     return "StoppedByUser", f"Stopped by {named(hold.actor, hold.claimed_actor)}{why}. Start it to run it again."
 

@@ -7,9 +7,9 @@ from enum import StrEnum
 
 from events.model import ModelRef
 from events.status import State
-from functions.lifecycle.companion import Companion
 from functions.lifecycle.errors import Code
 from functions.lifecycle.prediction import Prediction
+from functions.lifecycle.stop_note import StopNote
 from functions.lifecycle.unusable import Unusable
 
 
@@ -155,7 +155,7 @@ class Pin:
 
 
 @dataclass(frozen=True)
-class Obstacle:
+class Blocker:
     """Why a stop or a reload would silently do nothing, or do harm; and the way out.
 
     `only_stops`: a reload that stops nothing can be done all the same.
@@ -206,11 +206,11 @@ class Observation:
     stopped_condition: Answer | None = None
     trouble: Trouble | None = None
     url: str | None = None
-    companion: Companion | None = None
+    stop_note: StopNote | None = None
     stop_actor: str | None = None
     pods: tuple[Pod, ...] = ()
     pins: tuple[Pin, ...] = ()
-    obstacles: tuple[Obstacle, ...] = ()
+    blockers: tuple[Blocker, ...] = ()
     shortages: tuple[QuotaShortage, ...] = ()
     autoscaler: str | None = None
     autoscaler_is_ours: bool = False

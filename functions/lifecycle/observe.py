@@ -48,21 +48,21 @@ class Seen:
 
 
 def _stop_run(seen: Observation, record: Record) -> Run:
-    """The stop that the cluster shows: ours by its companion, else somebody's; kept while it is the same one."""
-    companion = seen.companion
-    if companion and _is_remembered(seen, record) and record.stop:
+    """The stop that the cluster shows: ours by its stop note, else somebody's; kept while it is the same one."""
+    stop_note = seen.stop_note
+    if stop_note and _is_remembered(seen, record) and record.stop:
         return record.stop
-    if companion:
-        hold = companion.holds[0] if companion.holds else None
+    if stop_note:
+        hold = stop_note.holds[0] if stop_note.holds else None
         return Run(
-            since=companion.since,
+            since=stop_note.since,
             actor=hold.actor if hold else "modelswitch",
             claimed_actor=hold.claimed_actor if hold else None,
             reason=hold.reason if hold else None,
-            key=companion.key,
-            correlation_id=companion.correlation_id,
-            grace=companion.grace,
-            ours=companion.signed,
+            key=stop_note.key,
+            correlation_id=stop_note.correlation_id,
+            grace=stop_note.grace,
+            ours=stop_note.signed,
         )
     if record.stop and not record.stop.ours:
         return record.stop
@@ -79,10 +79,10 @@ def _is_remembered(seen: Observation, record: Record) -> bool:
     """Whether the stop in a note that we have not signed is one that we have recorded: then it is known who asked for
     it.
     """
-    companion = seen.companion
-    if companion is None or companion.signed or record.stop is None or record.uid != seen.uid:
+    stop_note = seen.stop_note
+    if stop_note is None or stop_note.signed or record.stop is None or record.uid != seen.uid:
         return False
-    return record.stop.key == companion.key
+    return record.stop.key == stop_note.key
 
 
 def _holds(seen: Observation, run: Run | None, record: Record) -> tuple[Hold, ...]:
@@ -91,8 +91,8 @@ def _holds(seen: Observation, run: Run | None, record: Record) -> tuple[Hold, ..
         return ()
     if _is_remembered(seen, record):
         return record.holds
-    if seen.companion:
-        return seen.companion.holds
+    if seen.stop_note:
+        return seen.stop_note.holds
     return (Hold(kind=HoldKind.EXTERNAL, actor=run.actor, since=run.since),)
 
 
@@ -119,7 +119,7 @@ def _sequence(seen: Observation, record: Record, planned: Intent | None) -> int:
     between. A plan over REST may have been given up, so it counts where it can have been carried out: a start, once
     the stop is gone.
     """
-    marked = seen.companion.sequence if seen.stop_wanted and seen.companion else 0
+    marked = seen.stop_note.sequence if seen.stop_wanted and seen.stop_note else 0
     counts = planned and (planned.by_event or (planned.verb == "start" and not seen.stop_wanted))
     return max(record.sequence, marked, planned.sequence if planned and counts else 0)
 
@@ -127,16 +127,16 @@ def _sequence(seen: Observation, record: Record, planned: Intent | None) -> int:
 def _effective(seen: Observation, record: Record, start: Run | None) -> str | None:
     """So that a command which comes again is known as done, also where somebody else has undone it since."""
     if seen.stop_wanted:
-        return seen.companion.key if seen.companion else record.effective
+        return seen.stop_note.key if seen.stop_note else record.effective
     return start.key if start and start.ours else record.effective
 
 
 def _unrecorded(seen: Observation, record: Record) -> tuple[str, ...]:
     """With the stop that is seen, or was left behind, where Redis was away when it was done: it may come again under its key."""
-    companion = seen.companion
-    if companion is None:
+    stop_note = seen.stop_note
+    if stop_note is None:
         return record.unrecorded
-    told = (*((companion.key,) if companion.unrecorded else ()), *companion.also)
+    told = (*((stop_note.key,) if stop_note.unrecorded else ()), *stop_note.also)
     return (*record.unrecorded, *(key for key in told if key not in record.unrecorded))[-UNRECORDED_KEPT:]
 
 
@@ -166,9 +166,9 @@ def observe(
             "desired": "stopped" if seen.stop_wanted else "running",
             "gpus": seen.gpus,
             "memory": seen.memory,
-            "endpoint": seen.url or (seen.companion.endpoint if seen.companion else None) or before.endpoint,
+            "endpoint": seen.url or (seen.stop_note.endpoint if seen.stop_note else None) or before.endpoint,
             "holds": _holds(seen, stop, before),
-            "queued": bool(seen.stop_wanted and seen.companion and seen.companion.queued),
+            "queued": bool(seen.stop_wanted and seen.stop_note and seen.stop_note.queued),
             "labels": dict(seen.labels),
             "pods": pods,
             "stop": stop,
@@ -183,7 +183,7 @@ def observe(
             "artifacts": seen.artifacts,
             "digest": seen.digest,
             "reload": reload_under_way(seen, before, planned, known=before.state is not None),
-            "left_behind": before.left_behind if seen.stop_wanted else seen.companion and seen.companion.key,
+            "left_behind": before.left_behind if seen.stop_wanted else seen.stop_note and seen.stop_note.key,
             "observed_at": now,
         }
     )

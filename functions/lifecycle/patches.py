@@ -7,9 +7,9 @@ holds where a key is absent (the API server's JSON Patch library reads it so; se
 from collections.abc import Mapping
 from typing import Any
 
-from functions.lifecycle.companion import COMPANION_ANNOTATION, Companion
 from functions.lifecycle.effects import JsonPatch, PatchModel
 from functions.lifecycle.observation import AUTOSCALER_ANNOTATION, DIGEST_ANNOTATION, STOP_ANNOTATION, Observation
+from functions.lifecycle.stop_note import STOP_NOTE_ANNOTATION, StopNote
 
 Operation = Mapping[str, Any]
 
@@ -19,13 +19,13 @@ def _path(key: str) -> str:
     return "/metadata/annotations/" + key.replace("/", "~1")
 
 
-def _guards(seen: Observation, raw_companion: str | None) -> list[Operation]:
+def _guards(seen: Observation, raw_stop_note: str | None) -> list[Operation]:
     guards: list[Operation] = [{"op": "test", "path": "/metadata/uid", "value": seen.uid}]
     if seen.annotations is None:
         guards.append({"op": "test", "path": "/metadata/annotations", "value": None})
         return guards
     guards.append({"op": "test", "path": _path(STOP_ANNOTATION), "value": seen.stop_annotation})
-    guards.append({"op": "test", "path": _path(COMPANION_ANNOTATION), "value": raw_companion})
+    guards.append({"op": "test", "path": _path(STOP_NOTE_ANNOTATION), "value": raw_stop_note})
     if seen.digest is not None:
         guards.append({"op": "test", "path": _path(DIGEST_ANNOTATION), "value": seen.digest})
     return guards
@@ -40,8 +40,8 @@ def _set(seen: Observation, key: str, value: str | None) -> list[Operation]:
 
 
 def _patch(seen: Observation, changes: Mapping[str, str | None]) -> JsonPatch:
-    raw_companion = (seen.annotations or {}).get(COMPANION_ANNOTATION)
-    operations = _guards(seen, raw_companion)
+    raw_stop_note = (seen.annotations or {}).get(STOP_NOTE_ANNOTATION)
+    operations = _guards(seen, raw_stop_note)
     if seen.annotations is None:
         operations.append({"op": "add", "path": "/metadata/annotations", "value": {}})
     for key, value in changes.items():
@@ -49,15 +49,15 @@ def _patch(seen: Observation, changes: Mapping[str, str | None]) -> JsonPatch:
     return tuple(operations)
 
 
-def stop_patch(seen: Observation, companion: Companion, others: Mapping[str, str | None]) -> PatchModel:
+def stop_patch(seen: Observation, stop_note: StopNote, others: Mapping[str, str | None]) -> PatchModel:
     """Set the stop and say why, in one PATCH; `others` are annotations that change along with it."""
-    changes = {STOP_ANNOTATION: "true", COMPANION_ANNOTATION: companion.dump(), **others}
+    changes = {STOP_ANNOTATION: "true", STOP_NOTE_ANNOTATION: stop_note.dump(), **others}
     return PatchModel(seen.ref, _patch(seen, changes))
 
 
-def note_patch(seen: Observation, companion: Companion) -> PatchModel:
-    """Change what the companion says of a stop that stands."""
-    return PatchModel(seen.ref, _patch(seen, {COMPANION_ANNOTATION: companion.dump()}))
+def note_patch(seen: Observation, stop_note: StopNote) -> PatchModel:
+    """Change what the stop note says of a stop that stands."""
+    return PatchModel(seen.ref, _patch(seen, {STOP_NOTE_ANNOTATION: stop_note.dump()}))
 
 
 def digest_patch(seen: Observation, value: str) -> PatchModel:
@@ -70,10 +70,10 @@ def start_patch(seen: Observation, *, without_autoscaler: bool) -> PatchModel:
 
     A stop that was not ours leaves no word of what was before: then the annotation goes.
     """
-    companion = seen.companion
+    stop_note = seen.stop_note
     changes: dict[str, str | None] = {
-        STOP_ANNOTATION: companion.prior_stop if companion else None,
-        COMPANION_ANNOTATION: None,
+        STOP_ANNOTATION: stop_note.prior_stop if stop_note else None,
+        STOP_NOTE_ANNOTATION: None,
     }
     if without_autoscaler:
         changes[AUTOSCALER_ANNOTATION] = "external"

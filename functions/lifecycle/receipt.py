@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from events.status import PodGrace, Receipt
-from functions.lifecycle.companion import LastRunPod
 from functions.lifecycle.observation import Observation, Pod
 from functions.lifecycle.quantity import format_memory
 from functions.lifecycle.record import Run, SeenPod
+from functions.lifecycle.stop_note import LastRunPod
 
 Ledger = dict[str, SeenPod]
 
@@ -27,7 +27,7 @@ def seen_pod(pod: Pod) -> SeenPod:
 
 
 def last_run_pods(seen: Observation) -> tuple[LastRunPod, ...]:
-    """What runs when a stop is accepted, as the companion annotation keeps it."""
+    """What runs when a stop is accepted, as the stop annotation keeps it."""
     return tuple(
         LastRunPod(
             uid=pod.uid,
@@ -45,9 +45,9 @@ def last_run_pods(seen: Observation) -> tuple[LastRunPod, ...]:
 
 
 def merge(ledger: Mapping[str, SeenPod], seen: Observation) -> Ledger:
-    """The ledger with what this look and the companion add; a pod keeps the last grace that was seen on it."""
+    """The ledger with what this look and the stop note add; a pod keeps the last grace that was seen on it."""
     merged = dict(ledger)
-    for last in seen.companion.pods if seen.companion else ():
+    for last in seen.stop_note.pods if seen.stop_note else ():
         merged.setdefault(
             last.uid,
             SeenPod(

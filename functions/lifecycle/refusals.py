@@ -36,10 +36,10 @@ def refuse_unless_there(seen: Observation) -> None:
 
 def refuse_stop(seen: Observation, command: StopRequested) -> None:
     """A stop that KServe would ignore, or that would do harm."""
-    for obstacle in seen.obstacles:
-        if obstacle.code is Code.CANARY_IN_PROGRESS and command.promote_canary:
+    for blocker in seen.blockers:
+        if blocker.code is Code.CANARY_IN_PROGRESS and command.promote_canary:
             continue
-        raise Refused(obstacle.code, obstacle.message, obstacle.next_action)
+        raise Refused(blocker.code, blocker.message, blocker.next_action)
 
 
 def refuse_start(record: Record, seen: Observation, request: Request, command: StartRequested) -> None:
@@ -84,12 +84,12 @@ def refuse_reload(seen: Observation, command: ReloadRequested) -> None:
         )
     if seen.stop_wanted:
         return
-    for obstacle in seen.obstacles:
-        if obstacle.only_stops and command.strategy is Strategy.ROLLING:
+    for blocker in seen.blockers:
+        if blocker.only_stops and command.strategy is Strategy.ROLLING:
             continue
-        if obstacle.code is Code.CANARY_IN_PROGRESS:
-            raise Refused(obstacle.code, obstacle.message, _BESIDE_A_CANARY)
-        raise Refused(Code.RELOAD_UNSUPPORTED, obstacle.message, obstacle.next_action)
+        if blocker.code is Code.CANARY_IN_PROGRESS:
+            raise Refused(blocker.code, blocker.message, _BESIDE_A_CANARY)
+        raise Refused(Code.RELOAD_UNSUPPORTED, blocker.message, blocker.next_action)
     up = [pod for pod in seen.pods if pod.serves and not pod.deleting and not pod.finished]
     one_by_one = seen.ref.kind is Kind.LLM_INFERENCE_SERVICE and command.strategy is Strategy.ROLLING
     if one_by_one and len(up) < 2:

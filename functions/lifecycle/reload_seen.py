@@ -22,7 +22,7 @@ def value_for(digest: str, present: str | None) -> str:
 
 def reload_under_way(seen: Observation, before: Record, planned: Intent | None, *, known: bool) -> Reload | None:
     """The recorded one while the annotation is still its; a new one where the annotation changed since the last look."""
-    waits = seen.companion is not None and seen.companion.queued is not None
+    waits = seen.stop_note is not None and seen.stop_note.queued is not None
     if seen.stop_wanted and not waits:
         return None
     if before.reload and before.reload.wanted.value == seen.digest:

@@ -13,7 +13,6 @@ from events.facts import ModelFailed, ModelReloaded
 from events.model import Kind
 from events.status import Hold, HoldKind, LoadedArtifact, State
 from functions.lifecycle.command_key import split_key
-from functions.lifecycle.companion import QueuedStart
 from functions.lifecycle.decision import Decision, asked, run_entry, to_be_audited
 from functions.lifecycle.derive import Limits, count_pods
 from functions.lifecycle.effects import DeletePod, Effect
@@ -26,6 +25,7 @@ from functions.lifecycle.record import Intent, QueuedReload, Record, Reload, Run
 from functions.lifecycle.refusals import refuse_reload
 from functions.lifecycle.reload_seen import digest_of, value_for
 from functions.lifecycle.request import Request
+from functions.lifecycle.stop_note import QueuedStart
 from functions.lifecycle.stopping import Stopping, begin_stop, finish_grace, is_resumed
 from functions.lifecycle.verification import SETTLING
 

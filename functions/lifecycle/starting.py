@@ -5,7 +5,6 @@ from dataclasses import replace
 from events.commands import StartRequested
 from events.facts import ModelStarting
 from events.status import State
-from functions.lifecycle.companion import Companion, QueuedStart
 from functions.lifecycle.decision import Decision, already, asked, was_done
 from functions.lifecycle.effects import Effect, UnpinOwners
 from functions.lifecycle.errors import Superseded
@@ -17,6 +16,7 @@ from functions.lifecycle.record import Autoscaler, Intent, Run
 from functions.lifecycle.refusals import refuse_start
 from functions.lifecycle.request import Request
 from functions.lifecycle.saving import saved_by
+from functions.lifecycle.stop_note import QueuedStart, StopNote
 
 EXTERNAL = "external"
 """What a start planned to remove, where the stop was not one of ours."""
@@ -83,7 +83,7 @@ def begin_start(known: Decision, seen: Observation, run: Run, *, restore_autosca
             at=now,
             run=run,
             autoscaler=autoscaler,
-            over=seen.companion.key if seen.companion else EXTERNAL,
+            over=seen.stop_note.key if seen.stop_note else EXTERNAL,
         ),
     )
 
@@ -91,7 +91,7 @@ def begin_start(known: Decision, seen: Observation, run: Run, *, restore_autosca
 def _queue(known: Decision, seen: Observation, request: Request, command: StartRequested) -> Decision:
     """Keep the start on the model itself: whoever sees the last pod go carries it out."""
     run = known.record.stop
-    companion = seen.companion or Companion(
+    stop_note = seen.stop_note or StopNote(
         holds=known.record.holds,
         source=request.source,
         command=f"adopted {request.id}",
@@ -109,9 +109,9 @@ def _queue(known: Decision, seen: Observation, request: Request, command: StartR
         restore_autoscaling=command.restore_autoscaling,
         expires_at=request.expires_at,
     )
-    if companion.queued == queued:
+    if stop_note.queued == queued:
         return asked(replace(known, changed=True), seen, request)
-    effect = note_patch(seen, companion.model_copy(update={"queued": queued, "sequence": request.sequence}))
+    effect = note_patch(seen, stop_note.model_copy(update={"queued": queued, "sequence": request.sequence}))
     record = known.record.model_copy(update={"queued": True})
     return asked(replace(known, record=record, effects=(effect,), changed=True), seen, request)
 
@@ -122,9 +122,9 @@ def _was_overtaken(seen: Observation, request: Request, planned: Intent | None) 
     By the clocks: the command waited in line, or its delivery died before it planned anything. By the plan: it had
     planned to remove another stop than the one that is there now.
     """
-    companion = seen.companion
-    if companion is None or not companion.unrecorded or not request.redelivered:
+    stop_note = seen.stop_note
+    if stop_note is None or not stop_note.unrecorded or not request.redelivered:
         return False
-    if request.first_seen and companion.since > request.first_seen:
+    if request.first_seen and stop_note.since > request.first_seen:
         return True
-    return planned is not None and planned.run.key == request.key and planned.over not in {None, companion.key}
+    return planned is not None and planned.run.key == request.key and planned.over not in {None, stop_note.key}

@@ -7,7 +7,6 @@ from typing import Self
 from events.commands import StopRequested
 from events.facts import ModelStopping
 from events.status import Hold, HoldKind, State
-from functions.lifecycle.companion import Companion, QueuedStart
 from functions.lifecycle.decision import Decision, already, asked, was_done
 from functions.lifecycle.derive import DEFAULT_GRACE_SECONDS
 from functions.lifecycle.effects import Effect, EndPods, PinOwners, UnpinOwners
@@ -18,21 +17,22 @@ from functions.lifecycle.receipt import last_run_pods
 from functions.lifecycle.record import Intent, Record, Run
 from functions.lifecycle.refusals import refuse_stop
 from functions.lifecycle.request import Request
+from functions.lifecycle.stop_note import QueuedStart, StopNote
 
 FORCED_GRACE_SECONDS = 1
 
 
 def take_stop(known: Decision, seen: Observation, request: Request, command: StopRequested) -> Decision:
-    companion = seen.companion
+    stop_note = seen.stop_note
     if is_resumed(seen, request):
         return asked(replace(finish_grace(known, seen), changed=True), seen, request)
     if was_done(known.record, request) or _was_left_behind(seen, request):
         return asked(replace(known, changed=True), seen, request)
     if seen.stop_wanted:
-        if companion and companion.queued:
-            holds = _held_from_now(companion, request, command, seen)
+        if stop_note and stop_note.queued:
+            holds = _held_from_now(stop_note, request, command, seen)
             written = {"queued": None, "sequence": request.sequence, "holds": holds}
-            effect = note_patch(seen, companion.model_copy(update=written))
+            effect = note_patch(seen, stop_note.model_copy(update=written))
             record = known.record.model_copy(update={"queued": False, "holds": holds, "reload": None})
             return asked(replace(known, record=record, effects=(effect,), changed=True), seen, request)
         if not seen.unusable_note:
@@ -48,19 +48,19 @@ def _noted(seen: Observation, request: Request) -> tuple[Effect, ...]:
 
     Nobody else would know that it was answered, should it come again after a start.
     """
-    companion = seen.companion
-    if request.sequence or companion is None or request.key in companion.also:
+    stop_note = seen.stop_note
+    if request.sequence or stop_note is None or request.key in stop_note.also:
         return ()
-    also = (*companion.also, request.key)[-UNRECORDED_KEPT:]
-    return (note_patch(seen, companion.model_copy(update={"also": also})),)
+    also = (*stop_note.also, request.key)[-UNRECORDED_KEPT:]
+    return (note_patch(seen, stop_note.model_copy(update={"also": also})),)
 
 
 def _held_from_now(
-    companion: Companion, request: Request, command: StopRequested, seen: Observation
+    stop_note: StopNote, request: Request, command: StopRequested, seen: Observation
 ) -> tuple[Hold, ...]:
     """A stop that was only for a reload becomes that of whoever wants the model to stay down."""
-    if any(hold.kind is not HoldKind.ROTATION for hold in companion.holds):
-        return companion.holds
+    if any(hold.kind is not HoldKind.ROTATION for hold in stop_note.holds):
+        return stop_note.holds
     return (_hold(request, command, seen),)
 
 
@@ -107,7 +107,7 @@ def begin_stop(known: Decision, seen: Observation, stopping: Stopping) -> Decisi
     """Take the model down, and write on it why and what ran."""
     now, hold = seen.observed_at, stopping.hold
     grace, owners = _wanted_grace(seen, stopping.command)
-    written = Companion(
+    written = StopNote(
         holds=(hold,),
         source=stopping.source,
         command=stopping.id,
@@ -170,14 +170,14 @@ def begin_stop(known: Decision, seen: Observation, stopping: Stopping) -> Decisi
 
 def _was_left_behind(seen: Observation, request: Request) -> bool:
     """Somebody else has removed this very stop, and not what was written beside it."""
-    return seen.companion is not None and seen.companion.key == request.key
+    return seen.stop_note is not None and seen.stop_note.key == request.key
 
 
 def is_resumed(seen: Observation, request: Request | None) -> bool:
     """Whether the stop on the model is this very command's: an earlier delivery died after its PATCH."""
-    if request is None or seen.companion is None or not seen.stop_wanted:
+    if request is None or seen.stop_note is None or not seen.stop_wanted:
         return False
-    return seen.companion.key == request.key
+    return seen.stop_note.key == request.key
 
 
 def finish_grace(known: Decision, seen: Observation) -> Decision:
@@ -185,7 +185,7 @@ def finish_grace(known: Decision, seen: Observation) -> Decision:
     if not seen.pins:
         return known
     owners = tuple(pin.owner for pin in seen.pins)
-    grace = seen.companion.grace if seen.companion else None
+    grace = seen.stop_note.grace if seen.stop_note else None
     if seen.stop_wanted and grace is not None:
         return replace(known, effects=(*known.effects, EndPods(seen.ref, owners, grace)))
     return replace(known, effects=(*known.effects, UnpinOwners(seen.ref, owners)))

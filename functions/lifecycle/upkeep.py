@@ -19,9 +19,9 @@ def keep_up(known: Decision, seen: Observation, planned: Intent | None, noted: R
     would leave nobody who knows that it was done, by whom, and that no older command may undo it.
     A pin before its stop's PATCH is left alone for as long as the step that made it can be at work.
     """
-    companion = seen.companion
-    if seen.stop_wanted and known.record.state is State.STOPPED and companion and companion.queued:
-        queued = companion.queued
+    stop_note = seen.stop_note
+    if seen.stop_wanted and known.record.state is State.STOPPED and stop_note and stop_note.queued:
+        queued = stop_note.queued
         run = Run(
             since=seen.observed_at,
             actor=queued.actor,
@@ -31,7 +31,7 @@ def keep_up(known: Decision, seen: Observation, planned: Intent | None, noted: R
             correlation_id=queued.correlation_id,
         )
         if queued.expires_at and queued.expires_at < seen.observed_at:
-            note = note_patch(seen, companion.model_copy(update={"queued": None}))
+            note = note_patch(seen, stop_note.model_copy(update={"queued": None}))
             entry = run_entry(known.record, seen, "expired", run)
             record = known.record.model_copy(update={"queued": False})
             return replace(known, record=record, effects=(note,), audit=(*known.audit, entry))

@@ -4,25 +4,25 @@ import functions_framework.aio
 from starlette.requests import Request
 from starlette.responses import Response
 
-from events.hints import ResourceHint, read_hint
 from events.model import Kind, ModelRef
+from events.notifications import ResourceNotification, read_notification
 from functions.adapters.kserve.resources import as_number, owner_of
 from functions.composition import Parts
 from functions.handler import handle
 
 
 async def _work(parts: Parts, request: Request, body: bytes) -> str:
-    hint = read_hint(request.headers, body)
-    if not isinstance(hint, ResourceHint):
+    notification = read_notification(request.headers, body)
+    if not isinstance(notification, ResourceNotification):
         return "ignored"
-    version = as_number(hint.resource_version)
-    if hint.kind == "Pod":
-        ref = owner_of(hint.labels, hint.namespace)
+    version = as_number(notification.resource_version)
+    if notification.kind == "Pod":
+        ref = owner_of(notification.labels, notification.namespace)
         if ref is None:
             return "ignored"
         await parts.reconciler.notification(ref, pods_version=version)
-    elif hint.kind in list(Kind):
-        ref = ModelRef(namespace=hint.namespace, name=hint.name, kind=Kind(hint.kind))
+    elif notification.kind in list(Kind):
+        ref = ModelRef(namespace=notification.namespace, name=notification.name, kind=Kind(notification.kind))
         await parts.reconciler.notification(ref, object_version=version)
     else:
         return "ignored"

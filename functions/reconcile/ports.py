@@ -56,7 +56,7 @@ class InLine:
 class Commit:
     """Everything that a reconcile leaves behind.
 
-    `token` is None for a hint, `record` None where only an answer is stored. `expected` is the revision that was read.
+    `token` is None for a notification, `record` None where only an answer is stored. `expected` is the revision that was read.
     `refusal` is kept for the next request with the same id: the command's own caller waits no longer.
     """
 

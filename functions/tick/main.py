@@ -4,14 +4,14 @@ import functions_framework.aio
 from starlette.requests import Request
 from starlette.responses import Response
 
-from events.hints import read_hint
+from events.notifications import read_notification
 from functions.composition import Parts
 from functions.handler import handle
 from functions.tick.round import go_round
 
 
 async def _work(parts: Parts, request: Request, body: bytes) -> str:
-    read_hint(request.headers, body)
+    read_notification(request.headers, body)
     await go_round(parts)
     return "ticked"
 

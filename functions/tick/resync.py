@@ -12,9 +12,9 @@ from datetime import UTC, datetime, timedelta
 from pydantic import Field
 
 from events.model import Frozen, Kind, ModelRef, Moment
-from functions.adapters.codec import load_state
-from functions.adapters.kserve.lookout import Page
-from functions.adapters.layout import OVERLAP_SECONDS
+from functions.adapters.keys import OVERLAP_SECONDS
+from functions.adapters.kserve.observer import Page
+from functions.adapters.serialization import load_state
 from functions.adapters.store import Pass
 from functions.adapters.stored import SCHEMA
 from functions.composition import Parts, now
@@ -89,7 +89,7 @@ async def _on_in_kind(parts: Parts, turn: Pass, cursor: Cursor, until: datetime)
     """A `continue` token that has expired begins the kind again."""
     held, kind = turn, _KINDS[cursor.kind]
     try:
-        async with aclosing(parts.lookout.pages(kind, cursor.token, lambda: now() < until)) as pages:
+        async with aclosing(parts.observer.pages(kind, cursor.token, lambda: now() < until)) as pages:
             async for page in pages:
                 cursor = await _take(parts, cursor, page)
                 saved = await parts.store.save_pass(held, cursor.dump())
@@ -168,6 +168,6 @@ async def _adopt(parts: Parts, news: Sequence[Observation]) -> None:
 
 async def _end_left_pods(parts: Parts) -> None:
     """Of models that are gone and forgotten, pods that have left their Service: no other code ends those."""
-    left = await parts.lookout.leaving()
+    left = await parts.observer.leaving()
     records = await parts.store.records(left) if left else []
     await parts.store.make_due([ref for ref, record in zip(left, records, strict=True) if record is None], now())

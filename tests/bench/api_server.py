@@ -13,7 +13,7 @@ from kubernetes.aio.client.configuration import Configuration
 Json = dict[str, Any]
 AT_ONCE = 16
 STOP = "serving.kserve.io/stop"
-COMPANION = "modelswitch.dev/stop"
+STOP_NOTE = "modelswitch.dev/stop"
 GROUP = "/apis/serving.kserve.io/v1beta1"
 MERGE = "application/merge-patch+json"
 
@@ -74,7 +74,7 @@ class ApiServer:
 
     async def reset(self, names: Iterable[str]) -> None:
         """As if nobody had ever stopped them."""
-        body = {"metadata": {"annotations": {STOP: None, COMPANION: None}}}
+        body = {"metadata": {"annotations": {STOP: None, STOP_NOTE: None}}}
         await each(names, lambda name: self.call("PATCH", f"{self.models}/{name}", body, MERGE))
 
     async def count_stopped(self) -> int:

@@ -5,7 +5,7 @@ from events.status import State
 from functions.adapters.cluster import Cluster
 from functions.adapters.kserve.grace import Grace
 from functions.adapters.kserve.handover import Handovers
-from functions.adapters.kserve.lookout import Lookout
+from functions.adapters.kserve.observer import Observer
 from functions.adapters.kserve.resources import Resources
 from functions.adapters.probe import Probe, ProxyLine
 from functions.adapters.store import Store
@@ -27,13 +27,13 @@ class Eyes:
         self.store = store
         self.resources = Resources(cluster)
         self.grace = Grace(cluster)
-        self.lookout = Lookout(cluster, self.resources, self.grace, Probe(ProxyLine(cluster)), now)
-        self.reconciler = Reconciler(cluster, self.resources, self.lookout, self.grace, store, limits=LIMITS)
+        self.observer = Observer(cluster, self.resources, self.grace, Probe(ProxyLine(cluster)), now)
+        self.reconciler = Reconciler(cluster, self.resources, self.observer, self.grace, store, limits=LIMITS)
         self.handovers = Handovers(cluster)
         self.commands = 0
 
     async def look(self, ref: ModelRef, verb: str | None = None):
-        return await self.lookout.look(ref, verb=verb, pinned=True)
+        return await self.observer.observe(ref, verb=verb, pinned=True)
 
     async def patch(self, patch: PatchModel) -> None:
         await self.cluster.json_patch(await self.resources.model(patch.ref), list(patch.operations))

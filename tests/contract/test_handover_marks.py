@@ -77,7 +77,7 @@ async def orphaned(here, eyes, name):
 
 async def test_a_pod_that_left_its_service_does_not_outlive_its_model(here, eyes):
     model, pod = await orphaned(here, eyes, "orphan")
-    assert model in await eyes.lookout.leaving()
+    assert model in await eyes.observer.leaving()
     await eyes.reconciler.notification(model)
 
     async def ended():

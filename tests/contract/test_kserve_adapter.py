@@ -11,13 +11,13 @@ from events.commands import ReloadRequested, StartRequested, StopRequested
 from events.model import Kind
 from events.status import State
 from functions.composition import now
-from functions.lifecycle.companion import Companion
 from functions.lifecycle.derive import derive
 from functions.lifecycle.effects import PinOwners
 from functions.lifecycle.errors import Code, PreconditionFailed, Refused
 from functions.lifecycle.observation import Answer, Mode
 from functions.lifecycle.patches import start_patch, stop_patch
 from functions.lifecycle.record import Record
+from functions.lifecycle.stop_note import StopNote
 from functions.local.kserve.resources import (
     AUTOSCALER,
     INFERENCE_GRAPH,
@@ -217,7 +217,7 @@ async def test_a_canary_is_refused_unless_its_promotion_is_accepted(here, eyes):
     model = ref(here, "canaried")
 
     async def split():
-        return (await eyes.look(model, verb="stop")).obstacles
+        return (await eyes.look(model, verb="stop")).blockers
 
     await here.seen(split, "the canary has its share")
     assert (await refused(eyes, model, StopRequested())).code is Code.CANARY_IN_PROGRESS
@@ -268,7 +268,7 @@ async def test_a_start_without_the_autoscaler_and_back_with_it(here, eyes):
 
 async def test_a_page_of_models_sees_what_single_looks_see(here, eyes):
     await here.running(inference_service(here.namespace, "paged"))
-    pages = [page async for page in eyes.lookout.pages(Kind.INFERENCE_SERVICE, "", lambda: True)]
+    pages = [page async for page in eyes.observer.pages(Kind.INFERENCE_SERVICE, "", lambda: True)]
     assert pages[-1].next == ""
     listed = next(seen for page in pages for seen in page.observations if seen.ref == ref(here, "paged"))
     single = await eyes.look(ref(here, "paged"))
@@ -277,23 +277,23 @@ async def test_a_page_of_models_sees_what_single_looks_see(here, eyes):
 
 
 async def test_a_name_is_found_in_every_namespace_as_soon_as_the_model_is_there(here, eyes):
-    assert await eyes.lookout.find("sought-after", Kind.INFERENCE_SERVICE) == []
+    assert await eyes.observer.find("sought-after", Kind.INFERENCE_SERVICE) == []
     await here.make(inference_service(here.namespace, "sought-after"))
-    assert await eyes.lookout.find("sought-after", Kind.INFERENCE_SERVICE) == [ref(here, "sought-after")]
+    assert await eyes.observer.find("sought-after", Kind.INFERENCE_SERVICE) == [ref(here, "sought-after")]
 
 
-async def test_looking_at_many_sees_what_single_looks_see_obstacles_included(here, eyes):
+async def test_looking_at_many_sees_what_single_looks_see_blockers_included(here, eyes):
     await here.running(inference_service(here.namespace, "many-a"))
     await here.running(inference_service(here.namespace, "many-b"))
     await here.annotate("many-b", disable_auto_update="true")
     refs = {ref(here, name) for name in ("many-a", "many-b", "not-there")}
-    many = await eyes.lookout.look_at_many(refs)
+    many = await eyes.observer.observe_many(refs)
     assert set(many) == {ref(here, "many-a"), ref(here, "many-b")}
     for model, listed in many.items():
         single = await eyes.look(model, verb="stop")
-        assert (listed.uid, listed.annotations, listed.obstacles) == (single.uid, single.annotations, single.obstacles)
+        assert (listed.uid, listed.annotations, listed.blockers) == (single.uid, single.annotations, single.blockers)
         assert {pod.uid for pod in listed.pods} == {pod.uid for pod in single.pods}
-    assert many[ref(here, "many-b")].obstacles
+    assert many[ref(here, "many-b")].blockers
 
 
 async def test_two_people_at_once_get_one_true_end(here, eyes):
@@ -316,8 +316,8 @@ async def test_the_stop_patch_is_one_patch(here, eyes):
     seen = await eyes.look(ref(here, "once"))
     version = (await here.get("once"))["metadata"]["generation"]
 
-    companion = Companion(holds=(), source="/t", command="c", since=now())
-    await eyes.patch(stop_patch(seen, companion, {}))
+    stop_note = StopNote(holds=(), source="/t", command="c", since=now())
+    await eyes.patch(stop_patch(seen, stop_note, {}))
     metadata = (await here.get("once"))["metadata"]
     assert metadata["generation"] == version
     assert metadata["annotations"]["serving.kserve.io/stop"] == "true"

@@ -7,7 +7,7 @@ import pytest
 
 from events.model import Kind, ModelRef
 from events.status import State
-from functions.adapters.codec import load_state
+from functions.adapters.serialization import load_state
 from functions.lifecycle.record import Record
 from functions.reconcile.ports import Commit
 from functions.tick.resync import MOST_CHARACTERS, Cursor, _gone

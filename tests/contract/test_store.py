@@ -11,9 +11,9 @@ from events.facts import ModelStopping
 from events.model import ModelRef
 from events.status import State
 from functions.adapters.store import Store
+from functions.lifecycle.dead_letter import DeadLetter
 from functions.lifecycle.effects import AuditEntry, Published, StepAnswer
 from functions.lifecycle.errors import Code, Refused, StoreUnavailable
-from functions.lifecycle.letter import Letter
 from functions.lifecycle.record import Intent, Record, Run
 from functions.lifecycle.request import Request
 from functions.reconcile.ports import Claimed, Commit, InLine
@@ -325,7 +325,7 @@ async def dump(raw, key: str) -> str:
 
 async def test_an_event_that_nobody_could_take_is_kept_beside_its_entry(store):
     dead = AuditEntry(NOW, REF, "dead-letter", "/test", code="503", event_id="e1", correlation_id="c1")
-    letter = Letter("dev.modelswitch.model.stop-requested.v1", REF.subject, {"reason": "night"}, 18)
+    letter = DeadLetter("dev.modelswitch.model.stop-requested.v1", REF.subject, {"reason": "night"}, 18)
     await store.write_audit(dead, letter)
     [change] = await store.newest("", 10)
     assert (change.audit.correlation_id, change.audit.event_id) == ("c1", "e1")
@@ -335,7 +335,7 @@ async def test_an_event_that_nobody_could_take_is_kept_beside_its_entry(store):
 
 
 async def test_of_events_that_nobody_could_take_the_last_thousand_are_kept(store, raw):
-    letter = Letter("dev.modelswitch.model.stop-requested.v1", REF.subject, {"reason": "x" * 4000}, 4000)
+    letter = DeadLetter("dev.modelswitch.model.stop-requested.v1", REF.subject, {"reason": "x" * 4000}, 4000)
     for _ in range(1100):
         await store.write_audit(ENTRY, letter)
     assert await raw.xlen("{modelswitch}:letters") <= 1010

@@ -10,14 +10,14 @@ import pytest
 from events.model import Kind, ModelRef
 from events.status import State
 from functions.adapters import layout
+from functions.lifecycle.dead_letter import DeadLetter
 from functions.lifecycle.effects import AuditEntry
-from functions.lifecycle.letter import Letter
 from functions.lifecycle.record import Record
 from functions.reconcile.ports import Commit
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 MINE = ModelRef(namespace="fraud", name="card-fraud")
-LETTER = Letter("dev.modelswitch.model.stop-requested.v1", MINE.subject, {"reason": "night"}, 18)
+LETTER = DeadLetter("dev.modelswitch.model.stop-requested.v1", MINE.subject, {"reason": "night"}, 18)
 
 
 def model(name: str, namespace: str = "fraud") -> ModelRef:
@@ -120,7 +120,7 @@ async def test_pages_go_on_across_streams_without_a_gap_or_a_repeat(store):
 async def test_entries_of_the_same_moment_in_several_streams_are_each_given_once(store, raw):
     for namespace in ("a", "b", "c"):
         await has_model(store, model("m", namespace))
-        text = layout.codec.dump_audit(entry(model("m", namespace)))
+        text = layout.serialization.dump_audit(entry(model("m", namespace)))
         for number in range(3):
             await raw.xadd(f"{{modelswitch}}:history:{namespace}", {"d": text}, id=f"1795825484350-{number}")
         await raw.zadd("{modelswitch}:namespaces", {namespace: 1})

@@ -12,8 +12,8 @@ from events.artifact import Artifact
 from events.commands import ReloadRequested, StartRequested, StopRequested
 from events.model import ModelRef
 from events.status import State
-from functions.adapters import codec
-from functions.adapters.layout import LINES, line_key, seen_key
+from functions.adapters import serialization
+from functions.adapters.keys import LINES, line_key, seen_key
 from functions.adapters.store import LINE_LENGTH
 from functions.lifecycle.effects import StepAnswer
 from functions.lifecycle.errors import Code, Refused, Temporary
@@ -137,7 +137,7 @@ async def test_a_command_of_a_newer_version_is_read_and_one_that_can_t_be_is_set
     await store.claim(asked("2", StartRequested()))
     await store.claim(asked("3", RELOAD))
     await finish(store, at_work, first)
-    newer = json.loads(codec.dump_command(asked("2", StartRequested()))) | {"schema": 2, "holds": ["x"]}
+    newer = json.loads(serialization.dump_command(asked("2", StartRequested()))) | {"schema": 2, "holds": ["x"]}
     newer["data"]["until"] = "2026-03-02T00:00:00Z"
     entries = await raw.zrange(line_key(REF), 0, -1, withscores=True)
     for member, score in entries:

@@ -10,7 +10,7 @@ from events.model import ModelRef
 from functions import reconciler as module
 from functions.adapters.cluster import Cluster
 from functions.adapters.kserve.grace import Grace
-from functions.adapters.kserve.lookout import Lookout
+from functions.adapters.kserve.observer import Observer
 from functions.adapters.kserve.resources import Resources
 from functions.adapters.probe import Probe, ProxyLine
 from functions.composition import now
@@ -57,7 +57,7 @@ def reconciler_of(cluster, store):
     return Reconciler(
         cluster,
         resources,
-        Lookout(cluster, resources, grace, Probe(ProxyLine(cluster)), now),
+        Observer(cluster, resources, grace, Probe(ProxyLine(cluster)), now),
         grace,
         store,
         limits=Limits(),

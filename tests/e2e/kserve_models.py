@@ -12,7 +12,7 @@ STOP = "serving.kserve.io/stop"
 FORMAT = (
     "huggingface"  # the only one that KServe lets have no storage; it takes others for shares of a multi-model server
 )
-COMPANION = "modelswitch.dev/stop"
+STOP_NOTE = "modelswitch.dev/stop"
 GPU = "nvidia.com/gpu"
 _LISTEN = """
 import contextlib, os, signal, socket

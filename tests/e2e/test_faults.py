@@ -121,7 +121,7 @@ def test_commands_by_event_wait_for_redis(place, product):
 
 
 def test_a_stop_is_shown_although_every_event_is_lost(place, product):
-    """Nobody takes the hints: only the tick is left."""
+    """No function takes the notifications: only the tick is left."""
     place.running(inference_service("model", IRIS))
     place.answers("model")
     recorder = place.record("model")
@@ -168,7 +168,7 @@ def _count(place, state):
 
 
 def _dead_commands(product, namespace):
-    """What was given up of this namespace. A hint may be: the next one looks anyway."""
+    """What was given up of this namespace. A notification may be: the next one looks anyway."""
     entries = product.history(namespace)
     return [
         entry["message"] for entry in entries if entry["action"] == "dead-letter" and "-requested." in entry["message"]

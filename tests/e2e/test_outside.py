@@ -1,6 +1,6 @@
 """What somebody else does, with kubectl or another dashboard: adopted as it is, said whose it was, and left alone."""
 
-from kserve_models import COMPANION, STOP, inference_service
+from kserve_models import STOP, STOP_NOTE, inference_service
 from place import lasting
 
 
@@ -10,7 +10,7 @@ def test_a_stop_from_outside_is_shown_with_who_did_it_and_can_be_started(place):
     stopped = place.until("model", "stopped")
     assert stopped["reason"] == "StoppedOutside"
     assert [(hold["kind"], hold["actor"]) for hold in stopped["holds"]] == [("external", "external:kubectl-annotate")]
-    assert COMPANION not in place.annotations("model")
+    assert STOP_NOTE not in place.annotations("model")
     assert stopped["receipt"]["pods"] == 1
     place.start("model")
     place.until("model", "running")
@@ -24,7 +24,7 @@ def test_a_start_from_outside_leaves_our_note_which_the_next_stop_clears(place):
     place.annotate("model", manager="dashboard", stop="false")
     running = place.until("model", "running")
     assert (running["holds"], running["desired"]) == ([], "running")
-    assert COMPANION in place.annotations("model")
+    assert STOP_NOTE in place.annotations("model")
     assert any(entry["actor"] == "external:dashboard" for entry in place.history("model"))
 
     place.stop("model", reason="second")
@@ -33,7 +33,7 @@ def test_a_start_from_outside_leaves_our_note_which_the_next_stop_clears(place):
     place.start("model")
     place.until("model", "running")
     annotations = place.annotations("model")
-    assert COMPANION not in annotations
+    assert STOP_NOTE not in annotations
     assert annotations[STOP] == "false"
     assert first["status"]["state"] == "stopping"
 

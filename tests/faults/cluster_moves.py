@@ -53,7 +53,7 @@ def outside_moves(state: State) -> Moves:
         return
     for value in (ABSENT, TRUE, FALSE):
         if value != state.stop:
-            changed = with_stop(state, value, state.companion)
+            changed = with_stop(state, value, state.stop_note)
             yield (
                 f"somebody else sets the stop annotation to {STOP_VALUES[value]}",
                 changed._replace(
@@ -64,8 +64,8 @@ def outside_moves(state: State) -> Moves:
             )
 
 
-def with_stop(state: State, value: int, companion: int) -> State:
-    after = state.bumped(stop=value, companion=companion)
+def with_stop(state: State, value: int, stop_note: int) -> State:
+    after = state.bumped(stop=value, stop_note=stop_note)
     return after._replace(changed=after.version) if after.stop_wanted != state.stop_wanted else after
 
 

@@ -1,4 +1,4 @@
-"""`make faults`: walk through every state that commands, crashes, hints and the cluster can bring about, and judge each.
+"""`make faults`: walk through every state that commands, crashes, notifications and the cluster can bring about, and judge each.
 
 Ends with 1 and the shortest path where something is wrong. Scenarios stand in scenarios.py, what is judged in search.py.
 """

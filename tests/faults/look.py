@@ -8,7 +8,6 @@ from builders import NOW, REF, patched
 from renumber import Pool
 from world_state import ENDING, ENDING_FAST, READY, STOP_VALUES, TERMINATING, State
 
-from functions.lifecycle.companion import COMPANION_ANNOTATION, Companion
 from functions.lifecycle.effects import PatchModel
 from functions.lifecycle.observation import (
     STOP_ANNOTATION,
@@ -21,6 +20,7 @@ from functions.lifecycle.observation import (
     Pod,
     PodAnswer,
 )
+from functions.lifecycle.stop_note import STOP_NOTE_ANNOTATION, StopNote
 
 OWN_GRACE, FORCED_GRACE = 30, 1
 
@@ -37,7 +37,7 @@ def shown(state: State, ask: Look) -> tuple[object, ...]:
     """Everything that an observation depends on."""
     return (
         state.stop,
-        state.companion,
+        state.stop_note,
         state.said_stopped,
         state.sets,
         state.pods,
@@ -47,12 +47,12 @@ def shown(state: State, ask: Look) -> tuple[object, ...]:
     )
 
 
-def observe(state: State, ask: Look, companions: Pool) -> Observation:
-    """Pins are looked for where the adapter looks for them: for a tick, and where the companion names a grace."""
-    annotations = _annotations(state.stop, companions.values[state.companion])
-    companion = Companion.parse(annotations.get(COMPANION_ANNOTATION))
+def observe(state: State, ask: Look, stop_notes: Pool) -> Observation:
+    """Pins are looked for where the adapter looks for them: for a tick, and where the stop note names a grace."""
+    annotations = _annotations(state.stop, stop_notes.values[state.stop_note])
+    stop_note = StopNote.parse(annotations.get(STOP_NOTE_ANNOTATION))
     ready = any(phase == READY for _, _, phase in state.pods)
-    look_for_pins = ask.pinned or (companion and companion.grace is not None)
+    look_for_pins = ask.pinned or (stop_note and stop_note.grace is not None)
     pins = [Pin(owner(uid), phase == TERMINATING) for uid, phase, pinned in state.sets if pinned and look_for_pins]
     return Observation(
         ref=REF,
@@ -67,35 +67,35 @@ def observe(state: State, ask: Look, companions: Pool) -> Observation:
         ready_reason="Stopped" if state.said_stopped else None,
         stopped_condition=Answer.TRUE if state.said_stopped else Answer.FALSE,
         url="http://scorer.fraud.example.com" if ready and not state.said_stopped else None,
-        companion=companion,
+        stop_note=stop_note,
         pods=tuple(_pod(*pod) for pod in state.pods),
         pins=tuple(pins),
     )
 
 
-def after_patch(state: State, ask: PatchModel, companions: Pool) -> tuple[int, int] | None:
-    """The stop annotation and the companion afterwards; None where a test of the patch fails."""
+def after_patch(state: State, ask: PatchModel, stop_notes: Pool) -> tuple[int, int] | None:
+    """The stop annotation and the stop note afterwards; None where a test of the patch fails."""
     try:
-        after = patched(_annotations(state.stop, companions.values[state.companion]), ask.operations)
+        after = patched(_annotations(state.stop, stop_notes.values[state.stop_note]), ask.operations)
     except AssertionError:
         return None
-    companion = after.get(COMPANION_ANNOTATION)
-    return STOP_VALUES.index(after.get(STOP_ANNOTATION)), companions.put(companion)
+    stop_note = after.get(STOP_NOTE_ANNOTATION)
+    return STOP_VALUES.index(after.get(STOP_ANNOTATION)), stop_notes.put(stop_note)
 
 
-def _annotations(stop: int, companion: str | None) -> dict[str, str]:
+def _annotations(stop: int, stop_note: str | None) -> dict[str, str]:
     annotations = {}
     if STOP_VALUES[stop] is not None:
         annotations[STOP_ANNOTATION] = STOP_VALUES[stop]
-    if companion is not None:
-        annotations[COMPANION_ANNOTATION] = companion
+    if stop_note is not None:
+        annotations[STOP_NOTE_ANNOTATION] = stop_note
     return annotations
 
 
 @cache
-def queued_command(companion: str | None) -> int | None:
+def queued_command(stop_note: str | None) -> int | None:
     """Which command's start waits on the model."""
-    queued = json.loads(companion).get("queued") if companion else None
+    queued = json.loads(stop_note).get("queued") if stop_note else None
     return int(queued["id"][1:]) if queued else None
 
 

@@ -15,7 +15,7 @@ from functions.lifecycle.effects import StepAnswer
 from functions.lifecycle.errors import StepError
 from functions.reconcile.ports import Commit
 
-HINT = -1
+NOTIFICATION = -1
 Begin = Callable[[], Step]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from events.model import Kind, ModelRef
 from events.status import Hold, HoldKind, State
-from functions.lifecycle.companion import COMPANION_ANNOTATION, Companion
+from functions.lifecycle.stop_note import STOP_NOTE_ANNOTATION, StopNote
 
 Json = dict[str, Any]
 PER_NAMESPACE = 125
@@ -48,7 +48,7 @@ class Model:
         if self.stop:
             annotations[STOP] = "true"
         if self.stop == "us":
-            annotations[COMPANION_ANNOTATION] = self._companion().dump()
+            annotations[STOP_NOTE_ANNOTATION] = self._stop_note().dump()
         labels = {"team": f"team-{_number(self.ref) % 7}", "fixture": self.state.value}
         _, _, group, version, *_ = self.collection.split("/")
         kind = {"apiVersion": f"{group}/{version}", "kind": self.ref.kind.value}
@@ -103,11 +103,11 @@ class Model:
                 steps = [{"name": "first", "serviceUrl": "http://elsewhere.example.com"}]
                 return {"nodes": {"root": {"routerType": "Sequence", "steps": steps}}}
 
-    def _companion(self) -> Companion:
+    def _stop_note(self) -> StopNote:
         since = datetime(2026, 1, 1, tzinfo=UTC)
         hold = Hold(kind=HoldKind.USER, actor="nightly", reason="retraining needs the GPU", since=since)
         number = _number(self.ref)
-        return Companion(
+        return StopNote(
             holds=(hold,),
             source="/pipelines/nightly",
             command=f"stop-{number}",

@@ -42,7 +42,7 @@ class Search:
 
     def canonical(self, state: State) -> State:
         return canonical(
-            state, self.functions.companions, self.functions.records, self.functions.plans, self.functions.processes
+            state, self.functions.stop_notes, self.functions.records, self.functions.plans, self.functions.processes
         )
 
     def run(self, most_states: int, report: Callable[[int, int], None] | None = None) -> Found:
@@ -121,7 +121,7 @@ class Search:
     def _later(self, state: State) -> State:
         functions = self.functions
         return state._replace(
-            companion=functions.companions.age(state.companion),
+            stop_note=functions.stop_notes.age(state.stop_note),
             record=functions.records.age(state.record),
             plan=functions.plans.age(state.plan),
         )
@@ -175,7 +175,7 @@ class Search:
         return None
 
     def _ticked(self, state: State) -> State:
-        after = self.functions.hint(state, pinned=state.pinned)
+        after = self.functions.notification(state, pinned=state.pinned)
         while after.steps:
             after = self.functions.go_on(after, 0)
         return self.canonical(after)

@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import asks as ask
-from asks import take_command, take_hint, take_next
+from asks import take_command, take_next, take_notification
 from builders import LIMITS, NOW, REF
 from cluster_moves import all_terminating, end_pods, pin, unpin, with_stop
 from look import after_patch, observe, queued_command, shown, uids
-from processes import HINT, Processes
+from processes import NOTIFICATION, Processes
 from renumber import SEQUENCE, Pool
 from world_state import ACCEPTED, CLAIMED, DROPPED, FRESH, REFUSED, State
 
@@ -43,7 +43,7 @@ class Functions:
 
     def __init__(self, bounds: Bounds) -> None:
         self.bounds = bounds
-        self.companions, self.records, self.plans = Pool(), Pool(), Pool()
+        self.stop_notes, self.records, self.plans = Pool(), Pool(), Pool()
         self.processes = Processes(self.records, self.plans)
 
     def moves(self, state: State) -> Iterator[tuple[str, State]]:
@@ -55,9 +55,9 @@ class Functions:
             after = self.drain(state)
             if after:
                 yield "the next command in line gets its turn", after
-            yield "a hint arrives; the record is loaded", self.hint(state, pinned=False)
+            yield "a notification arrives; the record is loaded", self.notification(state, pinned=False)
             if state.pinned:
-                yield "a tick arrives; the record is loaded", self.hint(state, pinned=True)
+                yield "a tick arrives; the record is loaded", self.notification(state, pinned=True)
         for place, step in enumerate(state.steps):
             yield self._name(step), self.go_on(state, place)
             yield f"{self._whose(step)} is killed before: {self._asks(step)}", _without(state, place)
@@ -121,11 +121,11 @@ class Functions:
         )
         return self._settled(state, step)
 
-    def hint(self, state: State, *, pinned: bool) -> State:
+    def notification(self, state: State, *, pinned: bool) -> State:
         step = self.processes.begin(
-            HINT,
-            "tick" if pinned else "hint",
-            lambda: take_hint(REF, LIMITS, pinned=pinned),
+            NOTIFICATION,
+            "tick" if pinned else "notification",
+            lambda: take_notification(REF, LIMITS, pinned=pinned),
             (state.record, state.revision, state.plan),
             lambda: self._loaded(state),
         )
@@ -143,7 +143,7 @@ class Functions:
         if process.ask is not None:
             return state._replace(steps=(*state.steps, step))
         if (
-            process.who != HINT
+            process.who != NOTIFICATION
             and process.error
             and state.commands[process.who] == CLAIMED
             and process.error.status < 500
@@ -155,7 +155,7 @@ class Functions:
         process = self.processes.all[step]
         match process.ask:
             case ask.Look() as look:
-                return state, shown(state, look), lambda: observe(state, look, self.companions)
+                return state, shown(state, look), lambda: observe(state, look, self.stop_notes)
             case ask.Load():
                 return state, (state.record, state.revision, state.plan), lambda: self._loaded(state)
             case ask.PatchModel() as patch:
@@ -185,13 +185,13 @@ class Functions:
         return ask.Loaded(self.records.values[state.record], state.revision, self.plans.values[state.plan])
 
     def _patch(self, state: State, who: int, patch: ask.PatchModel) -> tuple[State, Any, Any]:
-        after = after_patch(state, patch, self.companions)
+        after = after_patch(state, patch, self.stop_notes)
         if after is None:
             return state, "failed", lambda: PreconditionFailed("a test failed")
-        stop, companion = after
-        patched = with_stop(state, stop, companion)
-        author = who if who != HINT else queued_command(self.companions.values[state.companion])
-        if not state.stop_wanted and (who == HINT or self.bounds.commands[who].verb != "stop"):
+        stop, stop_note = after
+        patched = with_stop(state, stop, stop_note)
+        author = who if who != NOTIFICATION else queued_command(self.stop_notes.values[state.stop_note])
+        if not state.stop_wanted and (who == NOTIFICATION or self.bounds.commands[who].verb != "stop"):
             raise Violated("a PATCH on a running model that nobody asked to stop")
         if not state.stop_wanted and not patched.stop_wanted:
             raise Violated("a PATCH on a running model that does not stop it: KServe would restart its pods")
@@ -212,11 +212,11 @@ class Functions:
             if old and (new.version < old.version or new.pods_version < old.pods_version):
                 return state, "stale", lambda: ask.Committed(stale=True)
             state = state._replace(record=record, revision=state.revision + 1)
-        if who != HINT and state.commands[who] != CLAIMED and (commit.answer or commit.refusal):
+        if who != NOTIFICATION and state.commands[who] != CLAIMED and (commit.answer or commit.refusal):
             raise Violated(f"{self._says(who)} is answered a second time")
-        if who != HINT and commit.refusal:
+        if who != NOTIFICATION and commit.refusal:
             state = state._replace(commands=_put(state.commands, who, REFUSED))
-        if who != HINT and commit.answer:
+        if who != NOTIFICATION and commit.answer:
             dropped = any(entry.code for entry in commit.audit)
             superseded = any(entry.code is Code.SUPERSEDED for entry in commit.audit)
             if superseded and state.sequences[who] == max(state.sequences):
@@ -239,7 +239,7 @@ class Functions:
         return "is delivered and gets its turn" if mine else "is delivered; another comes first"
 
     def _turn_taken(self, state: State) -> bool:
-        return any(self.processes.all[step].who != HINT for step in state.steps)
+        return any(self.processes.all[step].who != NOTIFICATION for step in state.steps)
 
     def _says(self, number: int) -> str:
         request = self.bounds.commands[number]
@@ -248,7 +248,7 @@ class Functions:
 
     def _whose(self, step: int) -> str:
         who = self.processes.all[step].who
-        return "the hint's step" if who == HINT else f"the step of {self._says(who)}"
+        return "the notification's step" if who == NOTIFICATION else f"the step of {self._says(who)}"
 
     def _asks(self, step: int) -> str:
         return type(self.processes.all[step].ask).__name__

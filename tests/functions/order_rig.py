@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import httpx
 from function_process import START, STOP
 
-from functions.adapters.layout import seen_name
+from functions.adapters.keys import seen_name
 
 TYPES = {"stop": STOP, "start": START}
 

@@ -6,8 +6,8 @@ import pytest
 
 from events.model import Kind, ModelRef
 from events.status import State
-from functions.adapters.kserve.lookout import members_of
 from functions.adapters.kserve.model import Model
+from functions.adapters.kserve.observer import members_of
 from functions.api.overview import Earlier, Freed, Line
 from functions.api.pages.again import again_of
 from functions.api.pages.chart import bar_of
@@ -16,8 +16,8 @@ from functions.api.pages.kserve_word import differs, word_of
 from functions.api.pages.view import View
 from functions.api.pages.wording import duration, memory, plural
 from functions.api.saving import Saving, by_model, saving_of, together
+from functions.lifecycle.dead_letter import DeadLetter
 from functions.lifecycle.effects import AuditEntry
-from functions.lifecycle.letter import Letter
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 REF = ModelRef(namespace="ml", name="iris")
@@ -129,7 +129,7 @@ def test_each_kind_of_error_is_told_once_with_what_to_do():
 
 
 def stop_letter(**data):
-    return Letter("dev.modelswitch.model.stop-requested.v1", REF.subject, data, 10)
+    return DeadLetter("dev.modelswitch.model.stop-requested.v1", REF.subject, data, 10)
 
 
 def dead(**given):
@@ -161,8 +161,8 @@ def test_a_dead_stop_is_sent_again_with_all_that_it_carried_and_its_correlation_
 
 def test_any_other_event_that_somebody_wants_is_sent_as_it_is():
     artifact = {"uri": "s3://models/iris", "digest": f"sha256:{'0' * 64}", "size": 1}
-    reload = Letter("dev.modelswitch.model.reload-requested.v1", REF.subject, {"artifact": artifact}, 10)
-    written = Letter("dev.modelswitch.artifact.written.v1", None, artifact, 10)
+    reload = DeadLetter("dev.modelswitch.model.reload-requested.v1", REF.subject, {"artifact": artifact}, 10)
+    written = DeadLetter("dev.modelswitch.artifact.written.v1", None, artifact, 10)
     assert [again_of(dead(), letter).verb for letter in (reload, written)] == [None, None]
 
 
@@ -170,10 +170,10 @@ def test_any_other_event_that_somebody_wants_is_sent_as_it_is():
     ("letter", "why"),
     [
         (stop_letter(force=True), "would be refused again"),
-        (Letter("dev.modelswitch.model.stop-requested.v1", "nobody", {}, 2), "would be refused again"),
-        (Letter("dev.modelswitch.model.stop-requested.v1", REF.subject, None, 20_000), "larger than 16 KiB"),
-        (Letter("dev.knative.apiserver.resource.update", "/apis/v1/pods/x", None, 900), "only a hint"),
-        (Letter("dev.modelswitch.model.stopped.v1", REF.subject, {}, 2), "what was true then"),
+        (DeadLetter("dev.modelswitch.model.stop-requested.v1", "nobody", {}, 2), "would be refused again"),
+        (DeadLetter("dev.modelswitch.model.stop-requested.v1", REF.subject, None, 20_000), "larger than 16 KiB"),
+        (DeadLetter("dev.knative.apiserver.resource.update", "/apis/v1/pods/x", None, 900), "only a notification"),
+        (DeadLetter("dev.modelswitch.model.stopped.v1", REF.subject, {}, 2), "what was true then"),
         (None, "kept no longer"),
     ],
 )
@@ -181,15 +181,15 @@ def test_what_cannot_be_sent_again_says_why(letter, why):
     assert why in again_of(dead(), letter)
 
 
-def test_letters_keep_data_up_to_a_size_and_nothing_of_hints():
+def test_letters_keep_data_up_to_a_size_and_nothing_of_notifications():
     attributes = {"type": "dev.modelswitch.model.stop-requested.v1", "subject": REF.subject}
-    assert Letter.of(attributes, {"reason": "x" * 16_370}).data is not None
-    big = Letter.of(attributes, {"reason": "x" * 16_384})
+    assert DeadLetter.of(attributes, {"reason": "x" * 16_370}).data is not None
+    big = DeadLetter.of(attributes, {"reason": "x" * 16_384})
     assert (big.data, big.size) == (None, 16_397)
     assert "16,397 bytes" in big.why_not_kept
-    assert Letter.of({"type": "dev.knative.apiserver.resource.add"}, {"spec": {}}).data is None
-    assert Letter.of(attributes, b"raw").why_not_kept.startswith("Its data (3 bytes) was no JSON")
-    assert (Letter.of(attributes, None).ref, Letter.of({"type": "t", "subject": "x"}, None).ref) == (REF, None)
+    assert DeadLetter.of({"type": "dev.knative.apiserver.resource.add"}, {"spec": {}}).data is None
+    assert DeadLetter.of(attributes, b"raw").why_not_kept.startswith("Its data (3 bytes) was no JSON")
+    assert (DeadLetter.of(attributes, None).ref, DeadLetter.of({"type": "t", "subject": "x"}, None).ref) == (REF, None)
 
 
 def test_bars_share_one_scale():

@@ -17,7 +17,7 @@ SH = "/bin/sh"
 
 
 class Household:
-    """A nursery and the keepers of some parts, without the supervisor around them."""
+    """A prefork server and the keepers of some parts, without the supervisor around them."""
 
     def __init__(self, *parts: Part) -> None:
         self.lines: list[tuple[str, str]] = []
@@ -131,7 +131,7 @@ async def test_a_module_is_forked_with_arguments_environment_and_a_group_of_its_
         assert "exit code 7" in house.said[0]
 
 
-async def test_the_end_of_the_nursery_is_noticed():
+async def test_the_end_of_the_prefork_is_noticed():
     async with household(shell("one", "echo ready; sleep 60")) as house:
         await until(house.keepers["one"].ready.is_set, "it is ready")
         house.children._process.kill()

@@ -269,13 +269,13 @@ def test_a_probe_that_asks_for_the_model_and_a_hook_that_waits_need_no_advice(pl
     )
     place.make("two")
     place.ready("one", "two")
-    hint = place.verify().stdout
-    assert f"do not ask for the model: ServingRuntime {place.namespace}/sklearn (--probes" in hint
+    notification = place.verify().stdout
+    assert f"do not ask for the model: ServingRuntime {place.namespace}/sklearn (--probes" in notification
     printed = place.verify("--probes").stdout
     assert "readinessProbe:" in printed
     assert "preStop:" in printed
-    assert "preStop:" not in hint
-    assert "asking" not in hint + printed
+    assert "preStop:" not in notification
+    assert "asking" not in notification + printed
 
 
 def test_nothing_of_redis_is_needed(place):

@@ -2,7 +2,7 @@
 
 from events.catalogue import types
 
-HINTS = {f"dev.knative.apiserver.resource.{what}" for what in ("add", "update", "delete")}
+NOTIFICATIONS = {f"dev.knative.apiserver.resource.{what}" for what in ("add", "update", "delete")}
 PING = "dev.knative.sources.ping"
 COMMANDS = {model.type for model in types.COMMANDS}
 FACTS = {model.type for model in types.FACTS}

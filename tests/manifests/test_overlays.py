@@ -2,7 +2,7 @@
 
 import pytest
 import yaml
-from contract_types import COMMANDS, FACTS, HINTS, PING, types_in
+from contract_types import COMMANDS, FACTS, NOTIFICATIONS, PING, types_in
 from rendered import KNATIVE, OVERLAYS, environment, functions, identity, of_kind, overlay, pod_specs, render
 
 from events.artifact import ArtifactWritten
@@ -81,7 +81,7 @@ def test_production_says_who_may_send_every_type_that_the_broker_takes():
     policies = of_kind(overlay("production"), "EventPolicy")
     allowed = {name: set(types_in(m["spec"]["filters"])) for name, m in policies.items()}
     ours = FACTS | {ReloadRequested.type, ArtifactWritten.type}  # the last: sent again from the audit page
-    assert allowed == {"facts": ours, "hints": HINTS, "tick": {PING}, "operators": COMMANDS}
+    assert allowed == {"facts": ours, "notifications": NOTIFICATIONS, "tick": {PING}, "operators": COMMANDS}
     for name, m in policies.items():
         assert m["spec"]["to"][0]["ref"]["kind"] == "Broker", name
         assert m["spec"]["from"], name

@@ -13,7 +13,7 @@ from rendered import KNATIVE
 from events.model import Kind, ModelRef
 from functions.adapters.kserve.grace import Grace
 from functions.adapters.kserve.handover import Handovers
-from functions.adapters.kserve.lookout import Lookout
+from functions.adapters.kserve.observer import Observer
 from functions.adapters.kserve.resources import Resources
 from functions.adapters.probe import Probe
 from functions.adapters.selected_cluster import SelectedCluster
@@ -65,17 +65,17 @@ async def cluster(scene, request, tmp_path):
 async def test_what_opted_in_is_listed_and_looked_at_and_nothing_else(scene, cluster):
     _, _, inside, outside = scene
     resources, grace = Resources(cluster), Grace(cluster)
-    lookout = Lookout(cluster, resources, grace, Probe(None), lambda: datetime.now(UTC))
+    observer = Observer(cluster, resources, grace, Probe(None), lambda: datetime.now(UTC))
     for kind in Kind:
-        pages = [page async for page in lookout.pages(kind, "", lambda: True)]
+        pages = [page async for page in observer.pages(kind, "", lambda: True)]
         found = [seen.ref.namespace for page in pages for seen in page.observations]
         assert found == ([inside] if kind is Kind.INFERENCE_SERVICE else [])
-    assert [ref.namespace for ref in await lookout.find("scorer", Kind.INFERENCE_SERVICE)] == [inside]
+    assert [ref.namespace for ref in await observer.find("scorer", Kind.INFERENCE_SERVICE)] == [inside]
     assert await grace.pinned_models() == []
     assert await Handovers(cluster).models_left() == []
     assert await cluster.list_all("/api/v1/resourcequotas") == []
-    assert (await lookout.look(ModelRef(namespace=inside, name="scorer"))).exists
-    assert not (await lookout.look(ModelRef(namespace=outside, name="scorer"))).exists
+    assert (await observer.observe(ModelRef(namespace=inside, name="scorer"))).exists
+    assert not (await observer.observe(ModelRef(namespace=outside, name="scorer"))).exists
 
 
 def test_a_model_is_stopped_only_where_its_namespace_opted_in(scene):

@@ -2,7 +2,7 @@
 
 import pytest
 import yaml
-from contract_types import COMMANDS, FACTS, HINTS, PING, types_in
+from contract_types import COMMANDS, FACTS, NOTIFICATIONS, PING, types_in
 from rendered import KNATIVE, OVERLAYS, group_of, identity, of_kind, overlay, render
 
 from events.artifact import ArtifactWritten
@@ -15,7 +15,7 @@ STEERING = {"command", "artifact-written"}
 WANTED = {
     "command": {StopRequested.type, StartRequested.type, ReloadRequested.type},
     "artifact-written": {ArtifactWritten.type, *OBJECTS},
-    "pod-status": HINTS,
+    "pod-status": NOTIFICATIONS,
     "tick": {PING},
 }
 LEASE_SECONDS = 15
@@ -40,7 +40,7 @@ def test_every_trigger_lets_through_exactly_the_types_of_its_function(name):
 
 
 def test_every_command_of_the_contract_has_a_trigger():
-    assert set().union(*WANTED.values()) == COMMANDS | HINTS | {PING} | OBJECTS
+    assert set().union(*WANTED.values()) == COMMANDS | NOTIFICATIONS | {PING} | OBJECTS
 
 
 @pytest.mark.parametrize("name", OVERLAYS)
@@ -54,8 +54,8 @@ def test_every_reference_leads_to_an_object_of_the_same_overlay(name):
 
 
 @pytest.mark.parametrize("name", OVERLAYS)
-def test_commands_end_in_the_dead_letter_sink_and_hints_never_do(name):
-    """A hint that was lost is worth nothing later: the next tick looks anyway."""
+def test_commands_end_in_the_dead_letter_sink_and_notifications_never_do(name):
+    """A notification that was lost is worth nothing later: the next tick looks anyway."""
     for trigger, m in of_kind(overlay(name), "Trigger").items():
         delivery = m["spec"]["delivery"]
         sink = delivery.get("deadLetterSink")

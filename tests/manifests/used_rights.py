@@ -53,7 +53,7 @@ REQUESTS: dict[str, tuple[set[str], set[Right]]] = {
         {"get", "list_all", "merge_patch"},
         _workloads("get") | LIST_PODS | {("", "pods/status", "patch")},
     ),
-    f"{ADAPTERS}/kserve/lookout.py": (
+    f"{ADAPTERS}/kserve/observer.py": (
         {"get", "list_all", "page", "pages"},
         _models("get") | _models("list") | LIST_PODS | {("", "resourcequotas", "list")},
     ),
@@ -77,7 +77,10 @@ REQUESTS: dict[str, tuple[set[str], set[Right]]] = {
 }
 
 STEPS = {
-    *(f"{ADAPTERS}/kserve/{name}.py" for name in ("canaries", "grace", "handover", "lookout", "resources", "runtimes")),
+    *(
+        f"{ADAPTERS}/kserve/{name}.py"
+        for name in ("canaries", "grace", "handover", "observer", "resources", "runtimes")
+    ),
     f"{ADAPTERS}/command_log.py",
     f"{ADAPTERS}/probe.py",
     "functions/reconciler.py",

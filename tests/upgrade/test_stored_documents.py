@@ -8,7 +8,7 @@ from documents import lines, with_unknown_fields
 from events.artifact import Strategy
 from events.commands import ReloadRequested
 from events.status import HoldKind, State
-from functions.adapters import codec
+from functions.adapters import serialization
 from functions.adapters.stored import SCHEMA, UNREADABLE, Unreadable
 from functions.lifecycle.prediction import Outcome
 
@@ -17,37 +17,37 @@ DEEP = "[" * 100_000 + "]" * 100_000
 
 @pytest.mark.parametrize("text", lines("records"))
 def test_a_record_of_the_version_before_is_read_whole_and_written_with_a_number(text):
-    record = codec.load_record(text)
-    again = codec.dump_record(record)
+    record = serialization.load_record(text)
+    again = serialization.dump_record(record)
     assert json.loads(again)["schema"] == SCHEMA
-    assert codec.load_record(again) == record
+    assert serialization.load_record(again) == record
     assert set(json.loads(text)) <= set(json.loads(again))
 
 
 @pytest.mark.parametrize("text", lines("intents"))
 def test_an_intent_of_the_version_before_is_read(text):
-    again, before = json.loads(codec.dump_intent(codec.load_intent(text))), json.loads(text)
+    again, before = json.loads(serialization.dump_intent(serialization.load_intent(text))), json.loads(text)
     assert again["run"].pop("claimed_actor") is None
     assert again == before
 
 
 @pytest.mark.parametrize("text", lines("answers"))
 def test_an_answer_of_the_version_before_is_given_again(text):
-    assert json.loads(codec.dump_answer(codec.load_answer(text))) == json.loads(text)
+    assert json.loads(serialization.dump_answer(serialization.load_answer(text))) == json.loads(text)
 
 
 @pytest.mark.parametrize("text", lines("audit"))
 def test_an_entry_of_the_version_before_is_read(text):
     values = json.loads(text)
-    entry = codec.load_audit(text)
+    entry = serialization.load_audit(text)
     assert (entry.actor, entry.action, entry.code) == (values["actor"], values["action"], values.get("code"))
     assert (entry.ref.subject if entry.ref else None) == values.get("ref")
-    assert json.loads(codec.dump_audit(entry)) == values | {"time": values["time"].replace("+00:00", "Z")}
+    assert json.loads(serialization.dump_audit(entry)) == values | {"time": values["time"].replace("+00:00", "Z")}
 
 
 @pytest.mark.parametrize("text", lines("outbox"))
 def test_an_event_of_the_version_before_leaves_as_it_was_written(text):
-    values, fact = json.loads(text), codec.load_fact(text)
+    values, fact = json.loads(text), serialization.load_fact(text)
     assert (fact.id, fact.type, fact.data, fact.ref.subject) == tuple(
         values[name] for name in ("id", "type", "data", "subject")
     )
@@ -56,10 +56,12 @@ def test_an_event_of_the_version_before_leaves_as_it_was_written(text):
 
 @pytest.mark.parametrize("text", lines("letters"))
 def test_a_dead_letter_of_the_version_before_is_read(text):
-    assert codec.load_letter(text).type == json.loads(text)["type"]
+    assert serialization.load_letter(text).type == json.loads(text)["type"]
 
 
-@pytest.mark.parametrize(("kind", "load"), [("records", codec.load_record), ("intents", codec.load_intent)])
+@pytest.mark.parametrize(
+    ("kind", "load"), [("records", serialization.load_record), ("intents", serialization.load_intent)]
+)
 def test_fields_that_do_not_exist_yet_are_passed_over_at_every_depth(kind, load):
     for text in lines(kind):
         later = with_unknown_fields(json.loads(text)) | {"schema": SCHEMA + 1}
@@ -70,10 +72,10 @@ def test_fields_that_do_not_exist_yet_are_passed_over_at_every_depth(kind, load)
 @pytest.mark.parametrize(
     ("kind", "load"),
     [
-        ("audit", codec.load_audit),
-        ("outbox", codec.load_fact),
-        ("letters", codec.load_letter),
-        ("answers", codec.load_answer),
+        ("audit", serialization.load_audit),
+        ("outbox", serialization.load_fact),
+        ("letters", serialization.load_letter),
+        ("answers", serialization.load_answer),
     ],
 )
 def test_likewise_in_history_outbox_letters_and_answers(kind, load):
@@ -89,27 +91,27 @@ def full(**changes) -> str:
 def test_a_state_a_hold_and_an_outcome_that_do_not_exist_yet_are_kept_as_unknown():
     holds = [{"kind": "schedule", "actor": "policy:weekend", "since": "2026-11-27T20:00:00Z", "window": "weekend"}]
     tries = {"u1": {"of": "x", "outcome": "perhaps", "failures": 2}}
-    record = codec.load_record(full(state="parked", holds=holds, canaries=tries))
+    record = serialization.load_record(full(state="parked", holds=holds, canaries=tries))
     assert record.state is State.UNKNOWN
     assert [(hold.kind, hold.actor) for hold in record.holds] == [(HoldKind.UNKNOWN, "policy:weekend")]
     assert record.canaries["u1"].outcome is Outcome.NOT_ASKED
-    assert record.receipt == codec.load_record(full()).receipt
-    assert codec.load_record(codec.dump_record(record)) == record
+    assert record.receipt == serialization.load_record(full()).receipt
+    assert serialization.load_record(serialization.dump_record(record)) == record
 
 
 def test_a_strategy_that_does_not_exist_yet_costs_no_more_than_itself():
     reload = json.loads(full())["reload"]
     reload["wanted"]["strategy"] = "blue-green"
-    assert codec.load_record(full(reload=reload)).reload.wanted.strategy is Strategy.ROLLING
+    assert serialization.load_record(full(reload=reload)).reload.wanted.strategy is Strategy.ROLLING
     reload["wanted"]["complete"] = "signed"
-    record = codec.load_record(full(reload=reload))
+    record = serialization.load_record(full(reload=reload))
     assert record.reload is None
     assert record.receipt
 
 
 def test_a_type_of_event_that_does_not_exist_yet_leaves_all_the_same():
     values = json.loads(lines("outbox")[0]) | {"type": "dev.modelswitch.model.parked.v2", "data": {"until": "Monday"}}
-    fact = codec.load_fact(json.dumps(values))
+    fact = serialization.load_fact(json.dumps(values))
     assert (fact.type, fact.data, fact.is_command) == ("dev.modelswitch.model.parked.v2", {"until": "Monday"}, False)
 
 
@@ -142,25 +144,25 @@ def hostile() -> list[str]:
 @pytest.mark.parametrize("text", hostile(), ids=range(len(hostile())))
 def test_what_can_t_be_read_counts_as_absent_and_is_counted(text):
     before = UNREADABLE.labels("record")._value.get()
-    assert codec.load_record(text) is None
-    assert codec.load_intent(text) is None
+    assert serialization.load_record(text) is None
+    assert serialization.load_intent(text) is None
     assert UNREADABLE.labels("record")._value.get() == before + bool(text)
-    assert codec.load_answer(text or "x").status == 202
-    for load in (codec.load_audit, codec.load_fact):
+    assert serialization.load_answer(text or "x").status == 202
+    for load in (serialization.load_audit, serialization.load_fact):
         with pytest.raises(Unreadable):
             load(text)
 
 
 def test_an_entry_is_1_kib_at_most_whatever_was_given_as_its_reason():
-    entry = codec.load_audit(lines("audit")[0])
+    entry = serialization.load_audit(lines("audit")[0])
     for text in ("r" * 5000, "ü" * 5000, "\ud800" * 1024, "\U0001f600" * 1024, '"' * 5000, "\x01" * 5000):
-        longest = codec.load_audit(
-            codec.dump_audit(
+        longest = serialization.load_audit(
+            serialization.dump_audit(
                 entry.__class__(
                     **vars(entry) | dict.fromkeys(("reason", "message", "source", "event_id", "actor"), text)
                 )
             )
         )
-        stored = codec.dump_audit(longest)
+        stored = serialization.dump_audit(longest)
         assert len(stored.encode()) <= 1300
         assert longest.ref == entry.ref

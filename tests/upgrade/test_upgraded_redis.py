@@ -7,7 +7,7 @@ from documents import lines, restore
 
 from events.model import ModelRef
 from events.status import State
-from functions.adapters.layout import index_key
+from functions.adapters.keys import index_key
 from functions.lifecycle.effects import AuditEntry
 from functions.reconcile.ports import Commit
 

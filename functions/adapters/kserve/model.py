@@ -10,8 +10,8 @@ from functions.adapters.cluster import FIELD_MANAGER, Json
 from functions.adapters.kserve.parsing import Parsed, parse
 from functions.adapters.kserve.resources import HANDOVER_POLICY
 from functions.adapters.kserve.schema import MODELS
-from functions.lifecycle.companion import COMPANION_ANNOTATION, Companion
 from functions.lifecycle.observation import AUTOSCALER_ANNOTATION, STOP_ANNOTATION, Answer, Mode, Trouble
+from functions.lifecycle.stop_note import STOP_NOTE_ANNOTATION, StopNote
 from functions.lifecycle.unusable import Unusable
 
 COMPONENTS = ("predictor", "transformer", "explainer")
@@ -79,13 +79,13 @@ class Model:
         return self.metadata.get("annotations")
 
     @cached_property
-    def note(self) -> Companion | Unusable | None:
+    def note(self) -> StopNote | Unusable | None:
         """Our annotation on a stopped model."""
-        return Companion.parse((self.annotations or {}).get(COMPANION_ANNOTATION))
+        return StopNote.parse((self.annotations or {}).get(STOP_NOTE_ANNOTATION))
 
     @property
-    def companion(self) -> Companion | None:
-        return self.note if isinstance(self.note, Companion) else None
+    def stop_note(self) -> StopNote | None:
+        return self.note if isinstance(self.note, StopNote) else None
 
     @property
     def unusable_note(self) -> Unusable | None:

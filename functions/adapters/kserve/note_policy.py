@@ -16,8 +16,8 @@ from pydantic.alias_generators import to_camel
 
 from functions.adapters.cluster import Changed, Cluster, Forbidden, Missing
 from functions.adapters.kserve.resources import STOP_ANNOTATION_POLICY, named
-from functions.lifecycle.companion import COMPANION_ANNOTATION
 from functions.lifecycle.errors import StepError
+from functions.lifecycle.stop_note import STOP_NOTE_ANNOTATION
 
 GROUP = "/apis/admissionregistration.k8s.io/v1"
 POLICIES, BINDINGS = f"{GROUP}/validatingadmissionpolicies", f"{GROUP}/validatingadmissionpolicybindings"
@@ -25,7 +25,7 @@ KEPT_SECONDS = 60.0
 """How long it may take until a change of the policy is noticed."""
 _OPTED_IN = "modelswitch.dev/installation"
 _SO = (
-    f"so anyone who may patch a model may write its annotation {COMPANION_ANNOTATION}; "
+    f"so anyone who may patch a model may write its annotation {STOP_NOTE_ANNOTATION}; "
     "a note that this installation has not signed is a claim"
 )
 
@@ -146,7 +146,7 @@ class NotePolicy:
             return PolicyStatus(
                 PolicyState.UNKNOWN,
                 self._name,
-                f"Unknown whether only modelswitch may write {COMPANION_ANNOTATION}: {kind} {self._name} may not be read.",
+                f"Unknown whether only modelswitch may write {STOP_NOTE_ANNOTATION}: {kind} {self._name} may not be read.",
                 "Grant get on validatingadmissionpolicies and validatingadmissionpolicybindings with this resourceName.",
             )
         if self._known and isinstance(error, StepError):
@@ -154,7 +154,7 @@ class NotePolicy:
         return PolicyStatus(
             PolicyState.UNKNOWN,
             self._name,
-            f"Unknown whether only modelswitch may write {COMPANION_ANNOTATION}: {kind} {self._name} could not be read.",
+            f"Unknown whether only modelswitch may write {STOP_NOTE_ANNOTATION}: {kind} {self._name} could not be read.",
             "It is read again within a minute; if this stays, check the API server.",
         )
 

@@ -13,10 +13,10 @@ from enum import StrEnum
 from typing import Any
 
 from events.model import ModelRef
-from functions.lifecycle.companion import COMPANION_ANNOTATION, Companion
 from functions.lifecycle.effects import PatchModel
+from functions.lifecycle.stop_note import STOP_NOTE_ANNOTATION, StopNote
 
-_PATH = "/metadata/annotations/" + COMPANION_ANNOTATION.replace("/", "~1")
+_PATH = "/metadata/annotations/" + STOP_NOTE_ANNOTATION.replace("/", "~1")
 _UID = "/metadata/uid"
 _SIGNATURE = "signature"
 UNSIGNED_NOTE = "this note is not signed by this installation: treat it as a claim"
@@ -50,11 +50,11 @@ class Notes:
         mac = _mac(self._keys[0], ref, uid, note)
         return {**operation, "value": json.dumps({**note, _SIGNATURE: mac}, separators=(",", ":"))}
 
-    def verified(self, companion: Companion | None, text: str | None, ref: ModelRef, uid: str) -> Companion | None:
-        """`companion` as it was read from `text`; as a claim where we have not signed it."""
-        if companion is None or text is None:
-            return companion
-        return companion if self.state(text, ref, uid) is NoteState.SIGNED else companion.as_claim()
+    def verified(self, stop_note: StopNote | None, text: str | None, ref: ModelRef, uid: str) -> StopNote | None:
+        """`stop_note` as it was read from `text`; as a claim where we have not signed it."""
+        if stop_note is None or text is None:
+            return stop_note
+        return stop_note if self.state(text, ref, uid) is NoteState.SIGNED else stop_note.as_claim()
 
     def state(self, text: str, ref: ModelRef, uid: str) -> NoteState:
         """Of the note in `text`, which can be read, on the model with that uid."""

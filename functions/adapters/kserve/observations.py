@@ -108,7 +108,7 @@ def read_observation(ref: ModelRef, model: Model, pods: PodList, now: datetime) 
         stopped_condition=stopped.status if stopped else None,
         trouble=model.trouble,
         url=model.url,
-        companion=model.companion,
+        stop_note=model.stop_note,
         stop_actor=model.stop_actor,
         pods=pods.pods,
         routed=model.routed,

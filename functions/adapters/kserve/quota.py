@@ -13,9 +13,9 @@ from functions.adapters.kserve.parsing import parse
 from functions.adapters.kserve.pods import name_of
 from functions.adapters.kserve.schema import QUOTA
 from functions.adapters.quantities import parse_quantity
-from functions.lifecycle.companion import Companion, LastRunPod
 from functions.lifecycle.observation import QuotaShortage
 from functions.lifecycle.quantity import format_memory, format_quantity
+from functions.lifecycle.stop_note import LastRunPod, StopNote
 from functions.object_errors import Stage, count, one_object
 
 _BYTES = ("memory", "storage")
@@ -53,11 +53,11 @@ class Quota:
         )
 
 
-def find_shortages(model: Model, companion: Companion | None, quotas: Iterable[Json]) -> tuple[QuotaShortage, ...]:
+def find_shortages(model: Model, stop_note: StopNote | None, quotas: Iterable[Json]) -> tuple[QuotaShortage, ...]:
     """Empty where the last run is unknown: then the start is tried and reported. Scoped quotas are left to Kubernetes."""
-    if companion is None or not companion.pods:
+    if stop_note is None or not stop_note.pods:
         return ()
-    needed = _needed(model, companion.pods)
+    needed = _needed(model, stop_note.pods)
     found: list[QuotaShortage] = []
     for item in quotas:
         with one_object(Stage.QUOTA, name_of(item)):

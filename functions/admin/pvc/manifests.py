@@ -9,8 +9,8 @@ from typing import Any
 from functions.admin.pvc import scripts
 from functions.admin.pvc.source import Source
 from functions.admin.pvc.wish import DEFAULT_ACCESS_MODE, Wish
-from functions.lifecycle.companion import COMPANION_ANNOTATION
 from functions.lifecycle.observation import STOP_ANNOTATION
+from functions.lifecycle.stop_note import STOP_NOTE_ANNOTATION
 
 Json = dict[str, Any]
 
@@ -34,7 +34,7 @@ DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 MODEL_FOLDER = "/mnt/models"
 LOADER_USER = 1000
-_OURS_TO_LEAVE = frozenset({LAST_APPLIED, STOP_ANNOTATION, COMPANION_ANNOTATION, DIGEST_ANNOTATION})
+_OURS_TO_LEAVE = frozenset({LAST_APPLIED, STOP_ANNOTATION, STOP_NOTE_ANNOTATION, DIGEST_ANNOTATION})
 _SERVERS = ("uid", "resourceVersion", "generation", "creationTimestamp", "managedFields", "selfLink", "ownerReferences")
 _SANDBOX = {
     "allowPrivilegeEscalation": False,

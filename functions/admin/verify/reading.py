@@ -12,17 +12,17 @@ from events.model import Kind, ModelRef
 from functions.adapters.cluster import Cluster, Forbidden, Json, Missing
 from functions.adapters.conversation import ANSWER_SECONDS
 from functions.adapters.kserve.grace import Grace
-from functions.adapters.kserve.lookout import Lookout
 from functions.adapters.kserve.model import Model
 from functions.adapters.kserve.notes import Notes, NoteState
 from functions.adapters.kserve.observations import PodList, observe_object, servers_of, with_answers
+from functions.adapters.kserve.observer import Observer
 from functions.adapters.kserve.pods import name_of
 from functions.adapters.kserve.resources import Resources, kind_selector, owner_of, pod_selector, pods
 from functions.adapters.probe import LOOK_SECONDS, Line, Probe
 from functions.admin.verify.prediction import Predictions
 from functions.admin.verify.sighting import Sighting
-from functions.lifecycle.companion import COMPANION_ANNOTATION
 from functions.lifecycle.observation import Answered, Observation, PodAnswer
+from functions.lifecycle.stop_note import STOP_NOTE_ANNOTATION
 from functions.lifecycle.verification import is_silent
 from functions.object_errors import Stage, one_object
 
@@ -59,7 +59,7 @@ class Reader:
         self._cluster = cluster
         self._resources = Resources(cluster)
         self._probe = Probe(line)
-        self._lookout = Lookout(cluster, self._resources, Grace(cluster), self._probe, _now)
+        self._observer = Observer(cluster, self._resources, Grace(cluster), self._probe, _now)
         self._predictions = predictions
         self._notes = Notes(keys)
         self._silent: dict[str, datetime] = {}
@@ -135,7 +135,7 @@ class Reader:
         """Not asked yet; but for a graph, whose members are looked at here."""
         ref, model = _ref(kind, item), Model(kind, item)
         if kind is Kind.INFERENCE_GRAPH:
-            return Sighting(await self._lookout.look(ref))
+            return Sighting(await self._observer.observe(ref))
         found = PodList.read(ref, {"items": listed})
         seen = observe_object(ref, model, found, _now())
         return Sighting(seen, tuple(servers_of(model, seen, found)), found.readable, runtime_of(model))
@@ -159,8 +159,8 @@ class Reader:
         ]
 
     def _note(self, seen: Observation) -> NoteState | None:
-        text = (seen.annotations or {}).get(COMPANION_ANNOTATION)
-        if not seen.stop_wanted or seen.companion is None or text is None:
+        text = (seen.annotations or {}).get(STOP_NOTE_ANNOTATION)
+        if not seen.stop_wanted or seen.stop_note is None or text is None:
             return None
         return self._notes.state(text, seen.ref, seen.uid)
 

@@ -11,7 +11,7 @@ from functions.adapters.kserve.notes import UNSIGNED_NOTE, NoteState
 from functions.admin.verify.judging import Row, Standing
 from functions.admin.verify.leaving import Leaving
 from functions.admin.verify.readiness import Advice
-from functions.lifecycle.companion import COMPANION_ANNOTATION
+from functions.lifecycle.stop_note import STOP_NOTE_ANNOTATION
 
 _Advised = TypeVar("_Advised", Advice, Leaving)
 _COLUMNS = ("MODEL", "KSERVE SAYS", "PODS SAY", "PREDICTION SAYS", "VERDICT")
@@ -70,7 +70,7 @@ def notes(rows: Iterable[Row], policy: PolicyStatus | None) -> Iterator[str]:
     rows = list(rows)
     for row in rows:
         if row.note is NoteState.UNSIGNED:
-            yield f"{name(row)}: annotation {COMPANION_ANNOTATION}: {UNSIGNED_NOTE}."
+            yield f"{name(row)}: annotation {STOP_NOTE_ANNOTATION}: {UNSIGNED_NOTE}."
     if policy and policy.message:
         yield policy.message
         yield f"  {policy.next_action}"

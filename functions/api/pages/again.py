@@ -11,7 +11,7 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
 from events.artifact import ArtifactWritten
-from events.catalogue.types import FACTS, HINTS
+from events.catalogue.types import FACTS, NOTIFICATIONS
 from events.commands import ReloadRequested, StartRequested, StopRequested
 from events.envelope import Received, build, understand
 from events.errors import ContractError
@@ -24,9 +24,9 @@ from functions.api.naming import permitted
 from functions.api.pages.rows import Verb
 from functions.api.problems import ApiError
 from functions.api.steps import run_command
+from functions.lifecycle.dead_letter import DeadLetter
 from functions.lifecycle.effects import AuditEntry
 from functions.lifecycle.errors import Code
-from functions.lifecycle.letter import Letter
 
 router = APIRouter(include_in_schema=False)
 _HEADER = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,254}[\x21-\x7e])?")
@@ -54,7 +54,7 @@ class Again:
         return json.dumps(self.command)
 
 
-def again_of(entry: AuditEntry, letter: Letter | None) -> Again | str:
+def again_of(entry: AuditEntry, letter: DeadLetter | None) -> Again | str:
     """Or why it can't be sent again; "" where there is nothing to send."""
     if not (entry.code and entry.event_id):
         return ""
@@ -62,8 +62,8 @@ def again_of(entry: AuditEntry, letter: Letter | None) -> Again | str:
     correlation = correlation if _HEADER.fullmatch(correlation) else ""
     if letter is None:
         return _by_the_entry(entry, correlation)
-    if letter.type in HINTS:
-        return "It was only a hint to look; every model is looked at again anyway."
+    if letter.type in NOTIFICATIONS:
+        return "It was only a notification to look; every model is looked at again anyway."
     if letter.type in {fact.type for fact in FACTS}:
         return "It told what was true then. What is true now stands on the model's page, and in the next fact."
     if letter.why_not_kept:
@@ -87,7 +87,7 @@ def _by_the_entry(entry: AuditEntry, correlation: str) -> Again | str:
     return "What it carried is not kept. Its sender has to send it again."
 
 
-def read_letter(letter: Letter) -> Received | str:
+def read_letter(letter: DeadLetter) -> Received | str:
     """Understood as a function would; else what is wrong with it."""
     attributes = {"type": letter.type, "source": SOURCE, "id": "kept", "subject": letter.subject}
     try:

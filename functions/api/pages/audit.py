@@ -16,9 +16,9 @@ from functions.api.pages.again import Again, again_of
 from functions.api.pages.frame import page, shown, troubles
 from functions.api.pages.history import title_of
 from functions.api.pages.rows import not_yours
-from functions.api.sight import Sight, look_around
+from functions.api.visibility import Sight, look_around
+from functions.lifecycle.dead_letter import DeadLetter
 from functions.lifecycle.effects import AuditEntry
-from functions.lifecycle.letter import Letter
 from functions.lifecycle.reasons import advice
 
 router = APIRouter(include_in_schema=False)
@@ -41,7 +41,7 @@ class Entry:
     next_action: str | None
     again: Again | None
     why_not: str
-    letter: Letter | None = None
+    letter: DeadLetter | None = None
     data: str = ""
     off: str | None = None
 
@@ -120,7 +120,7 @@ def _matches(entry: AuditEntry, query: str) -> bool:
     return query in " ".join(str(word) for word in known if word).lower()
 
 
-def _entry(change: Change, letter: Letter | None) -> Entry:
+def _entry(change: Change, letter: DeadLetter | None) -> Entry:
     entry = change.audit
     again = again_of(entry, letter)
     return Entry(

@@ -17,7 +17,7 @@ from functions.api.pages.chart import Bar, bar_of
 from functions.api.pages.frame import page, shown, troubles
 from functions.api.pages.quota import Allowed, Waiting, allowed_by_namespace, waiting_by_namespace
 from functions.api.saving import HOW, LIMITS, Saving, by_model, saving_of, together
-from functions.api.sight import Sight, look_around
+from functions.api.visibility import Sight, look_around
 from functions.lifecycle.errors import StepError
 
 router = APIRouter(include_in_schema=False)

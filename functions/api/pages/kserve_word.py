@@ -16,9 +16,9 @@ from functions.adapters.kserve.notes import Notes, NoteState
 from functions.adapters.kserve.resources import Resources
 from functions.api.context import Api, Caller, TheApi
 from functions.api.naming import make_ref, parse_kind
-from functions.lifecycle.companion import COMPANION_ANNOTATION
 from functions.lifecycle.errors import StepError
 from functions.lifecycle.observation import STOP_ANNOTATION, Answer
+from functions.lifecycle.stop_note import STOP_NOTE_ANNOTATION
 
 router = APIRouter(include_in_schema=False)
 MOST_AT_ONCE = 100
@@ -81,8 +81,8 @@ class Words:
 
     def _note(self, ref: ModelRef, model: Model) -> NoteState | None:
         annotations = model.annotations or {}
-        text = annotations.get(COMPANION_ANNOTATION)
-        if model.companion is None or text is None or annotations.get(STOP_ANNOTATION, "").lower() != "true":
+        text = annotations.get(STOP_NOTE_ANNOTATION)
+        if model.stop_note is None or text is None or annotations.get(STOP_ANNOTATION, "").lower() != "true":
             return None
         return self._notes.state(text, ref, str(model.metadata.get("uid", "")))
 

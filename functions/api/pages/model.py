@@ -26,9 +26,9 @@ from functions.api.pages.rows import held_by, row_of
 from functions.api.pages.spelled import spelled
 from functions.api.saving import Saving, saving_of
 from functions.api.steps import look
-from functions.lifecycle.companion import COMPANION_ANNOTATION
 from functions.lifecycle.errors import StepError
 from functions.lifecycle.reasons import advice
+from functions.lifecycle.stop_note import STOP_NOTE_ANNOTATION
 
 router = APIRouter(include_in_schema=False)
 TIMELINE_STEPS = 100
@@ -86,7 +86,7 @@ async def _remarks(note: NoteState | None, policy: NotePolicy | None) -> list[st
     """What limits how far a stop annotation can be believed; nothing where there is none. `policy` None: the laptop."""
     if note is None:
         return []
-    unsigned = [] if note is NoteState.SIGNED else [f"Annotation {COMPANION_ANNOTATION}: {UNSIGNED_NOTE}."]
+    unsigned = [] if note is NoteState.SIGNED else [f"Annotation {STOP_NOTE_ANNOTATION}: {UNSIGNED_NOTE}."]
     status = await policy.status() if policy else None
     return [*unsigned, *([f"{status.message} {status.next_action}"] if status and status.message else [])]
 

@@ -15,7 +15,7 @@ from functions.api.pages.first_visit import what_to_try
 from functions.api.pages.frame import page, shown, troubles
 from functions.api.pages.rows import row_of
 from functions.api.pages.view import PAGE_ROWS, SORTS, View
-from functions.api.sight import allowed, look_around
+from functions.api.visibility import allowed, look_around
 
 router = APIRouter(include_in_schema=False)
 

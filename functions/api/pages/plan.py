@@ -128,7 +128,7 @@ async def _looks(api: Api, verb: Verb, refs: list[ModelRef]) -> dict[ModelRef, O
     async def look(ref: ModelRef) -> Observation | None:
         async with gate:
             try:
-                return await api.parts.lookout.look(ref, verb=verb)
+                return await api.parts.observer.observe(ref, verb=verb)
             except (StepError, Missing):
                 return None
 
@@ -139,9 +139,9 @@ async def _looks(api: Api, verb: Verb, refs: list[ModelRef]) -> dict[ModelRef, O
 def _stop_item(known: _Known) -> Item:
     record, seen = known.record, known.seen
     pods = [pod for pod in seen.pods if not pod.finished] if seen else []
-    obstacles = seen.obstacles if seen else ()
-    blocking = next((one for one in obstacles if one.code is not Code.CANARY_IN_PROGRESS), None)
-    canary = next((one.message for one in obstacles if one.code is Code.CANARY_IN_PROGRESS), None)
+    blockers = seen.blockers if seen else ()
+    blocking = next((one for one in blockers if one.code is not Code.CANARY_IN_PROGRESS), None)
+    canary = next((one.message for one in blockers if one.code is Code.CANARY_IN_PROGRESS), None)
     off = known.button.off
     if not off and known.button.verb == "start":
         off = "It is stopped already." if record.state is State.STOPPED else "It is stopping already."
@@ -173,7 +173,7 @@ def _start_item(known: _Known) -> Item:
             f"{one.resource}: needs {one.requested}, used {one.used} of {one.limited}" for one in seen.shortages
         )
         off = f"It does not fit the namespace's quota ({short}). Stop another model of this namespace first."
-    ran = seen.companion.pods if seen and seen.companion else ()
+    ran = seen.stop_note.pods if seen and seen.stop_note else ()
     starts = known.history
     return Item(
         ref=record.ref,

@@ -9,7 +9,7 @@ from functions.adapters.kserve.pods import is_gpu, name_of, read_pod
 from functions.adapters.kserve.quota import Quota
 from functions.adapters.kserve.resources import owner_of
 from functions.api.context import Api
-from functions.api.sight import Sight
+from functions.api.visibility import Sight
 from functions.object_errors import Stage, one_object
 
 _MEMORY = ("requests.memory", "memory")

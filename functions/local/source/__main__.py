@@ -1,4 +1,4 @@
-"""`python -m functions.local.source --sink URL`: hints about models and their pods, and pings, to a broker."""
+"""`python -m functions.local.source --sink URL`: notifications about models and their pods, and pings, to a broker."""
 
 import argparse
 import asyncio

@@ -1,4 +1,4 @@
-"""Events to the sink. Like Knative's sources: a few tries, then the event is lost and that is said; it was only a hint."""
+"""Events to the sink. Like Knative's sources: a few tries, then the event is lost and that is said; it was only a notification."""
 
 from typing import Self
 

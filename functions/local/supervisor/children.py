@@ -1,4 +1,4 @@
-"""The supervisor's end of the nursery: starting parts, hearing of their end, signalling them."""
+"""The supervisor's end of the prefork server: starting parts, hearing of their end, signalling them."""
 
 import asyncio
 import contextlib
@@ -44,7 +44,7 @@ Begun = tuple[int, asyncio.Future[int]]
 
 
 class Children:
-    """`lost` is called when the nursery itself has died; what was started is then over too."""
+    """`lost` is called when the prefork server itself has died; what was started is then over too."""
 
     def __init__(
         self, process: asyncio.subprocess.Process, outputs: Mapping[str, int], lost: Callable[[], None]
@@ -60,14 +60,14 @@ class Children:
     async def open(
         cls, outputs: Mapping[str, int], held: Sequence[int], environment: Mapping[str, str], lost: Callable[[], None]
     ) -> "Children":
-        """`outputs`: the file descriptor for each part's lines. `held`: more descriptors for the nursery to keep open.
+        """`outputs`: the file descriptor for each part's lines. `held`: more descriptors for the prefork server to keep open.
 
         `environment`: what parts share; libraries read some of it when they are imported (KUBECONFIG).
         """
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
-            "functions.local.supervisor.nursery",
+            "functions.local.supervisor.prefork",
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             env=environment,
@@ -105,7 +105,7 @@ class Children:
             self._process.terminate()
 
     async def close(self) -> None:
-        """The nursery ends whatever is left."""
+        """The prefork server ends whatever is left."""
         if self._process.stdin:
             self._process.stdin.close()
         await self._process.wait()

@@ -61,7 +61,7 @@ class Supervisor:
         self._output.say("modelswitch has ended.")
 
     async def _generation(self, outputs: Mapping[str, int]) -> None:
-        """As long as one nursery lives: usually all the time."""
+        """As long as one prefork server lives: usually all the time."""
         lost = asyncio.Event()
         children = await Children.open(outputs, self._held, self._plan.environment, lost.set)
         keeping: list[asyncio.Task[None]] = []
@@ -110,7 +110,7 @@ class Supervisor:
             parts = [keeper.part for keeper in self._keepers.values() if keeper.part.last == last]
             self._signal(children, parts, signal.SIGTERM)
             deadline = time.monotonic() + END_SECONDS
-            while (alive := [part.name for part in parts if self._is_alive(part)]) and time.monotonic() < deadline:  # noqa: ASYNC110 - they are the nursery's children: no event to wait for
+            while (alive := [part.name for part in parts if self._is_alive(part)]) and time.monotonic() < deadline:  # noqa: ASYNC110 - they are the prefork server's children: no event to wait for
                 await asyncio.sleep(0.02)
             if alive:
                 self._output.say(f"{', '.join(alive)} did not end within {END_SECONDS:g} s and is killed")

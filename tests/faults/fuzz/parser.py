@@ -6,12 +6,12 @@ from hypothesis import HealthCheck, given, seed, settings
 
 from events.envelope import read
 from events.errors import ContractError
-from events.hints import read_hint
+from events.notifications import read_notification
 from events.wire import open_event
 from fuzz.judge import Findings
 from fuzz.strategies import Sent, events
 
-READERS = {"read": read, "read_hint": read_hint, "open_event": open_event}
+READERS = {"read": read, "read_notification": read_notification, "open_event": open_event}
 
 
 def fuzz_parser(calls: int, start: int, found: Findings) -> None:

@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 
 from events.model import Kind, ModelRef
 from functions.adapters import bounded_json
+from functions.adapters.keys import commit_words
 from functions.adapters.kserve.grace import _read_pin
-from functions.adapters.kserve.lookout import members_of
 from functions.adapters.kserve.metered import metered
 from functions.adapters.kserve.model import Model
 from functions.adapters.kserve.observations import PodList, observe_object, servers_of
+from functions.adapters.kserve.observer import members_of
 from functions.adapters.kserve.quota import Quota, find_shortages
-from functions.adapters.layout import commit_words
 from functions.lifecycle.decide import decide
 from functions.lifecycle.derive import Limits
 from functions.reconcile.ports import Commit
@@ -80,4 +80,4 @@ def _judge(kind: Kind, name: str, body: Any, pods: list[Any], quotas: list[Any])
     list(servers_of(known, seen, listed))
     for item in listed.readable.values():
         metered(kind, item)
-    find_shortages(known, seen.companion, quotas)
+    find_shortages(known, seen.stop_note, quotas)

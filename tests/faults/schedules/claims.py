@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from functions.adapters.layout import ENTRIES_AT, KINDS_AT, seen_name
+from functions.adapters.keys import ENTRIES_AT, KINDS_AT, seen_name
 from schedules.history import Entry, History
 
 LUA = Path(__file__).parents[3] / "functions/adapters/lua"
@@ -122,7 +122,7 @@ class Claims:
 
     def _note_commit(self, call: _Call) -> _Call:
         key = self.names.get(call.keys[0])
-        if key is None or not call.arguments[6]:  # a hint's, or a release
+        if key is None or not call.arguments[6]:  # a notification's, or a release
             return call
         count = len(call.arguments[KINDS_AT])
         audits = [json.loads(text) for text in call.arguments[ENTRIES_AT : ENTRIES_AT + count]]

@@ -1,4 +1,4 @@
-"""Who sends: a broker that delivers a command again until it is answered for good, REST clients, hints and ticks."""
+"""Who sends: a broker that delivers a command again until it is answered for good, REST clients, notifications and ticks."""
 
 import asyncio
 import contextlib
@@ -37,7 +37,7 @@ class Courier:
     def __init__(self, session: aiohttp.ClientSession, urls: dict[str, str]) -> None:
         self._session, self._urls = session, urls
         self._in_flight: dict[tuple[str, str], list[float]] = defaultdict(list)
-        self._hints: set[asyncio.Task[Any]] = set()
+        self._notifications: set[asyncio.Task[Any]] = set()
         self._commands: set[asyncio.Task[Any]] = set()
         self._pings = itertools.count()
 
@@ -54,7 +54,7 @@ class Courier:
             self._start(self._commands, send(ref, verb, key, more["data"], delay))
 
     async def close(self) -> None:
-        tasks = [*self._commands, *self._hints]
+        tasks = [*self._commands, *self._notifications]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -72,29 +72,29 @@ class Courier:
             task.cancel()
         return not left
 
-    async def hints_over(self) -> None:
-        if self._hints:
-            await asyncio.wait(set(self._hints), timeout=5)
+    async def notifications_over(self) -> None:
+        if self._notifications:
+            await asyncio.wait(set(self._notifications), timeout=5)
 
-    def hint(self, headers: dict[str, str], body: bytes) -> None:
+    def notification(self, headers: dict[str, str], body: bytes) -> None:
         """From the source: lost, late or delivered."""
-        if ".resource." not in headers.get("ce-type", "") or self._dice.random() < self._schedule.hints_lost:
+        if ".resource." not in headers.get("ce-type", "") or self._dice.random() < self._schedule.notifications_lost:
             return
-        self._start(self._hints, self._hint(parse(headers, body)))
+        self._start(self._notifications, self._notification(parse(headers, body)))
 
     async def tick(self) -> bool:
         return await self._post("tick", _ping(next(self._pings)), tries=2)
 
     def tick_beside(self) -> None:
-        self._start(self._hints, self.tick())
+        self._start(self._notifications, self.tick())
 
     def _start(self, tasks: set[asyncio.Task[Any]], work: Coroutine[Any, Any, Any]) -> None:
         task = asyncio.create_task(work)
         tasks.add(task)
         task.add_done_callback(tasks.discard)
 
-    async def _hint(self, event: Event) -> None:
-        await asyncio.sleep(self._dice.uniform(0, self._schedule.hints_delay))
+    async def _notification(self, event: Event) -> None:
+        await asyncio.sleep(self._dice.uniform(0, self._schedule.notifications_delay))
         await self._post("pod_status", event, tries=4)
 
     def _address(self, function: str) -> str:

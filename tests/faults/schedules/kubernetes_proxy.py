@@ -13,7 +13,7 @@ from schedules.claims import Claims
 from schedules.traps import Crossing, Dropped, Traps
 
 STOP = "serving.kserve.io/stop"
-COMPANION = "modelswitch.dev/stop"
+STOP_NOTE = "modelswitch.dev/stop"
 SILENT_SECONDS = 6.0
 """Longer than a client of the product waits for an answer (5 s)."""
 _MODELS = "/inferenceservices/"
@@ -88,16 +88,16 @@ class KubernetesProxy:
         annotations = json.loads(content)["metadata"].get("annotations") or {}
         after = annotations.get(STOP, "").lower() == "true"
         model = path.rpartition("/")[2]
-        queued = _queued(tested.get(_pointer(COMPANION)))
+        queued = _queued(tested.get(_pointer(STOP_NOTE)))
         key = self._claims.holder(self._process, model)
         if after and not prior:
-            written = json.loads(annotations[COMPANION])
+            written = json.loads(annotations[STOP_NOTE])
             key = f"{written['source']} {written['command']}"
         elif prior and not after and self._claims.verbs.get(key or "") != "start":
             key = queued
         more = {"before": prior, "after": after, "turn": key == self._claims.holder(self._process, model)}
         self._claims.history.add("patched", model=model, key=key, process=self._process, **more)
-        for key in _noted(annotations.get(COMPANION)) - _noted(tested.get(_pointer(COMPANION))):
+        for key in _noted(annotations.get(STOP_NOTE)) - _noted(tested.get(_pointer(STOP_NOTE))):
             self._claims.history.add("noted", model=model, key=key, process=self._process)
 
     async def _watch(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -144,17 +144,17 @@ def _pointer(annotation: str) -> str:
     return "/metadata/annotations/" + annotation.replace("/", "~1")
 
 
-def _queued(companion: str | None) -> str | None:
-    queued = _read(companion).get("queued")
+def _queued(stop_note: str | None) -> str | None:
+    queued = _read(stop_note).get("queued")
     return f"{queued['source']} {queued['id']}" if queued else None
 
 
-def _noted(companion: str | None) -> set[str]:
-    return set(_read(companion).get("also") or ())
+def _noted(stop_note: str | None) -> set[str]:
+    return set(_read(stop_note).get("also") or ())
 
 
-def _read(companion: str | None) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(companion) if companion and companion.startswith("{") else {}
+def _read(stop_note: str | None) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(stop_note) if stop_note and stop_note.startswith("{") else {}
     return found
 
 

@@ -1,4 +1,4 @@
-"""The product's processes: forked by the nursery, killed at once where a fault wants it, and started again at once."""
+"""The product's processes: forked by the prefork server, killed at once where a fault wants it, and started again at once."""
 
 import asyncio
 import contextlib
@@ -61,7 +61,7 @@ class Kept:
 
 
 class Parts:
-    """All of them, in one nursery. An async context manager."""
+    """All of them, in one prefork server. An async context manager."""
 
     def __init__(
         self, parts: list[Part], folder: Path, environment: Mapping[str, str], started: Callable[[str, int], None]

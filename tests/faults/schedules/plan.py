@@ -54,15 +54,15 @@ class Event:
 
 @dataclass(frozen=True)
 class Schedule:
-    """`hints_lost`: share of hints. `lease_seconds`: when a dead process' claims are ended; None: their 15 s run out.
+    """`notifications_lost`: share of notifications. `lease_seconds`: when a dead process' claims are ended; None: their 15 s run out.
 
     `honours_retry_after`: whether the broker waits as long as an answer asks (Knative's default does not).
     """
 
     seed: int
     events: tuple[Event, ...]
-    hints_lost: float
-    hints_delay: float
+    notifications_lost: float
+    notifications_delay: float
     lease_seconds: float | None
     honours_retry_after: bool
 
@@ -77,8 +77,8 @@ def draw(seed: int) -> Schedule:
     return Schedule(
         seed=seed,
         events=tuple(_event(dice, kind) for kind in kinds),
-        hints_lost=dice.choice((0.0, 0.3, 1.0)),
-        hints_delay=dice.choice((0.0, 0.0, 0.2)),
+        notifications_lost=dice.choice((0.0, 0.3, 1.0)),
+        notifications_delay=dice.choice((0.0, 0.0, 0.2)),
         lease_seconds=None if patient else round(dice.uniform(0.1, 0.8), 2),
         honours_retry_after=dice.random() < 0.1,
     )

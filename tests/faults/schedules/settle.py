@@ -5,7 +5,7 @@ import json
 import time
 from typing import Any
 
-from functions.adapters.layout import LINES, TAG
+from functions.adapters.keys import LINES, TAG
 from schedules.history import Last
 from schedules.kubernetes_proxy import STOP
 from schedules.world import World
@@ -23,7 +23,7 @@ async def settle(world: World, names: list[str]) -> int:
     if not await world.courier.all_answered(DELIVER_SECONDS):
         world.history.add("unanswered", note=f"not every delivery was answered within {DELIVER_SECONDS:.0f} s")
     world.history.add("note", text="every delivery is answered")
-    await world.courier.hints_over()
+    await world.courier.notifications_over()
     await world.parts.all_up()
     deadline, ticks, pinned = time.monotonic() + AGREE_SECONDS, 0, True
     disagreements = ["never looked"]

@@ -84,7 +84,7 @@ class World:
     async def _part(self, name: str, upstream: aiohttp.ClientSession) -> Part:
         """A process whose every way out leads through proxies of its own."""
         kubernetes = KubernetesProxy(name, self.traps, self.claims, upstream)
-        sink = Sink(name, self.traps, self.courier.hint if name == "source" else lambda *_: None)
+        sink = Sink(name, self.traps, self.courier.notification if name == "source" else lambda *_: None)
         kubeconfig = self.folder / f"{name}.kubeconfig"
         write_kubeconfig(kubeconfig, await kubernetes.listen())
         self._stack.push_async_callback(kubernetes.close)

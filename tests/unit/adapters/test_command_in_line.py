@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from events.commands import StopRequested
 from events.model import ModelRef
-from functions.adapters.codec import dump_command, load_command
+from functions.adapters.serialization import dump_command, load_command
 from functions.lifecycle.request import Request
 
 REQUEST = Request(

@@ -7,13 +7,13 @@ import pytest
 from events.model import ModelRef
 from events.status import Hold, HoldKind
 from functions.adapters.kserve.notes import Notes, NoteState
-from functions.lifecycle.companion import COMPANION_ANNOTATION, Companion, QueuedStart
 from functions.lifecycle.effects import PatchModel
+from functions.lifecycle.stop_note import STOP_NOTE_ANNOTATION, QueuedStart, StopNote
 
 KEY, BEFORE, OTHER = "current-key-0000001", "former-key-00000002", "another-key-0000003"
 REF = ModelRef(namespace="fraud", name="scorer")
-PATH = "/metadata/annotations/" + COMPANION_ANNOTATION.replace("/", "~1")
-NOTE = Companion(
+PATH = "/metadata/annotations/" + STOP_NOTE_ANNOTATION.replace("/", "~1")
+NOTE = StopNote(
     holds=(Hold(kind=HoldKind.USER, actor="alice", reason="naïve “night”", since="2026-01-01T00:00:00Z"),),
     source="rest:alice",
     command="stop-1",
@@ -34,8 +34,8 @@ def written(key=KEY, note=NOTE, ref=REF, uid="u1") -> str:
     return signed[2]["value"]
 
 
-def read(text, *keys, ref=REF, uid="u1") -> Companion:
-    return Notes(keys or (KEY,)).verified(Companion.parse(text), text, ref, uid)
+def read(text, *keys, ref=REF, uid="u1") -> StopNote:
+    return Notes(keys or (KEY,)).verified(StopNote.parse(text), text, ref, uid)
 
 
 @pytest.mark.parametrize("keys", [(KEY,), (OTHER, KEY)])
@@ -90,7 +90,7 @@ def test_without_a_key_only_a_note_that_has_no_signature_is_known_to_be_unsigned
 
 
 def test_what_other_versions_read_is_the_note_itself():
-    assert Companion.parse(written()) == NOTE
+    assert StopNote.parse(written()) == NOTE
     assert "signed" not in json.loads(NOTE.dump())
 
 

@@ -5,16 +5,16 @@ from datetime import UTC, datetime
 import pytest
 
 from events.model import Kind, ModelRef
+from functions.adapters.kserve.blockers import find_blockers
 from functions.adapters.kserve.model import Model
 from functions.adapters.kserve.observations import PodList, read_observation
-from functions.adapters.kserve.obstacles import find_obstacles
 from functions.adapters.kserve.pods import is_gpu, read_pod
 from functions.adapters.kserve.quota import find_shortages
 from functions.adapters.kserve.resources import Resources, as_number, owner_of
 from functions.adapters.kserve.runtimes import Runtimes
-from functions.lifecycle.companion import Companion, LastRunPod
 from functions.lifecycle.errors import Code
 from functions.lifecycle.observation import Answer, Mode
+from functions.lifecycle.stop_note import LastRunPod, StopNote
 
 READY = {"type": "Ready", "status": "True"}
 
@@ -25,23 +25,23 @@ def a_model(*conditions, kind=Kind.INFERENCE_SERVICE, annotations=None, spec=Non
     return Model(kind, {"metadata": metadata, "spec": spec or {"predictor": {}}, "status": status})
 
 
-async def obstacles(model):
+async def blockers(model):
     nobody = None  # no question to the cluster is needed for these
-    return await find_obstacles(model, Runtimes(nobody), Resources(nobody))
+    return await find_blockers(model, Runtimes(nobody), Resources(nobody))
 
 
 async def test_a_ready_model_without_a_stopped_condition_comes_from_too_old_a_kserve():
-    (obstacle,) = await obstacles(a_model(READY))
-    assert obstacle.code is Code.STOP_UNSUPPORTED
-    assert "0.16" in obstacle.next_action
+    (blocker,) = await blockers(a_model(READY))
+    assert blocker.code is Code.STOP_UNSUPPORTED
+    assert "0.16" in blocker.next_action
 
 
 async def test_one_that_is_not_ready_may_only_not_have_been_looked_at_yet():
-    assert await obstacles(a_model({"type": "Ready", "status": "Unknown"})) == ()
+    assert await blockers(a_model({"type": "Ready", "status": "Unknown"})) == ()
 
 
-async def test_a_kserve_that_knows_the_annotation_is_no_obstacle():
-    assert await obstacles(a_model(READY, {"type": "Stopped", "status": "False"})) == ()
+async def test_a_kserve_that_knows_the_annotation_is_no_blocker():
+    assert await blockers(a_model(READY, {"type": "Stopped", "status": "False"})) == ()
 
 
 @pytest.mark.parametrize("legacy", ["RawDeployment", "Standard"])
@@ -234,7 +234,7 @@ def last_run(count, component="predictor"):
         LastRunPod(uid=f"{component}{n}", name="p", component=component, gpus=1, memory=0, grace=30, requests=requests)
         for n in range(count)
     )
-    return Companion(holds=(), source="/t", command="c", since="2026-03-01T00:00:00Z", pods=pods)
+    return StopNote(holds=(), source="/t", command="c", since="2026-03-01T00:00:00Z", pods=pods)
 
 
 def quota(hard, used, **spec):

@@ -10,7 +10,7 @@ import yaml
 from event_strategies import commands, facts
 from hypothesis import given
 
-from events.catalogue import HINTS, MODELS, schema_uri
+from events.catalogue import MODELS, NOTIFICATIONS, schema_uri
 from events.catalogue.__main__ import ROOT, generate, main, stale, write
 from events.catalogue.examples import EXAMPLES, about
 from events.catalogue.schemas import schema
@@ -37,12 +37,12 @@ def test_what_is_sent_names_only_fields_of_its_schema_and_all_that_it_requires(d
     assert set(found.get("required", [])) <= set(sent) <= set(found["properties"])
 
 
-def test_types_are_versioned_and_unlike_hints():
+def test_types_are_versioned_and_unlike_notifications():
     assert all(
         event_type.startswith(("dev.modelswitch.model.", "dev.modelswitch.artifact.")) and event_type.endswith(".v1")
         for event_type in MODELS
     )
-    assert not set(MODELS) & set(HINTS)
+    assert not set(MODELS) & set(NOTIFICATIONS)
 
 
 def test_what_is_generated_in_the_repository_is_current():
@@ -51,7 +51,7 @@ def test_what_is_generated_in_the_repository_is_current():
 
 def test_manifests_are_eventtypes_of_our_broker():
     documents = list(yaml.safe_load_all(generate()["knative/base/eventtypes.yaml"]))
-    assert [document["spec"]["type"] for document in documents] == [*MODELS, *HINTS]
+    assert [document["spec"]["type"] for document in documents] == [*MODELS, *NOTIFICATIONS]
     for document in documents:
         assert (document["apiVersion"], document["kind"]) == ("eventing.knative.dev/v1beta2", "EventType")
         assert document["spec"]["reference"] == {
@@ -69,7 +69,7 @@ def test_the_document_names_every_type_and_field():
     for event_type, model in MODELS.items():
         assert f"### `{event_type}`" in text
         assert all(f"| `{field}` |" in text for field in model.model_fields)
-    assert all(f"| `{event_type}` |" in text for event_type in HINTS)
+    assert all(f"| `{event_type}` |" in text for event_type in NOTIFICATIONS)
 
 
 def test_check_names_what_is_stale_and_writing_mends_it(tmp_path, capsys):

@@ -166,7 +166,7 @@ def test_what_is_no_cloudevent_is_malformed(case):
 IMPOSSIBLE = {
     "an unknown type": (binary(type="com.example.hello"), "nobody knows"),
     "an unknown version": (binary(type=STOP.replace("v1", "v9")), "nobody knows"),
-    "a hint": (binary(type="dev.knative.sources.ping"), "not for this function"),
+    "a notification": (binary(type="dev.knative.sources.ping"), "not for this function"),
     "no subject": (binary(subject=None), "no subject"),
     "a subject of another form": (binary(subject="scorer"), "names no model"),
     "a name with a slash": (binary(subject=f"{REF.subject}/x"), "names no model"),

@@ -127,7 +127,7 @@ def take_next(ref: ModelRef, limits: Limits) -> Step:
     return reconcile_next(PORTS, ref, limits)
 
 
-def take_hint(ref: ModelRef, limits: Limits, **options: Any) -> Step:
+def take_notification(ref: ModelRef, limits: Limits, **options: Any) -> Step:
     return reconcile_notification(PORTS, ref, limits, **options)
 
 

@@ -9,11 +9,11 @@ from asks import Ask, Step, begin
 from events.commands import StartRequested, StopRequested
 from events.model import ModelRef
 from events.status import Hold, HoldKind
-from functions.lifecycle.companion import COMPANION_ANNOTATION, Companion, LastRunPod
 from functions.lifecycle.derive import Limits
 from functions.lifecycle.errors import StepError
 from functions.lifecycle.observation import STOP_ANNOTATION, Answer, Answered, Mode, Observation, Owner, Pod, PodAnswer
 from functions.lifecycle.request import Request
+from functions.lifecycle.stop_note import STOP_NOTE_ANNOTATION, LastRunPod, StopNote
 
 REF = ModelRef(namespace="fraud", name="scorer")
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -69,7 +69,7 @@ def running(*pods: Pod, **changes: Any) -> Observation:
     return Observation(**{**values, **changes})
 
 
-def a_companion(**changes: Any) -> Companion:
+def a_stop_note(**changes: Any) -> StopNote:
     values: dict[str, Any] = {
         "holds": (Hold(kind=HoldKind.USER, actor="oncall", since=NOW),),
         "source": "/test",
@@ -88,17 +88,17 @@ def a_companion(**changes: Any) -> Companion:
             ),
         ),
     }
-    return Companion(**{**values, **changes})
+    return StopNote(**{**values, **changes})
 
 
-def stop_set(*pods: Pod, companion: Companion | None = None, said: bool = True, **changes: Any) -> Observation:
-    """The stop annotation is there. `said`: KServe's status shows Stopped; `companion` None: it was set outside."""
+def stop_set(*pods: Pod, stop_note: StopNote | None = None, said: bool = True, **changes: Any) -> Observation:
+    """The stop annotation is there. `said`: KServe's status shows Stopped; `stop note` None: it was set outside."""
     annotations = {STOP_ANNOTATION: "true"}
-    if companion:
-        annotations[COMPANION_ANNOTATION] = companion.dump()
+    if stop_note:
+        annotations[STOP_NOTE_ANNOTATION] = stop_note.dump()
     values: dict[str, Any] = {
         "annotations": annotations,
-        "companion": companion,
+        "stop_note": stop_note,
         "pods": pods,
         "url": None,
         "ready": Answer.FALSE if said else Answer.TRUE,
@@ -148,8 +148,8 @@ def patched(annotations: dict[str, str], operations: Any) -> dict[str, str]:
     return after
 
 
-def companion_in(annotations: dict[str, str]) -> dict[str, Any]:
-    return dict(json.loads(annotations[COMPANION_ANNOTATION]))
+def stop_note_in(annotations: dict[str, str]) -> dict[str, Any]:
+    return dict(json.loads(annotations[STOP_NOTE_ANNOTATION]))
 
 
 def played(step: Step, *answers: Any) -> tuple[list[Ask], Any]:

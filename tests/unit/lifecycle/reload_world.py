@@ -93,8 +93,8 @@ class ReloadWorld(World):
 
     def hand_over(self) -> None:
         """The look that sees the new pod answer, and the one after the old pod has left its Service."""
-        self.hint()
-        self.hint()
+        self.notification()
+        self.notification()
 
     def later(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import asks as ask
 import pytest
-from asks import take_hint
+from asks import take_notification
 from builders import LIMITS, REF, a_pod, start, stop
 from reload_world import ONE, ReloadWorld, answering, reload
 
@@ -48,7 +48,7 @@ def starting(**changes):
     """A model that was seen before its pod was up, so that its start is told."""
     world = CanaryWorld(**changes)
     pods, world.pods = world.pods, [a_pod(ready=False, answer=None)]
-    world.hint()
+    world.notification()
     world.pods = pods
     world.version += 1
     world.facts.clear()
@@ -57,12 +57,12 @@ def starting(**changes):
 
 def test_it_is_started_only_once_its_pod_has_answered_the_canary():
     world = starting(says=None)
-    world.hint()
+    world.notification()
     assert (world.record.state, world.record.reason, world.told()) == (State.STARTING, "Verifying", [])
     assert "canary" in world.record.message
     world.says = GOOD
     world.later(16)
-    world.hint()
+    world.notification()
     assert (world.record.state, world.record.reason, world.told()) == (State.RUNNING, None, ["started"])
 
 
@@ -82,7 +82,7 @@ def test_a_container_that_was_begun_again_is_asked_again_and_its_model_runs_only
     world.settle()
     world.pods, world.says = [replace(pod, restarts=1)], BAD
     world.version += 1
-    world.hint()
+    world.notification()
     assert world.asked == ["uid-scorer-0"] * 2
     assert (world.record.state, world.record.reason) == (State.ERROR, "CanaryFailed")
 
@@ -98,7 +98,7 @@ def test_without_the_annotation_nothing_is_asked_and_nothing_is_remembered(annot
 @pytest.mark.parametrize("says", [BAD, UNUSABLE])
 def test_one_that_fails_is_an_error_that_says_what_came_back_and_what_to_do(says):
     world = starting(says=says)
-    world.hint()
+    world.notification()
     assert (world.record.state, world.record.reason, world.told()) == (State.ERROR, "CanaryFailed", ["failed"])
     assert says.said in world.record.message and says.next in world.record.message
     assert "modelswitch.dev/canary" in world.facts[0].fact.next_action
@@ -106,28 +106,28 @@ def test_one_that_fails_is_an_error_that_says_what_came_back_and_what_to_do(says
 
 def test_one_that_fails_is_asked_again_ever_more_rarely_and_heals_by_itself():
     world = starting(says=BAD)
-    world.hint()
+    world.notification()
     begun, times = world.now, []
     for _ in range(1500):
         world.later(1)
         before = len(world.asked)
-        world.hint()
+        world.notification()
         times += [(world.now - begun).total_seconds()] * (len(world.asked) - before)
     assert times[:5] == [10, 30, 70, 150, 310]
     assert [after - one for one, after in pairwise(times[4:])] == [300] * (len(times) - 5)
     world.says = GOOD
     world.later(300)
-    world.hint()
+    world.notification()
     assert (world.record.state, world.told()) == (State.RUNNING, ["failed", "started"])
 
 
 def test_two_functions_never_ask_one_pod_at_once():
     world = starting()
-    first = take_hint(REF, LIMITS, pods_version=world.version)
+    first = take_notification(REF, LIMITS, pods_version=world.version)
     wanted = ask.begin(first)
     while not (isinstance(wanted, ask.Look) and wanted.predict):
         wanted = first.send(world._carry_out(wanted))
-    world.hint()
+    world.notification()
     assert world.asked == [], "it is noted that somebody asks"
     world.run(first_from(first, wanted))
     assert (world.asked, world.record.state) == (["uid-scorer-0"], State.RUNNING)
@@ -135,11 +135,11 @@ def test_two_functions_never_ask_one_pod_at_once():
 
 def test_who_was_slower_to_note_it_does_not_ask():
     world = starting()
-    first = take_hint(REF, LIMITS)
+    first = take_notification(REF, LIMITS)
     wanted = ask.begin(first)
     while not isinstance(wanted, ask.Commit):
         wanted = first.send(world._carry_out(wanted))
-    world.hint()
+    world.notification()
     assert world.asked == ["uid-scorer-0"]
     world.run(first_from(first, wanted))
     assert (world.asked, world.record.state) == (["uid-scorer-0"], State.RUNNING)
@@ -158,29 +158,29 @@ def first_from(step, wanted):
 @pytest.mark.parametrize("moment", range(1, 8))
 def test_a_crash_while_it_is_asked_leaves_it_to_a_later_look(moment):
     world = starting()
-    world.run(take_hint(REF, LIMITS), crash_before=moment)
+    world.run(take_notification(REF, LIMITS), crash_before=moment)
     world.later(20)
-    world.hint()
+    world.notification()
     assert (world.record.state, world.told()) == (State.RUNNING, ["started"])
     assert len(world.asked) <= 2
 
 
 def test_a_look_in_passing_leaves_it_to_the_look_that_is_due_then():
     world = starting()
-    world.run(take_hint(REF, LIMITS, in_passing=True))
+    world.run(take_notification(REF, LIMITS, in_passing=True))
     assert world.asked == []
     assert world.due == world.now + timedelta(seconds=1)
     world.later(1)
-    world.hint()
+    world.notification()
     assert world.record.state is State.RUNNING
 
 
 def test_a_model_first_seen_while_it_runs_is_not_told_of_as_started():
     world = CanaryWorld()
-    world.run(take_hint(REF, LIMITS, in_passing=True))
+    world.run(take_notification(REF, LIMITS, in_passing=True))
     assert (world.record.state, world.record.reason) == (State.RUNNING, "Unverified")
     assert world.due == world.now + timedelta(seconds=1)
-    world.hint()
+    world.notification()
     assert (world.record.state, world.record.reason, world.told()) == (State.RUNNING, None, [])
     assert world.due is None
 
@@ -191,14 +191,14 @@ def test_a_new_pod_is_asked_and_one_good_pod_is_enough():
     world.says = BAD
     world.pods = [*world.pods, a_pod("scorer-1")]
     world.version += 1
-    world.hint()
+    world.notification()
     assert world.asked == ["uid-scorer-0", "uid-scorer-1"]
     assert (world.record.state, world.record.reason) == (State.RUNNING, "Degraded")
     assert "500 ValueError" in world.record.message
     assert world.due == world.now + timedelta(seconds=10)
     world.pods = world.pods[1:]
     world.version += 1
-    world.hint()
+    world.notification()
     assert (world.record.reason, list(world.record.canaries)) == ("CanaryFailed", ["uid-scorer-1"])
 
 
@@ -207,13 +207,13 @@ def test_another_canary_is_asked_anew():
     world.settle()
     world.annotations = {CANARY_ANNOTATION: '{"payload": 2}'}
     world.version += 1
-    world.hint()
+    world.notification()
     assert world.asked == ["uid-scorer-0"] * 2
 
 
 def test_one_that_cannot_be_asked_is_running_and_not_verified():
     world = starting(says=UNREACHED)
-    world.hint()
+    world.notification()
     assert (world.record.state, world.record.reason) == (State.RUNNING, "Unverified")
     assert "no connection to 10.0.0.1:8080" in world.record.message
 
@@ -221,17 +221,17 @@ def test_one_that_cannot_be_asked_is_running_and_not_verified():
 def test_only_a_pod_that_has_its_model_or_speaks_a_protocol_of_its_own_is_asked():
     for what in (Answered.MISSING, Answered.LOADING, Answered.UNANSWERED, Answered.UNASKABLE):
         world = starting(pods=[a_pod(answer=answering(what))])
-        world.hint()
+        world.notification()
         assert world.asked == []
     own = replace(answering(Answered.UNASKABLE), own_protocol=True)
     world = starting(pods=[a_pod(answer=own)])
-    world.hint()
+    world.notification()
     assert (world.asked, world.record.state, world.record.reason) == (["uid-scorer-0"], State.RUNNING, None)
 
 
 def test_a_stop_is_not_kept_waiting_and_a_start_asks_the_new_pod():
     world = starting(says=BAD)
-    world.hint()
+    world.notification()
     world.command(stop())
     world.settle()
     assert (world.record.state, world.record.canaries) == (State.STOPPED, {})
@@ -304,7 +304,7 @@ def test_who_judges_without_keeps_all_that_else_is_said_of_the_model():
 @pytest.mark.parametrize("changes", [{"ready": False}, {"serves": False}, {"deleting": True}, {"answer": None}])
 def test_a_pod_that_does_not_serve_yet_or_any_more_is_not_asked(changes):
     world = starting(pods=[a_pod(**changes)])
-    world.hint()
+    world.notification()
     assert (world.asked, world.record.canaries) == ([], {})
 
 
@@ -318,17 +318,17 @@ def test_what_another_look_brought_and_could_not_keep_counts():
 
 def test_one_that_fails_and_loses_its_readiness_keeps_its_place_in_the_back_off():
     world = starting(says=BAD)
-    world.hint()
+    world.notification()
     world.later(10)
-    world.hint()
+    world.notification()
     before = world.record.canaries["uid-scorer-0"]
     world.pods = [replace(world.pods[0], ready=False), a_pod("scorer-1")]
     world.says = GOOD
     world.version += 1
-    world.hint()
+    world.notification()
     assert (before.failures, world.record.canaries["uid-scorer-0"]) == (2, before)
     world.later(100)
-    world.hint()
+    world.notification()
     assert world.record.state is State.RUNNING
     assert world.due == world.now + timedelta(seconds=10), "its time has come, but it is not ready: no look each second"
 
@@ -347,7 +347,7 @@ def test_what_failed_is_said_in_whole_sentences_with_and_without_a_way_out():
     said = "KServe says Ready, but its canary prediction fails: p: POST /v1/models/scorer:predict: 500 ValueError. "
     for says, then in ((BAD, "Read the predictor's log. "), (replace(BAD, next=""), "")):
         world = starting(says=says)
-        world.hint()
+        world.notification()
         assert world.record.message == f"{said}{then}{advice('CanaryFailed')}"
 
 
@@ -357,5 +357,5 @@ def test_how_many_pods_fail_it_is_said():
     world.says = BAD
     world.pods = [*world.pods, a_pod("scorer-1"), a_pod("scorer-2")]
     world.version += 1
-    world.hint()
+    world.notification()
     assert world.record.message.startswith("2 of 3 pods fail the canary prediction; p: POST")

@@ -5,25 +5,25 @@ from builders import (
     LIMITS,
     NOW,
     REPLICA_SET,
-    a_companion,
     a_pod,
-    companion_in,
+    a_stop_note,
     later,
     patched,
     running,
     stop,
+    stop_note_in,
     stop_set,
     terminating,
 )
 
 from events.commands import StopRequested
 from events.status import State
-from functions.lifecycle.companion import COMPANION_ANNOTATION, QueuedStart
 from functions.lifecycle.decide import decide
 from functions.lifecycle.effects import EndPods, PatchModel, PinOwners
 from functions.lifecycle.errors import Code, Refused
-from functions.lifecycle.observation import AUTOSCALER_ANNOTATION, Obstacle, Owner, Pin
+from functions.lifecycle.observation import AUTOSCALER_ANNOTATION, Blocker, Owner, Pin
 from functions.lifecycle.record import Autoscaler, Record
+from functions.lifecycle.stop_note import STOP_NOTE_ANNOTATION, QueuedStart
 
 
 def decided(seen, request=None, record=None):
@@ -38,13 +38,13 @@ def patch_of(decision):
 def test_one_patch_sets_the_stop_and_says_who_why_and_what_ran():
     decision = decided(running(annotations={"team": "x"}), stop(reason="drift"))
     after = patched({"team": "x"}, patch_of(decision))
-    companion = companion_in(after)
+    stop_note = stop_note_in(after)
     assert after["serving.kserve.io/stop"] == "true"
     assert after["team"] == "x"
-    assert companion["holds"][0]["actor"] == "oncall"
-    assert companion["holds"][0]["reason"] == "drift"
-    assert companion["pods"][0]["gpus"] == 1
-    assert companion["endpoint"] == "http://scorer.fraud.example.com"
+    assert stop_note["holds"][0]["actor"] == "oncall"
+    assert stop_note["holds"][0]["reason"] == "drift"
+    assert stop_note["pods"][0]["gpus"] == 1
+    assert stop_note["endpoint"] == "http://scorer.fraud.example.com"
     assert decision.changed
     assert decision.record.state is State.STOPPING
 
@@ -52,7 +52,7 @@ def test_one_patch_sets_the_stop_and_says_who_why_and_what_ran():
 def test_a_prior_false_is_remembered():
     before = {"serving.kserve.io/stop": "false"}
     after = patched(before, patch_of(decided(running(annotations=before))))
-    assert companion_in(after)["prior_stop"] == "false"
+    assert stop_note_in(after)["prior_stop"] == "false"
 
 
 def test_no_annotations_at_all_are_guarded_too():
@@ -83,7 +83,7 @@ def test_another_grace_pins_before_the_patch_and_ends_the_pods_after_it(request_
     assert pin == PinOwners(request_.ref, (REPLICA_SET,))
     assert isinstance(patch, PatchModel)
     assert end == EndPods(request_.ref, (REPLICA_SET,), grace)
-    assert companion_in(patched({}, patch.operations))["grace"] == grace
+    assert stop_note_in(patched({}, patch.operations))["grace"] == grace
     assert decision.due == NOW
 
 
@@ -105,7 +105,7 @@ def test_a_timeout_is_between_a_second_and_an_hour():
 
 
 def test_stopping_what_is_stopped_changes_nothing():
-    decision = decided(stop_set(companion=a_companion(command="another")), stop(sequence=1))
+    decision = decided(stop_set(stop_note=a_stop_note(command="another")), stop(sequence=1))
     assert not decision.changed
     assert decision.effects == ()
     assert "stopped already" in decision.note
@@ -117,38 +117,38 @@ def test_stopping_what_somebody_else_stopped_changes_nothing():
 
 
 def test_the_same_command_again_after_a_crash_is_the_same_stop():
-    decision = decided(stop_set(terminating(a_pod()), companion=a_companion(), said=False))
+    decision = decided(stop_set(terminating(a_pod()), stop_note=a_stop_note(), said=False))
     assert decision.changed
     assert decision.effects == ()
     assert decision.record.stop.actor == "oncall"
 
 
 def test_a_crash_between_patch_and_end_of_pods_goes_on():
-    seen = stop_set(a_pod(), companion=a_companion(grace=1), said=False, pins=(Pin(REPLICA_SET, True),))
+    seen = stop_set(a_pod(), stop_note=a_stop_note(grace=1), said=False, pins=(Pin(REPLICA_SET, True),))
     assert decided(seen).effects == (EndPods(seen.ref, (REPLICA_SET,), 1),)
 
 
 def test_a_stop_withdraws_a_queued_start():
     queued = QueuedStart(source="/p", id="start-9", actor="pipeline")
-    seen = stop_set(terminating(a_pod()), companion=a_companion(command="first", queued=queued))
+    seen = stop_set(terminating(a_pod()), stop_note=a_stop_note(command="first", queued=queued))
     decision = decided(seen)
     assert decision.changed
     after = patched(dict(seen.annotations), patch_of(decision))
-    assert "queued" not in companion_in(after)
+    assert "queued" not in stop_note_in(after)
     assert after["serving.kserve.io/stop"] == "true"
 
 
 @pytest.mark.parametrize("code", [Code.STOP_UNSUPPORTED, Code.CANARY_IN_PROGRESS])
 def test_what_would_fail_silently_is_refused_with_the_way_out(code):
-    obstacle = Obstacle(code, "because", "do this")
+    blocker = Blocker(code, "because", "do this")
     with pytest.raises(Refused) as refused:
-        decided(running(obstacles=(obstacle,)))
+        decided(running(blockers=(blocker,)))
     assert (refused.value.code, refused.value.next_action) == (code, "do this")
 
 
 def test_a_canary_may_be_promoted_on_request():
-    obstacle = Obstacle(Code.CANARY_IN_PROGRESS, "because", "do this")
-    assert decided(running(obstacles=(obstacle,)), stop(promote_canary=True)).changed
+    blocker = Blocker(Code.CANARY_IN_PROGRESS, "because", "do this")
+    assert decided(running(blockers=(blocker,)), stop(promote_canary=True)).changed
 
 
 def test_a_stop_puts_back_the_autoscaler_that_a_start_left_out():
@@ -162,8 +162,8 @@ def test_a_stop_puts_back_the_autoscaler_that_a_start_left_out():
     assert patched(annotations, patch_of(theirs))[AUTOSCALER_ANNOTATION] == "external"
 
 
-def test_a_companion_that_is_not_ours_counts_as_an_external_stop():
-    seen = stop_set(annotations={"serving.kserve.io/stop": "true", COMPANION_ANNOTATION: "hello"})
+def test_a_stop_note_that_is_not_ours_counts_as_an_external_stop():
+    seen = stop_set(annotations={"serving.kserve.io/stop": "true", STOP_NOTE_ANNOTATION: "hello"})
     assert decided(seen, record=None).record.holds[0].kind.value == "external"
 
 

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from builders import LIMITS, NOW, REF, a_companion, a_pod, later, running, stop_set, terminating
+from builders import LIMITS, NOW, REF, a_pod, a_stop_note, later, running, stop_set, terminating
 
 from events.status import State
 from functions.lifecycle.derive import RULES, derive
@@ -55,7 +55,7 @@ def test_a_model_that_should_run(seen, expected):
         (stop_set(a_pod(), said=False), (State.STOPPING, "Draining")),
         (stop_set(said=False), (State.STOPPING, "AwaitingKServe")),
         (stop_set(), (State.STOPPED, "StoppedOutside")),
-        (stop_set(companion=a_companion()), (State.STOPPED, "StoppedByUser")),
+        (stop_set(stop_note=a_stop_note()), (State.STOPPED, "StoppedByUser")),
         (stop_set(stopped_condition=None), (State.STOPPED, "StoppedOutside")),
         (stop_set(stopped_condition=None, ready_reason="SomethingElse"), (State.STOPPING, "AwaitingKServe")),
     ],

@@ -49,20 +49,20 @@ def test_a_pod_serves_on_until_the_new_one_answers_then_leaves_then_ends():
     assert pod.handover is KEPT
     world.loads = Answered.LOADING
     world.kserve()
-    world.hint()
+    world.notification()
     assert [(pod.handover, pod.terminating) for pod in world.pods] == [(KEPT, False), (None, False)]
     world.pods[1] = replace(world.pods[1], answer=answering())
     world.version += 1
-    world.hint()
+    world.notification()
     assert world.pods[0].handover is LEAVING and world.told() == []
     world.later(1)
-    world.hint()
+    world.notification()
     assert world.told() == ["reloaded"] and len(world.pods) == 2
     world.later(LEAVES_FOR.total_seconds() - 1.1)
-    world.hint()
+    world.notification()
     assert len(world.pods) == 2
     world.later(0.1)
-    world.hint()
+    world.notification()
     assert [pod.digest for pod in world.pods] == [ONE]
 
 
@@ -113,14 +113,14 @@ def test_one_that_only_comes_up_while_the_reload_is_under_way_is_kept_too():
     world = world_with_a_reload()
     world.pods.append(a_pod("late"))
     world.version += 1
-    world.hint()
+    world.notification()
     assert [pod.handover for pod in world.pods] == [KEPT, KEPT]
 
 
 def test_a_new_pod_is_never_kept():
     world = world_with_a_reload()
     world.kserve()
-    world.hint()
+    world.notification()
     assert [pod.handover for pod in world.pods] == [LEAVING, None]
 
 
@@ -129,7 +129,7 @@ def test_so_is_one_of_a_reload_that_somebody_else_began():
     world.settle()
     world.annotations[DIGEST_ANNOTATION] = TWO
     world.version += 1
-    world.hint()
+    world.notification()
     assert [pod.handover for pod in world.pods] == [KEPT]
 
 
@@ -167,10 +167,10 @@ def test_one_kept_for_a_reload_that_never_came_is_let_go_once_its_step_must_have
     world.command(reload(ONE), crash_before=5)
     assert (world.pods[0].handover, DIGEST_ANNOTATION in world.annotations) == (KEPT, False)
     world.later(14)
-    world.hint()
+    world.notification()
     assert world.pods[0].handover is KEPT
     world.later(2)
-    world.hint()
+    world.notification()
     assert world.pods[0].handover is None
 
 
@@ -178,7 +178,7 @@ def test_a_failed_reload_keeps_it_for_as_long_as_it_takes_and_the_next_good_one_
     world = world_with_a_reload(loads=Answered.MISSING)
     world.settle()
     world.later(3600)
-    world.hint()
+    world.notification()
     assert (world.record.state, world.record.reason) == (State.RUNNING, "Degraded")
     assert "1 of 2 pods without the model" in world.record.message
     assert world.told() == ["failed"]
@@ -214,7 +214,7 @@ def test_told_of_again_while_the_new_pod_may_still_list_it_nothing_is_loaded_twi
 def test_a_stop_in_the_middle_ends_them_all():
     world = world_with_a_reload()
     world.kserve()
-    world.hint()
+    world.notification()
     assert world.pods[0].handover is LEAVING
     world.command(stop())
     world.settle()
@@ -248,7 +248,7 @@ def test_a_model_that_is_gone_takes_none_with_it_that_did_not_leave():
     world.settle()
     left = replace(old("left"), handover=LEAVING, left_at=world.now, deleting=True)
     world.pods, world.exists = [a_pod("somebody-elses"), left], False
-    world.hint()
+    world.notification()
     assert world.deleted == ["left"]
 
 

@@ -1,7 +1,7 @@
 """What a look makes known to others: facts with who, why, figures and an id that a repeat shares; and the history."""
 
 import pytest
-from builders import LIMITS, NOW, REF, a_companion, a_pod, later, running, stop, stop_set, terminating
+from builders import LIMITS, NOW, REF, a_pod, a_stop_note, later, running, stop, stop_set, terminating
 from world import World
 
 from events.facts import ModelFailed, ModelStarted, ModelStarting, ModelStopped, ModelStopping
@@ -15,7 +15,7 @@ from functions.lifecycle.record import Intent, Run
 
 RAN = observe(None, running(), LIMITS).record
 HOLD = Hold(kind=HoldKind.USER, actor="oncall", reason="drift", since=NOW)
-OURS = a_companion(holds=(HOLD,), correlation_id="corr-1", grace=5)
+OURS = a_stop_note(holds=(HOLD,), correlation_id="corr-1", grace=5)
 STARTED = ModelStarted(actor="pipeline")
 RUN = Run(since=NOW, actor="pipeline", reason="retrained", key="/test start-1", correlation_id="corr-1")
 
@@ -64,7 +64,7 @@ def test_a_fact_carries_its_model_its_time_and_the_request_that_began_it():
 
 
 def test_a_stop_of_ours_that_was_only_seen_is_published_with_all_it_says_of_itself():
-    (published,) = facts(RAN, stop_set(terminating(a_pod()), companion=OURS))
+    (published,) = facts(RAN, stop_set(terminating(a_pod()), stop_note=OURS))
     assert published.fact == ModelStopping(actor="oncall", reason="drift", pods=1, grace="5s")
     assert (published.time, published.correlation_id) == (later(1), "corr-1")
 
@@ -75,17 +75,17 @@ def test_a_stop_without_a_grace_of_its_own_says_none():
 
 
 def test_stopped_is_published_with_who_why_and_the_receipt():
-    draining = observe(RAN, stop_set(terminating(a_pod()), companion=OURS), LIMITS).record
-    looked = observe(draining, stop_set(companion=OURS, observed_at=later(4)), LIMITS)
+    draining = observe(RAN, stop_set(terminating(a_pod()), stop_note=OURS), LIMITS).record
+    looked = observe(draining, stop_set(stop_note=OURS, observed_at=later(4)), LIMITS)
     (published,) = looked.facts
     assert published.fact == ModelStopped(actor="oncall", reason="drift", receipt=looked.record.receipt)
     assert (published.time, published.correlation_id) == (later(4), "corr-1")
 
 
 def test_the_end_of_one_stop_is_one_event_whichever_look_sees_it():
-    draining = observe(RAN, stop_set(terminating(a_pod()), companion=OURS), LIMITS).record
+    draining = observe(RAN, stop_set(terminating(a_pod()), stop_note=OURS), LIMITS).record
     ids = {
-        facts(draining, stop_set(companion=OURS, version=version, observed_at=later(version)))[0].id
+        facts(draining, stop_set(stop_note=OURS, version=version, observed_at=later(version)))[0].id
         for version in (21, 22)
     }
     assert len(ids) == 1
@@ -93,42 +93,42 @@ def test_the_end_of_one_stop_is_one_event_whichever_look_sees_it():
 
 def test_what_a_command_published_and_what_a_look_found_of_it_are_one_event():
     asked = decide(RAN, running(), stop(), LIMITS)
-    seen = stop_set(terminating(a_pod()), companion=a_companion())
+    seen = stop_set(terminating(a_pod()), stop_note=a_stop_note())
     assert asked.record.stop.key == "/test stop-1"
     assert [fact.id for fact in facts(RAN, seen)] == [fact.id for fact in asked.facts]
-    ended = facts(asked.record, stop_set(companion=a_companion()))
+    ended = facts(asked.record, stop_set(stop_note=a_stop_note()))
     assert [fact.id for fact in ended] == [publish(REF, ended[0].fact, asked.record.stop, NOW).id]
 
 
 def test_a_stop_that_ended_twice_between_two_looks_is_two_events():
-    ended = observe(RAN, stop_set(companion=OURS), LIMITS).record
-    revived = observe(ended, stop_set(a_pod("b"), companion=OURS, version=21, observed_at=later(5)), LIMITS).record
-    again = facts(revived, stop_set(companion=OURS, version=22, observed_at=later(6)))
-    more = observe(ended, stop_set(a_pod("b"), companion=OURS, version=23, observed_at=later(7)), LIMITS).record
-    third = facts(more, stop_set(companion=OURS, version=24, observed_at=later(8)))
-    first = facts(RAN, stop_set(companion=OURS))
+    ended = observe(RAN, stop_set(stop_note=OURS), LIMITS).record
+    revived = observe(ended, stop_set(a_pod("b"), stop_note=OURS, version=21, observed_at=later(5)), LIMITS).record
+    again = facts(revived, stop_set(stop_note=OURS, version=22, observed_at=later(6)))
+    more = observe(ended, stop_set(a_pod("b"), stop_note=OURS, version=23, observed_at=later(7)), LIMITS).record
+    third = facts(more, stop_set(stop_note=OURS, version=24, observed_at=later(8)))
+    first = facts(RAN, stop_set(stop_note=OURS))
     ids = [published.id for published in (first[-1], again[-1], third[-1])]
     assert len(set(ids)) == 3
 
 
 def test_a_stop_that_ended_in_the_moment_it_began_has_ended_all_the_same():
-    ended = observe(RAN, stop_set(companion=OURS, observed_at=NOW), LIMITS)
-    revived = observe(ended.record, stop_set(a_pod("b"), companion=OURS, version=21), LIMITS).record
-    again = facts(revived, stop_set(companion=OURS, version=22, observed_at=later(6)))
+    ended = observe(RAN, stop_set(stop_note=OURS, observed_at=NOW), LIMITS)
+    revived = observe(ended.record, stop_set(a_pod("b"), stop_note=OURS, version=21), LIMITS).record
+    again = facts(revived, stop_set(stop_note=OURS, version=22, observed_at=later(6)))
     assert ended.facts[-1].id != again[-1].id
 
 
 def test_a_stop_that_begins_is_not_said_to_have_ended_because_one_before_it_has():
-    ended = observe(RAN, stop_set(companion=OURS), LIMITS).record
+    ended = observe(RAN, stop_set(stop_note=OURS), LIMITS).record
     ran = observe(ended, running(version=30, observed_at=later(10)), LIMITS).record
     assert ran.receipt
-    second = a_companion(command="stop-2", since=later(20))
-    begun = facts(ran, stop_set(terminating(a_pod()), companion=second, version=40, observed_at=later(20)))
+    second = a_stop_note(command="stop-2", since=later(20))
+    begun = facts(ran, stop_set(terminating(a_pod()), stop_note=second, version=40, observed_at=later(20)))
     assert [type(published.fact) for published in begun] == [ModelStopping]
 
 
 def test_a_start_of_somebody_else_is_published_as_theirs():
-    stopped = observe(RAN, stop_set(companion=OURS), LIMITS).record
+    stopped = observe(RAN, stop_set(stop_note=OURS), LIMITS).record
     starting = observe(stopped, unready(stop_actor="kubectl", version=30), LIMITS)
     (published,) = starting.facts
     assert published.fact == ModelStarting(actor="external:kubectl")
@@ -164,8 +164,8 @@ def test_a_model_that_heals_by_itself_is_published_once_for_each_time():
             "start",
         ),
         (
-            observe(RAN, stop_set(terminating(a_pod()), companion=OURS), LIMITS).record,
-            stop_set(terminating(a_pod()), companion=OURS, observed_at=later(99)),
+            observe(RAN, stop_set(terminating(a_pod()), stop_note=OURS), LIMITS).record,
+            stop_set(terminating(a_pod()), stop_note=OURS, observed_at=later(99)),
             "oncall",
             "stop",
         ),
@@ -219,12 +219,12 @@ def test_the_history_of_a_model_tells_each_change_of_state_with_the_one_before()
         ("stop", "external:kubectl", "stopping", None, True),
         ("state", "external:kubectl", "stopping", "running", False),
     ]
-    stopped = observe(RAN, stop_set(companion=OURS), LIMITS).record
+    stopped = observe(RAN, stop_set(stop_note=OURS), LIMITS).record
     assert history(stopped, unready(stop_actor="kubectl")) == [
         ("start", "external:kubectl", "starting", None, True),
         ("state", "external:kubectl", "starting", "stopped", False),
     ]
-    assert history(None, stop_set(companion=OURS)) == [("adopted", "oncall", "stopped", None, False)]
+    assert history(None, stop_set(stop_note=OURS)) == [("adopted", "oncall", "stopped", None, False)]
 
 
 def test_another_reason_for_the_same_state_is_kept_in_the_history_with_its_message():
@@ -243,7 +243,7 @@ def test_another_reason_for_the_same_state_is_kept_in_the_history_with_its_messa
 
 
 def test_a_start_that_died_is_its_sender_s_for_a_minute_and_no_longer():
-    stopped = observe(RAN, stop_set(companion=OURS), LIMITS).record
+    stopped = observe(RAN, stop_set(stop_note=OURS), LIMITS).record
     planned = Intent(verb="start", at=NOW, run=RUN)
     for seconds, actor in ((59, "pipeline"), (60, "external:kubectl")):
         seen = unready(observed_at=later(seconds), stop_actor="kubectl")
@@ -254,9 +254,9 @@ def test_a_start_that_died_is_its_sender_s_for_a_minute_and_no_longer():
 
 def test_the_history_names_a_command_whose_own_commit_never_came():
     world = World()
-    world.hint()
+    world.notification()
     world.command(stop(id="s-1", reason="drift"), crash_before=5)
     assert world.patches == ["stop"]
-    world.hint()
+    world.notification()
     (entry,) = [entry for entry in world.audit if entry.action == "stop"]
     assert (entry.actor, entry.source, entry.event_id, entry.reason) == ("oncall", "/test", "s-1", "drift")

@@ -1,18 +1,18 @@
 """What a look writes into the record, to the last field, and what it keeps of before."""
 
 import pytest
-from builders import LIMITS, NOW, REF, a_companion, a_pod, later, running, stop_set, terminating
+from builders import LIMITS, NOW, REF, a_pod, a_stop_note, later, running, stop_set, terminating
 
 from events.status import Hold, HoldKind, State
-from functions.lifecycle.companion import QueuedStart
 from functions.lifecycle.heard import Heard
 from functions.lifecycle.observation import Answer, Answered
 from functions.lifecycle.observe import observe
 from functions.lifecycle.record import Intent, Record, Run, SeenPod
+from functions.lifecycle.stop_note import QueuedStart
 
 GIB = 1024**3
 RUN = Run(since=NOW, actor="pipeline", key="/test start-1")
-OURS = a_companion(correlation_id="corr-1", grace=5, sequence=9)
+OURS = a_stop_note(correlation_id="corr-1", grace=5, sequence=9)
 SCORER_0 = SeenPod(name="scorer-0", gpus=1, memory=8 * GIB, own=30)
 
 
@@ -46,8 +46,8 @@ def test_a_running_model_as_it_is_first_seen():
 
 def test_a_model_that_our_stop_drains():
     queued = QueuedStart(source="/p", id="start-9", actor="pipeline")
-    companion = OURS.model_copy(update={"queued": queued})
-    seen = stop_set(terminating(a_pod(), 5), companion=companion)
+    stop_note = OURS.model_copy(update={"queued": queued})
+    seen = stop_set(terminating(a_pod(), 5), stop_note=stop_note)
     assert look(RAN, seen) == Record(
         ref=REF,
         uid="model-1",
@@ -61,7 +61,7 @@ def test_a_model_that_our_stop_drains():
         gpus=1,
         memory=8 * GIB,
         endpoint="http://scorer.fraud.example.com",
-        holds=companion.holds,
+        holds=stop_note.holds,
         queued=True,
         pods={"uid-scorer-0": SCORER_0.model_copy(update={"given": 5})},
         stop=Run(since=NOW, actor="oncall", key="/test stop-1", correlation_id="corr-1", grace=5),
@@ -73,16 +73,16 @@ def test_a_model_that_our_stop_drains():
 
 def test_a_start_that_waits_is_shown():
     queued = QueuedStart(source="/p", id="start-9", actor="pipeline")
-    waiting = look(RAN, stop_set(terminating(a_pod()), companion=a_companion(queued=queued)))
+    waiting = look(RAN, stop_set(terminating(a_pod()), stop_note=a_stop_note(queued=queued)))
     assert waiting.status().queued
-    assert not look(RAN, stop_set(terminating(a_pod()), companion=a_companion())).queued
-    assert not look(RAN, running(companion=a_companion(queued=queued))).status().queued
+    assert not look(RAN, stop_set(terminating(a_pod()), stop_note=a_stop_note())).queued
+    assert not look(RAN, running(stop_note=a_stop_note(queued=queued))).status().queued
 
 
-def test_what_our_companion_says_of_the_stop_is_known_and_an_empty_one_is_nobody_s():
+def test_what_our_stop_note_says_of_the_stop_is_known_and_an_empty_one_is_nobody_s():
     hold = Hold(kind=HoldKind.USER, actor="oncall", reason="drift")
-    assert look(RAN, stop_set(companion=a_companion(holds=(hold,)))).stop.reason == "drift"
-    empty = look(RAN, stop_set(companion=a_companion(holds=()))).stop
+    assert look(RAN, stop_set(stop_note=a_stop_note(holds=(hold,)))).stop.reason == "drift"
+    empty = look(RAN, stop_set(stop_note=a_stop_note(holds=()))).stop
     assert (empty.actor, empty.reason, empty.ours) == ("modelswitch", None, True)
 
 
@@ -102,25 +102,25 @@ def test_nobody_knows_when_a_stop_began_that_was_there_before_the_first_look():
 
 
 def test_a_command_that_died_after_its_patch_gets_a_receipt_with_its_seconds_although_no_record_was_there():
-    assert look(None, stop_set(companion=OURS), resumed=True).receipt.seconds == 1.0
-    assert look(None, stop_set(companion=OURS)).receipt.seconds is None
+    assert look(None, stop_set(stop_note=OURS), resumed=True).receipt.seconds == 1.0
+    assert look(None, stop_set(stop_note=OURS)).receipt.seconds is None
 
 
 def test_the_receipt_takes_the_pods_with_it_and_stands_until_the_next_stop():
-    stopped = look(RAN, stop_set(companion=OURS))
+    stopped = look(RAN, stop_set(stop_note=OURS))
     assert stopped.receipt.pods == 1
     assert stopped.pods == {}
-    assert look(stopped, stop_set(companion=OURS, observed_at=later(60))).receipt == stopped.receipt
+    assert look(stopped, stop_set(stop_note=OURS, observed_at=later(60))).receipt == stopped.receipt
 
 
 def test_no_old_receipt_stands_for_a_stop_that_nobody_saw():
-    unknown = Record(ref=REF, uid="model-1", receipt=look(RAN, stop_set(companion=OURS)).receipt)
+    unknown = Record(ref=REF, uid="model-1", receipt=look(RAN, stop_set(stop_note=OURS)).receipt)
     assert look(unknown, stop_set()).receipt is None
 
 
 def test_a_receipt_is_complete_where_somebody_wrote_down_what_ran():
     assert look(RAN, stop_set()).receipt.complete
-    assert look(None, stop_set(companion=OURS)).receipt.complete
+    assert look(None, stop_set(stop_note=OURS)).receipt.complete
 
 
 def test_a_stop_that_was_under_way_when_it_was_first_seen_may_have_freed_more_than_was_counted():
@@ -129,9 +129,9 @@ def test_a_stop_that_was_under_way_when_it_was_first_seen_may_have_freed_more_th
     assert (receipt.pods, receipt.complete, receipt.seconds) == (1, False, None)
 
 
-def test_pods_that_a_companion_left_behind_names_are_not_counted_while_the_model_runs():
-    gone = a_companion(pods=(OURS.pods[0].model_copy(update={"uid": "uid-old"}),))
-    record = look(None, running(companion=gone))
+def test_pods_that_a_stop_note_left_behind_names_are_not_counted_while_the_model_runs():
+    gone = a_stop_note(pods=(OURS.pods[0].model_copy(update={"uid": "uid-old"}),))
+    record = look(None, running(stop_note=gone))
     assert set(record.pods) == {"uid-scorer-0"}
     assert (record.left_behind, record.queued, record.holds) == ("/test stop-1", False, ())
     assert look(record, running()).left_behind is None
@@ -144,7 +144,7 @@ def test_pods_of_the_run_before_are_forgotten_when_it_runs_again():
 
 
 def test_pods_that_are_gone_stay_counted_while_it_stops():
-    record = look(RAN, stop_set(terminating(a_pod("b")), companion=OURS))
+    record = look(RAN, stop_set(terminating(a_pod("b")), stop_note=OURS))
     assert set(record.pods) == {"uid-scorer-0", "uid-b"}
 
 
@@ -183,9 +183,9 @@ def planned(verb, *, by_event):
         (RAN, running(), planned("start", by_event=False), 8),
         (RAN, stop_set(), planned("start", by_event=False), 0),
         (RAN, running(), planned("stop", by_event=False), 0),
-        (RAN, stop_set(companion=OURS), planned("start", by_event=True), 9),
-        (RAN, running(companion=OURS), None, 0),
-        (RAN.model_copy(update={"sequence": 12}), stop_set(companion=OURS), planned("stop", by_event=True), 12),
+        (RAN, stop_set(stop_note=OURS), planned("start", by_event=True), 9),
+        (RAN, running(stop_note=OURS), None, 0),
+        (RAN.model_copy(update={"sequence": 12}), stop_set(stop_note=OURS), planned("stop", by_event=True), 12),
     ],
 )
 def test_the_place_in_the_order_is_the_latest_that_can_have_been_done(record, seen, plan, sequence):
@@ -196,7 +196,7 @@ def test_the_command_in_effect_is_the_one_whose_mark_is_seen():
     known = RAN.model_copy(update={"effective": "/test before"})
     assert look(known, running()).effective == "/test before"
     assert look(known, stop_set()).effective == "/test before"
-    assert look(known, stop_set(companion=OURS)).effective == "/test stop-1"
+    assert look(known, stop_set(stop_note=OURS)).effective == "/test stop-1"
     starting = running(a_pod(ready=False), ready=Answer.FALSE)
     assert look(known.model_copy(update={"start": RUN}), starting).effective == "/test start-1"
     theirs = RUN.model_copy(update={"ours": False})

@@ -1,6 +1,6 @@
 """What looks add up to: adoption, receipts, facts; and that a repeat adds nothing."""
 
-from builders import LIMITS, NOW, REF, a_companion, a_pod, later, running, stop_set, terminating, without_pods
+from builders import LIMITS, NOW, REF, a_pod, a_stop_note, later, running, stop_set, terminating, without_pods
 
 from events.facts import ModelFailed, ModelStarted, ModelStarting, ModelStopped, ModelStopping
 from events.status import HoldKind, State
@@ -46,14 +46,14 @@ def test_a_stop_from_outside_is_adopted_with_its_actor_and_gets_a_receipt():
 
 
 def test_a_receipt_counts_what_ran_although_no_pod_was_ever_seen_ending():
-    done = look(look(None, running()).record, stop_set(companion=a_companion(grace=1), observed_at=later(3)))
+    done = look(look(None, running()).record, stop_set(stop_note=a_stop_note(grace=1), observed_at=later(3)))
     receipt = done.record.receipt
     assert (receipt.pods, receipt.gpus, receipt.memory, receipt.seconds) == (1, 1, "8Gi", 3.0)
     assert receipt.grace[0].grace_seconds == 1
 
 
 def test_a_receipt_survives_the_loss_of_redis():
-    done = look(None, stop_set(companion=a_companion()))
+    done = look(None, stop_set(stop_note=a_stop_note()))
     assert done.record.receipt.gpus == 1
     assert done.record.receipt.seconds is None
     assert done.record.receipt.actor == "oncall"
@@ -61,8 +61,8 @@ def test_a_receipt_survives_the_loss_of_redis():
 
 def test_the_grace_that_each_pod_really_got_is_kept():
     ran = look(None, running(*TWO)).record
-    draining = look(ran, stop_set(terminating(TWO[0], 1), terminating(TWO[1], 90), companion=a_companion()))
-    done = look(draining.record, stop_set(companion=a_companion(), observed_at=later(5)))
+    draining = look(ran, stop_set(terminating(TWO[0], 1), terminating(TWO[1], 90), stop_note=a_stop_note()))
+    done = look(draining.record, stop_set(stop_note=a_stop_note(), observed_at=later(5)))
     given = {grace.name: grace.grace_seconds for grace in done.record.receipt.grace}
     assert (given["a"], given["b"]) == (1, 90)
 
@@ -80,18 +80,18 @@ def test_a_model_stopped_before_anybody_looked_has_no_invented_receipt():
 
 def test_a_second_stop_gets_a_receipt_of_its_own():
     record = look(None, running(*TWO)).record
-    record = look(record, stop_set(companion=a_companion(pods=()))).record
+    record = look(record, stop_set(stop_note=a_stop_note(pods=()))).record
     assert record.receipt.pods == 2
     record = look(record, running(a_pod("c"), version=30, pods_version=30, observed_at=later(10))).record
     assert record.receipt.pods == 2
-    again = stop_set(companion=a_companion(command="stop-2", pods=()), version=40, observed_at=later(20))
+    again = stop_set(stop_note=a_stop_note(command="stop-2", pods=()), version=40, observed_at=later(20))
     assert look(record, again).record.receipt.pods == 1
 
 
 def test_a_start_from_outside_is_adopted_and_its_left_behind_hold_ignored():
-    stopped = look(None, stop_set(companion=a_companion())).record
-    annotations = {"serving.kserve.io/stop": "false", "modelswitch.dev/stop": a_companion().dump()}
-    seen = running(a_pod(ready=False), ready=Answer.FALSE, annotations=annotations, companion=a_companion())
+    stopped = look(None, stop_set(stop_note=a_stop_note())).record
+    annotations = {"serving.kserve.io/stop": "false", "modelswitch.dev/stop": a_stop_note().dump()}
+    seen = running(a_pod(ready=False), ready=Answer.FALSE, annotations=annotations, stop_note=a_stop_note())
     starting = look(stopped, seen)
     assert (starting.record.state, starting.record.holds) == (State.STARTING, ())
     assert facts(starting) == [ModelStarting]
@@ -115,11 +115,11 @@ def test_trouble_is_published_once_and_its_healing_too():
 def test_the_endpoint_of_a_stopped_model_is_the_one_it_had():
     ran = look(None, running()).record
     assert look(ran, stop_set()).record.endpoint == "http://scorer.fraud.example.com"
-    assert look(None, stop_set(companion=a_companion())).record.endpoint == "http://scorer.fraud.example.com"
+    assert look(None, stop_set(stop_note=a_stop_note())).record.endpoint == "http://scorer.fraud.example.com"
 
 
 def test_a_model_made_anew_under_the_same_name_begins_an_empty_record():
-    old = look(None, stop_set(companion=a_companion())).record
+    old = look(None, stop_set(stop_note=a_stop_note())).record
     new = look(old, running(uid="model-2", version=50))
     assert new.record.receipt is None
     assert new.record.uid == "model-2"

@@ -4,19 +4,19 @@ import json
 from datetime import UTC, datetime
 
 import pytest
-from builders import NOW, a_companion, running, stop_set
+from builders import NOW, a_stop_note, running, stop_set
 
 from events.status import Hold, HoldKind
-from functions.lifecycle.companion import COMPANION_ANNOTATION, Companion, QueuedStart
 from functions.lifecycle.patches import note_patch, start_patch, stop_patch
+from functions.lifecycle.stop_note import STOP_NOTE_ANNOTATION, QueuedStart, StopNote
 from functions.lifecycle.unusable import Unusable
 
 UID = {"op": "test", "path": "/metadata/uid", "value": "model-1"}
 STOP = "/metadata/annotations/serving.kserve.io~1stop"
-COMPANION = "/metadata/annotations/modelswitch.dev~1stop"
+STOP_NOTE = "/metadata/annotations/modelswitch.dev~1stop"
 AUTOSCALER = "/metadata/annotations/serving.kserve.io~1autoscalerClass"
 AUTOSCALER_KEY = "serving.kserve.io/autoscalerClass"
-OURS = a_companion()
+OURS = a_stop_note()
 
 
 def test_a_stop_tests_uid_and_both_annotations_before_it_sets_them():
@@ -26,9 +26,9 @@ def test_a_stop_tests_uid_and_both_annotations_before_it_sets_them():
     assert patch.operations == (
         UID,
         {"op": "test", "path": STOP, "value": None},
-        {"op": "test", "path": COMPANION, "value": None},
+        {"op": "test", "path": STOP_NOTE, "value": None},
         {"op": "add", "path": STOP, "value": "true"},
-        {"op": "add", "path": COMPANION, "value": OURS.dump()},
+        {"op": "add", "path": STOP_NOTE, "value": OURS.dump()},
     )
 
 
@@ -38,7 +38,7 @@ def test_a_stop_of_a_model_without_any_annotation_makes_room_for_them_first():
         {"op": "test", "path": "/metadata/annotations", "value": None},
         {"op": "add", "path": "/metadata/annotations", "value": {}},
         {"op": "add", "path": STOP, "value": "true"},
-        {"op": "add", "path": COMPANION, "value": OURS.dump()},
+        {"op": "add", "path": STOP_NOTE, "value": OURS.dump()},
     )
 
 
@@ -53,40 +53,40 @@ def test_a_stop_of_a_model_without_any_annotation_makes_room_for_them_first():
 )
 def test_a_stop_puts_the_autoscaler_back_and_removes_only_what_is_there(annotations, prior, operations):
     patch = stop_patch(running(annotations=annotations), OURS, {AUTOSCALER_KEY: prior})
-    at = [operation["path"] for operation in patch.operations].index(COMPANION, 3) + 1
+    at = [operation["path"] for operation in patch.operations].index(STOP_NOTE, 3) + 1
     assert patch.operations[at:] == operations
 
 
-def test_a_note_changes_only_what_the_companion_says_and_only_if_nobody_was_faster():
-    seen = stop_set(companion=OURS)
-    queued = a_companion(queued=QueuedStart(source="/p", id="start-9", actor="pipeline"))
+def test_a_note_changes_only_what_the_stop_note_says_and_only_if_nobody_was_faster():
+    seen = stop_set(stop_note=OURS)
+    queued = a_stop_note(queued=QueuedStart(source="/p", id="start-9", actor="pipeline"))
     patch = note_patch(seen, queued)
     assert patch.ref == seen.ref
     assert patch.operations == (
         UID,
         {"op": "test", "path": STOP, "value": "true"},
-        {"op": "test", "path": COMPANION, "value": OURS.dump()},
-        {"op": "add", "path": COMPANION, "value": queued.dump()},
+        {"op": "test", "path": STOP_NOTE, "value": OURS.dump()},
+        {"op": "add", "path": STOP_NOTE, "value": queued.dump()},
     )
 
 
 @pytest.mark.parametrize(
-    ("companion", "stop_operation"),
+    ("stop_note", "stop_operation"),
     [
         (OURS, {"op": "remove", "path": STOP}),
-        (a_companion(prior_stop="false"), {"op": "add", "path": STOP, "value": "false"}),
+        (a_stop_note(prior_stop="false"), {"op": "add", "path": STOP, "value": "false"}),
     ],
 )
-def test_a_start_puts_the_stop_back_as_it_was_and_takes_the_companion_away(companion, stop_operation):
-    seen = stop_set(companion=companion)
+def test_a_start_puts_the_stop_back_as_it_was_and_takes_the_stop_note_away(stop_note, stop_operation):
+    seen = stop_set(stop_note=stop_note)
     patch = start_patch(seen, without_autoscaler=False)
     assert patch.ref == seen.ref
     assert patch.operations == (
         UID,
         {"op": "test", "path": STOP, "value": "true"},
-        {"op": "test", "path": COMPANION, "value": companion.dump()},
+        {"op": "test", "path": STOP_NOTE, "value": stop_note.dump()},
         stop_operation,
-        {"op": "remove", "path": COMPANION},
+        {"op": "remove", "path": STOP_NOTE},
     )
 
 
@@ -95,22 +95,22 @@ def test_a_start_without_the_autoscaler_tells_kserve_to_leave_the_scale_alone():
     assert patch.operations == (
         UID,
         {"op": "test", "path": STOP, "value": "true"},
-        {"op": "test", "path": COMPANION, "value": None},
+        {"op": "test", "path": STOP_NOTE, "value": None},
         {"op": "remove", "path": STOP},
         {"op": "add", "path": AUTOSCALER, "value": "external"},
     )
 
 
-def test_the_companion_comes_back_as_it_was_written_and_says_nothing_twice():
-    whole = a_companion(
+def test_the_stop_note_comes_back_as_it_was_written_and_says_nothing_twice():
+    whole = a_stop_note(
         sequence=7,
         correlation_id="corr-1",
         grace=90,
         prior_stop="false",
         queued=QueuedStart(source="/p", id="start-9", actor="pipeline", restore_autoscaling=False, expires_at=NOW),
     )
-    assert Companion.parse(whole.dump()) == whole
-    bare = Companion(
+    assert StopNote.parse(whole.dump()) == whole
+    bare = StopNote(
         holds=(Hold(kind=HoldKind.USER, actor="oncall", since=NOW),), source="/test", command="stop-1", since=NOW
     )
     assert bare.dump() == (
@@ -120,8 +120,8 @@ def test_the_companion_comes_back_as_it_was_written_and_says_nothing_twice():
 
 
 @pytest.mark.parametrize("text", [None, ""])
-def test_no_companion_is_none(text):
-    assert Companion.parse(text) is None
+def test_no_stop_note_is_none(text):
+    assert StopNote.parse(text) is None
 
 
 NOTE = {"holds": [], "source": "x", "command": "y", "since": "2026-01-01T00:00:00Z"}
@@ -154,10 +154,10 @@ POD = {"uid": "1", "name": "p", "component": "predictor", "gpus": 1, "memory": 1
     ],
     ids=lambda changes: str(changes)[:60],
 )
-def test_a_companion_out_of_bounds_is_unusable_and_names_the_field(changes):
-    found = Companion.parse(json.dumps(NOTE | changes))
+def test_a_stop_note_out_of_bounds_is_unusable_and_names_the_field(changes):
+    found = StopNote.parse(json.dumps(NOTE | changes))
     assert isinstance(found, Unusable)
-    assert COMPANION_ANNOTATION in found.field
+    assert STOP_NOTE_ANNOTATION in found.field
     assert next(iter(changes)) in found.found
     assert len(str(found)) < 400
 
@@ -167,12 +167,12 @@ def test_a_companion_out_of_bounds_is_unusable_and_names_the_field(changes):
     ["hello", "{}", "[]", "null", "[" * 100_000, '{"a":' * 50_000, "x" * 2**20, "\ud800"],
     ids=lambda text: ascii(text)[:20],
 )
-def test_what_is_no_companion_at_all_is_unusable(text):
-    assert isinstance(Companion.parse(text), Unusable)
+def test_what_is_no_stop_note_at_all_is_unusable(text):
+    assert isinstance(StopNote.parse(text), Unusable)
 
 
-def test_the_longest_companion_of_our_own_is_read_back():
-    longest = a_companion(
+def test_the_longest_stop_note_of_our_own_is_read_back():
+    longest = a_stop_note(
         since=datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC),
         queued=QueuedStart(
             source="s" * 4096,
@@ -183,9 +183,9 @@ def test_the_longest_companion_of_our_own_is_read_back():
         ),
         also=("s" * 4096 + " " + "i" * 4096,) * 8,
     )
-    assert Companion.parse(longest.dump()) == longest
+    assert StopNote.parse(longest.dump()) == longest
 
 
-def test_a_companion_of_a_later_version_is_understood():
+def test_a_stop_note_of_a_later_version_is_understood():
     later = OURS.dump()[:-1] + ',"something_new":1}'
-    assert Companion.parse(later) == OURS
+    assert StopNote.parse(later) == OURS

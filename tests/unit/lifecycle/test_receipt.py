@@ -3,12 +3,12 @@
 from datetime import timedelta
 
 import pytest
-from builders import NOW, a_companion, a_pod, later, running, stop_set, terminating
+from builders import NOW, a_pod, a_stop_note, later, running, stop_set, terminating
 
 from events.status import PodGrace
-from functions.lifecycle.companion import LastRunPod
 from functions.lifecycle.receipt import last_run_pods, merge, seen_pod, write_receipt
 from functions.lifecycle.record import Run, SeenPod
+from functions.lifecycle.stop_note import LastRunPod
 
 GIB = 1024**3
 RUN = Run(since=NOW, actor="oncall", key="k")
@@ -70,17 +70,17 @@ def test_what_ran_at_the_stop_is_written_down_whole_and_ended_pods_are_not():
     )
 
 
-def test_pods_that_only_the_companion_knows_are_counted_as_they_were():
+def test_pods_that_only_the_stop_note_knows_are_counted_as_they_were():
     pods = (a_last_pod("a"), a_last_pod("b", bound=False))
-    assert merge({}, stop_set(companion=a_companion(pods=pods))) == {
+    assert merge({}, stop_set(stop_note=a_stop_note(pods=pods))) == {
         "uid-a": SeenPod(name="a", gpus=2, memory=4 * GIB, own=45),
         "uid-b": SeenPod(name="b", gpus=0, memory=0, own=0),
     }
 
 
-def test_what_was_seen_outweighs_what_the_companion_says():
+def test_what_was_seen_outweighs_what_the_stop_note_says():
     known = {"uid-a": SeenPod(name="a", gpus=1, memory=GIB, given=3, own=30)}
-    assert merge(known, stop_set(companion=a_companion(pods=(a_last_pod("a"),)))) == known
+    assert merge(known, stop_set(stop_note=a_stop_note(pods=(a_last_pod("a"),)))) == known
 
 
 def test_a_pod_that_ends_keeps_the_most_it_held_and_the_last_grace_it_was_given():

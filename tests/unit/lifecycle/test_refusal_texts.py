@@ -1,15 +1,15 @@
 """What a refusal tells: the code that programs read, what was found, and what to do next, word for word."""
 
 import pytest
-from builders import LIMITS, a_companion, a_pod, running, start, stop, stop_set, terminating
+from builders import LIMITS, a_pod, a_stop_note, running, start, stop, stop_set, terminating
 
 from events.model import Kind, ModelRef
 from functions.lifecycle.decide import decide
 from functions.lifecycle.errors import ClusterRefused, ClusterUnavailable, Code, Refused, StepError, StoreUnavailable
-from functions.lifecycle.observation import Mode, Obstacle, QuotaShortage
+from functions.lifecycle.observation import Blocker, Mode, QuotaShortage
 from functions.lifecycle.refusals import refuse_unless_there
 
-STOPPED = stop_set(companion=a_companion())
+STOPPED = stop_set(stop_note=a_stop_note())
 LLM = ModelRef(namespace="chat", name="llama", kind=Kind.LLM_INFERENCE_SERVICE)
 GPU = QuotaShortage("team", "requests.nvidia.com/gpu", "2", "3", "4")
 MEMORY = QuotaShortage("team", "requests.memory", "8Gi", "60Gi", "64Gi")
@@ -53,22 +53,22 @@ def refused(seen, request):
             ),
         ),
         (
-            running(obstacles=(Obstacle(Code.STOP_UNSUPPORTED, "too old", "update KServe"),)),
+            running(blockers=(Blocker(Code.STOP_UNSUPPORTED, "too old", "update KServe"),)),
             stop(promote_canary=True),
             (409, Code.STOP_UNSUPPORTED, "too old", "update KServe", None),
         ),
         (
             running(
-                obstacles=(
-                    Obstacle(Code.CANARY_IN_PROGRESS, "canary", "promote it"),
-                    Obstacle(Code.STOP_UNSUPPORTED, "too old", "update KServe"),
+                blockers=(
+                    Blocker(Code.CANARY_IN_PROGRESS, "canary", "promote it"),
+                    Blocker(Code.STOP_UNSUPPORTED, "too old", "update KServe"),
                 )
             ),
             stop(promote_canary=True),
             (409, Code.STOP_UNSUPPORTED, "too old", "update KServe", None),
         ),
         (
-            running(obstacles=(Obstacle(Code.CANARY_IN_PROGRESS, "canary", "promote it"),)),
+            running(blockers=(Blocker(Code.CANARY_IN_PROGRESS, "canary", "promote it"),)),
             stop(),
             (409, Code.CANARY_IN_PROGRESS, "canary", "promote it", None),
         ),
@@ -84,7 +84,7 @@ def refused(seen, request):
             ),
         ),
         (
-            stop_set(companion=a_companion(), shortages=(GPU, MEMORY)),
+            stop_set(stop_note=a_stop_note(), shortages=(GPU, MEMORY)),
             start(),
             (
                 409,
@@ -111,7 +111,7 @@ def test_a_refusal_names_what_was_found_and_the_way_out(seen, request_, expected
     ],
 )
 def test_a_start_without_the_autoscaler_says_why_it_can_t_be_had(changes, why):
-    seen = stop_set(companion=a_companion(), **changes)
+    seen = stop_set(stop_note=a_stop_note(), **changes)
     assert refused(seen, start(ref=seen.ref, restore_autoscaling=False)) == (
         409,
         Code.START_UNSUPPORTED,
@@ -123,17 +123,17 @@ def test_a_start_without_the_autoscaler_says_why_it_can_t_be_had(changes, why):
 
 @pytest.mark.parametrize("autoscaler", [None, "", "hpa"])
 def test_the_autoscaler_that_kserve_makes_itself_can_be_left_out(autoscaler):
-    seen = stop_set(companion=a_companion(), autoscaler=autoscaler)
+    seen = stop_set(stop_note=a_stop_note(), autoscaler=autoscaler)
     assert decide(None, seen, start(restore_autoscaling=False), LIMITS).changed
 
 
 def test_a_queued_start_does_not_ask_for_room_that_the_stop_is_about_to_free():
-    seen = stop_set(terminating(a_pod()), companion=a_companion(), shortages=(GPU,))
+    seen = stop_set(terminating(a_pod()), stop_note=a_stop_note(), shortages=(GPU,))
     assert decide(None, seen, start(queue=True), LIMITS).record.queued
 
 
 def test_a_queued_start_is_refused_at_once_where_it_could_never_be_done():
-    seen = stop_set(terminating(a_pod()), companion=a_companion(), mode=Mode.KNATIVE)
+    seen = stop_set(terminating(a_pod()), stop_note=a_stop_note(), mode=Mode.KNATIVE)
     assert refused(seen, start(queue=True, restore_autoscaling=False))[1] is Code.START_UNSUPPORTED
 
 

@@ -9,10 +9,10 @@ from reload_world import ONE, THREE, TWO, URI, ReloadWorld, answering, reload
 
 from events.artifact import Strategy
 from events.status import HoldKind, State
-from functions.lifecycle.companion import COMPANION_ANNOTATION, Companion
 from functions.lifecycle.decide import decide
 from functions.lifecycle.errors import Code, Refused
 from functions.lifecycle.observation import DIGEST_ANNOTATION, Answered
+from functions.lifecycle.stop_note import STOP_NOTE_ANNOTATION, StopNote
 
 
 def running() -> ReloadWorld:
@@ -209,7 +209,7 @@ def test_replacing_it_leaves_no_pod_before_the_new_one():
     world = running()
     world.command(reload(ONE, strategy=Strategy.REPLACE))
     assert world.stop_wanted
-    assert Companion.parse(world.annotations[COMPANION_ANNOTATION]).holds[0].kind is HoldKind.ROTATION
+    assert StopNote.parse(world.annotations[STOP_NOTE_ANNOTATION]).holds[0].kind is HoldKind.ROTATION
     while world.stop_wanted:
         assert all(pod.digest is None for pod in world.pods)
         world.settle()
@@ -217,7 +217,7 @@ def test_replacing_it_leaves_no_pod_before_the_new_one():
     assert [pod.digest for pod in world.pods] == [ONE]
     assert world.told()[-1] == "reloaded"
     assert world.record.state is State.RUNNING
-    assert COMPANION_ANNOTATION not in world.annotations
+    assert STOP_NOTE_ANNOTATION not in world.annotations
 
 
 def test_a_stop_in_the_middle_of_a_replacement_wins():
@@ -261,7 +261,7 @@ def test_a_server_that_crashes_with_it_leaves_the_old_pod_and_says_why():
     world.crashes = True
     world.command(reload(ONE))
     world.kserve()
-    world.hint()
+    world.notification()
     assert world.told() == ["failed"]
     failed = world.facts[0].fact
     assert (failed.code, failed.during) == ("ModelLoadFailed", "reload")
@@ -285,13 +285,13 @@ def test_a_model_in_error_for_its_artifact_is_starting_until_the_new_pod_answers
     empty = replace(world.pods[0], answer=answering(Answered.MISSING))
     world.pods = [empty]
     world.later(30)
-    world.hint()
+    world.notification()
     assert world.record.reason == "ModelMissing"
     world.facts.clear()
     world.command(reload(ONE))
     world.pods = [empty, a_pod("new", ready=False, answer=None, digest=ONE)]
     world.version += 1
-    world.hint()
+    world.notification()
     assert (world.record.state, world.told()) == (State.STARTING, [])
     world.pods = [empty]
     world.settle()
@@ -315,7 +315,7 @@ def test_a_model_that_lost_its_artifact_is_noticed_at_the_next_look():
     world = running()
     world.pods = [replace(world.pods[0], answer=answering(Answered.MISSING))]
     world.later(30)
-    world.hint()
+    world.notification()
     assert (world.record.state, world.record.reason) == (State.ERROR, "ModelMissing")
 
 
@@ -409,5 +409,5 @@ def test_a_look_between_the_pin_and_the_patch_of_a_replacement_leaves_the_pin():
     world.pods = [replace(world.pods[0], grace=300)]
     world.command(reload(ONE, strategy=Strategy.REPLACE), crash_before=5)
     assert world.pinned and not world.stop_wanted
-    world.hint()
+    world.notification()
     assert world.pinned

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from asks import take_hint
+from asks import take_notification
 from builders import LIMITS, a_pod
 from reload_world import ONE, REF_OF_LLM, ReloadWorld, answering, reload
 
@@ -26,7 +26,7 @@ class LlmWorld(ReloadWorld):
 
 def two_llm_pods():
     world = LlmWorld(pods=[a_pod("old-1"), a_pod("old-2")])
-    world.run(take_hint(REF_OF_LLM, LIMITS))
+    world.run(take_notification(REF_OF_LLM, LIMITS))
     world.facts.clear()
     return world
 
@@ -35,14 +35,14 @@ def settle_llm(world, times=6):
     for _ in range(times):
         world.kserve()
         world.later(2)
-        world.run(take_hint(REF_OF_LLM, LIMITS))
+        world.run(take_notification(REF_OF_LLM, LIMITS))
 
 
 def test_an_llms_pods_are_replaced_one_at_a_time():
     world = two_llm_pods()
     assert world.command(reload(ONE, ref=REF_OF_LLM)).changed
     assert world.deleted == ["old-1"]
-    world.run(take_hint(REF_OF_LLM, LIMITS))
+    world.run(take_notification(REF_OF_LLM, LIMITS))
     assert world.deleted == ["old-1"], "the next goes only once its successor answers"
     settle_llm(world)
     assert world.deleted == ["old-1", "old-2"]
@@ -82,12 +82,12 @@ class KnativeWorld(ReloadWorld):
 
 def test_in_knative_mode_the_old_revisions_pods_are_not_waited_for():
     world = KnativeWorld()
-    world.hint()
+    world.notification()
     world.facts.clear()
     world.command(reload(ONE))
     world.kserve()
-    world.hint()
+    world.notification()
     assert world.told() == []
     world.later(5)
-    world.hint()
+    world.notification()
     assert (len(world.pods), world.told()) == (2, ["reloaded"])

@@ -3,16 +3,16 @@
 from dataclasses import replace
 
 import pytest
-from builders import LIMITS, REF, a_companion, a_pod, running, stop_set, terminating
+from builders import LIMITS, REF, a_pod, a_stop_note, running, stop_set, terminating
 from reload_world import ONE, REF_OF_LLM, URI, reload
 
 from functions.lifecycle.decide import decide
 from functions.lifecycle.errors import Code, Refused
-from functions.lifecycle.observation import Mode, Obstacle
+from functions.lifecycle.observation import Blocker, Mode
 
-CANARY = Obstacle(Code.CANARY_IN_PROGRESS, "20 % go to a canary", "Promote it or take it back.", only_stops=True)
-TOO_OLD = Obstacle(Code.STOP_UNSUPPORTED, "this KServe knows no stop", "Upgrade KServe.", only_stops=True)
-MESH = Obstacle(Code.STOP_UNSUPPORTED, "ModelMesh has no pod of its own for a model", "Delete the model to free it.")
+CANARY = Blocker(Code.CANARY_IN_PROGRESS, "20 % go to a canary", "Promote it or take it back.", only_stops=True)
+TOO_OLD = Blocker(Code.STOP_UNSUPPORTED, "this KServe knows no stop", "Upgrade KServe.", only_stops=True)
+MESH = Blocker(Code.STOP_UNSUPPORTED, "ModelMesh has no pod of its own for a model", "Delete the model to free it.")
 WAY_OUT = 'Reload it with {"strategy": "replace"}, which stops and starts it; or give it two replicas.'
 
 
@@ -40,29 +40,29 @@ def test_an_artifact_of_another_namespace_is_refused_with_what_to_name():
     assert error.value.next_action == "Name the namespace that the claim and the model are in."
 
 
-@pytest.mark.parametrize(("obstacle", "strategy"), [(TOO_OLD, "replace"), (MESH, "rolling"), (MESH, "replace")])
-def test_what_stands_in_the_way_is_told_as_it_is(obstacle, strategy):
-    seen = loading(obstacles=(obstacle,), mode=Mode.KNATIVE)
+@pytest.mark.parametrize(("blocker", "strategy"), [(TOO_OLD, "replace"), (MESH, "rolling"), (MESH, "replace")])
+def test_what_stands_in_the_way_is_told_as_it_is(blocker, strategy):
+    seen = loading(blockers=(blocker,), mode=Mode.KNATIVE)
     with pytest.raises(Refused) as error:
         decide(None, seen, reload(strategy=strategy), LIMITS)
     told = error.value.code, error.value.message, error.value.next_action
-    assert told == (Code.RELOAD_UNSUPPORTED, obstacle.message, obstacle.next_action)
+    assert told == (Code.RELOAD_UNSUPPORTED, blocker.message, blocker.next_action)
 
 
 def test_a_canary_is_not_promoted_by_a_reload_that_stops():
     with pytest.raises(Refused) as error:
-        decide(None, loading(obstacles=(CANARY,), mode=Mode.KNATIVE), reload(strategy="replace"), LIMITS)
+        decide(None, loading(blockers=(CANARY,), mode=Mode.KNATIVE), reload(strategy="replace"), LIMITS)
     assert (error.value.code, error.value.message) == (CANARY.code, CANARY.message)
     assert '{"strategy": "rolling"}' in error.value.next_action
 
 
-@pytest.mark.parametrize("obstacle", [CANARY, TOO_OLD])
-def test_what_only_a_stop_would_harm_is_no_reason_against_a_rolling_reload(obstacle):
-    assert decide(None, loading(obstacles=(obstacle,), mode=Mode.KNATIVE), reload(), LIMITS).effects
+@pytest.mark.parametrize("blocker", [CANARY, TOO_OLD])
+def test_what_only_a_stop_would_harm_is_no_reason_against_a_rolling_reload(blocker):
+    assert decide(None, loading(blockers=(blocker,), mode=Mode.KNATIVE), reload(), LIMITS).effects
 
 
 def test_nothing_stands_in_the_way_of_what_is_only_noted_for_the_next_start():
-    seen = replace(stop_set(companion=a_companion()), artifacts=(URI,), obstacles=(MESH,))
+    seen = replace(stop_set(stop_note=a_stop_note()), artifacts=(URI,), blockers=(MESH,))
     assert decide(None, seen, reload(), LIMITS).record.digest == ONE
 
 

@@ -78,7 +78,7 @@ def test_a_failure_says_what_was_not_loaded_why_and_is_a_line_of_its_own():
     world.crashes = True
     world.command(because("retrained", correlation_id="corr-7"))
     world.kserve()
-    world.hint()
+    world.notification()
     (published,) = world.facts
     assert published.fact.reason == "retrained"
     assert published.fact.message.startswith(f"{URI} ({ONE}) was not loaded: pod-")
@@ -93,7 +93,7 @@ def test_pods_that_crash_for_a_reason_of_their_own_fail_under_that_code():
     crashing = a_pod("new", ready=False, answer=None, digest=ONE, crashed="it ended with exit code 137.")
     world.pods = [*world.pods, replace(crashing, trouble=Trouble("OOMKilled", "out of memory"))]
     world.version += 1
-    world.hint()
+    world.notification()
     assert world.facts[0].fact.code == "OOMKilled"
 
 
@@ -105,10 +105,10 @@ def test_an_empty_new_pod_beside_an_old_one_that_serves_fails_after_its_moment_w
     world.kserve()
     world.pods = [old, *world.pods]
     world.later(4)
-    world.hint()
+    world.notification()
     assert world.told() == []
     world.later(1)
-    world.hint()
+    world.notification()
     (published,) = world.facts
     assert (published.fact.code, published.fact.next_action) == ("ModelMissing", advice("ModelMissing"))
     assert world.record.state is State.RUNNING
@@ -120,10 +120,10 @@ def test_one_that_does_not_come_up_has_failed_after_the_start_deadline():
     world.pods = [*world.pods, a_pod("new", ready=False, answer=None, digest=ONE)]
     world.version += 1
     world.now += LIMITS.start_deadline
-    world.hint()
+    world.notification()
     assert world.told() == []
     world.later(1)
-    world.hint()
+    world.notification()
     (published,) = world.facts
     assert (published.fact.code, published.fact.during) == ("StartDeadlineExceeded", "reload")
     assert "not loaded after 901s" in published.fact.message
@@ -137,7 +137,7 @@ def test_a_new_pod_that_cannot_run_fails_with_what_the_state_says():
     trouble = Trouble("ImagePullBackOff", "the image cannot be pulled")
     world.pods = [a_pod("new", ready=False, answer=None, digest=ONE, trouble=trouble)]
     world.version += 1
-    world.hint()
+    world.notification()
     failed = next(told.fact for told in world.facts if told.fact.during == "reload")
     assert failed.code == "ImagePullBackOff"
     assert "new: the image cannot be pulled" in failed.message
@@ -236,7 +236,7 @@ def test_somebody_elses_way_back_before_anybody_looked_is_followed():
 
 def test_a_model_first_seen_with_a_digest_is_not_being_reloaded():
     world = ReloadWorld(annotations={DIGEST_ANNOTATION: ONE}, pods=[a_pod(digest=ONE)])
-    world.hint()
+    world.notification()
     assert (world.record.reload, world.told(), world.record.reason) == (None, [], None)
 
 
@@ -246,7 +246,7 @@ def test_a_digest_that_somebody_took_away_is_no_reload():
     world.settle()
     del world.annotations[DIGEST_ANNOTATION]
     world.version += 1
-    world.hint()
+    world.notification()
     assert (world.told(), world.record.reload, world.record.state) == (["reloaded"], None, State.RUNNING)
 
 

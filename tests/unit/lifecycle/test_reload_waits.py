@@ -37,7 +37,7 @@ def test_it_is_answered_when_it_will_be_done_and_looked_at_just_then():
     world.now = due - timedelta(seconds=1)
     assert decide(world.record, world.look(), None, LIMITS).due == due
     world.now = due
-    world.hint()
+    world.notification()
     assert world.annotations[DIGEST_ANNOTATION] == TWO
     assert world.record.queued_reload is None
 
@@ -79,7 +79,7 @@ def test_when_its_time_has_come_the_history_says_whose_it_is_and_its_seconds_cou
     world.command(reload(TWO, id="run 8 of 9", correlation_id="corr-8"))
     world.audit.clear()
     world.now = world.record.queued_reload.due
-    world.hint()
+    world.notification()
     (entry,) = [entry for entry in world.audit if entry.action == "reload"]
     assert (entry.changed, entry.actor, entry.time) == (True, "training", world.now)
     assert (entry.source, entry.event_id, entry.correlation_id) == ("/test", "run 8 of 9", "corr-8")
@@ -142,7 +142,7 @@ def test_one_that_died_after_its_patch_is_told_in_the_name_of_who_asked_for_it()
     world = with_one_loaded()
     world.command(reload(TWO, correlation_id="corr-8"))
     world.now = world.record.queued_reload.due
-    world.hint(crash_before=5)
+    world.notification(crash_before=5)
     assert (world.annotations[DIGEST_ANNOTATION], world.record.reload) == (TWO, None)
     world.settle()
     (published,) = world.facts
@@ -177,7 +177,7 @@ def test_pods_that_are_to_end_come_first():
     world.command(reload(TWO))
     world.command(stop(), crash_before=6)
     assert world.stop_wanted and world.pinned
-    world.hint()
+    world.notification()
     assert all(pod.deleting for pod in world.pods)
     world.settle()
     assert (world.record.state, world.annotations[DIGEST_ANNOTATION]) == (State.STOPPED, TWO)

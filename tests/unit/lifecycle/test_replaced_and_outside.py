@@ -51,7 +51,7 @@ def test_a_stop_ends_the_reload_under_way_at_once():
 def test_a_stop_that_died_before_it_could_say_so_is_in_the_history_with_all_that_names_it():
     world = settled()
     world.command(stop(id="run 7 of 9", reason="the night", correlation_id="corr-7"), crash_before=5)
-    world.hint()
+    world.notification()
     (entry,) = [entry for entry in world.audit if entry.action == "stop"]
     assert (entry.source, entry.event_id, entry.correlation_id) == ("/test", "run 7 of 9", "corr-7")
     assert (entry.actor, entry.reason) == ("oncall", "the night")
@@ -60,7 +60,7 @@ def test_a_stop_that_died_before_it_could_say_so_is_in_the_history_with_all_that
 def test_a_stop_from_outside_is_in_the_history_without_a_command():
     world = settled()
     world.toggle_outside()
-    world.hint()
+    world.notification()
     (entry,) = [entry for entry in world.audit if entry.action == "stop"]
     assert (entry.source, entry.event_id, entry.correlation_id) == (None, None, None)
 

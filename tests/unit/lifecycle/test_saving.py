@@ -1,22 +1,22 @@
 """What stops saved: kept when the model leaves `stopped`, once, however it is started."""
 
 import pytest
-from builders import LIMITS, NOW, a_companion, a_pod, later, running, start, stop_set
+from builders import LIMITS, NOW, a_pod, a_stop_note, later, running, start, stop_set
 
 from events.status import State
-from functions.lifecycle.companion import QueuedStart
 from functions.lifecycle.decide import decide
 from functions.lifecycle.observe import observe
 from functions.lifecycle.record import Intent, Run, Saved
 from functions.lifecycle.saving import saved_by
+from functions.lifecycle.stop_note import QueuedStart
 
 GIB = 1024**3
 RAN = observe(None, running(a_pod(gpus=2)), LIMITS).record
-STOPPED = observe(RAN, stop_set(companion=a_companion(pods=()), observed_at=later(100)), LIMITS).record
+STOPPED = observe(RAN, stop_set(stop_note=a_stop_note(pods=()), observed_at=later(100)), LIMITS).record
 
 
 def stop_seen(seconds, **changes):
-    return stop_set(companion=a_companion(pods=(), **changes), observed_at=later(seconds))
+    return stop_set(stop_note=a_stop_note(pods=(), **changes), observed_at=later(seconds))
 
 
 def saved(gpus_times_seconds, stops=1, seconds=None, since=100):
@@ -64,9 +64,9 @@ def test_a_queued_start_is_counted_when_it_is_carried_out_and_not_when_it_is_not
 def test_stops_add_up_and_keep_since_when():
     record = decide(STOPPED, stop_seen(160), start(), LIMITS).record
     record = observe(record, running(a_pod(gpus=2), observed_at=later(200)), LIMITS).record
-    again = observe(record, stop_set(companion=a_companion(command="stop-2"), observed_at=later(300)), LIMITS).record
+    again = observe(record, stop_set(stop_note=a_stop_note(command="stop-2"), observed_at=later(300)), LIMITS).record
     assert (again.state, again.saved) == (State.STOPPED, saved(120))
-    record = decide(again, stop_set(companion=a_companion(command="stop-2"), observed_at=later(310)), start(), LIMITS)
+    record = decide(again, stop_set(stop_note=a_stop_note(command="stop-2"), observed_at=later(310)), start(), LIMITS)
     assert record.record.saved == saved(140, stops=2)
 
 

@@ -6,29 +6,29 @@ from builders import (
     NOW,
     REF,
     REPLICA_SET,
-    a_companion,
     a_pod,
-    companion_in,
+    a_stop_note,
     later,
     patched,
     running,
     start,
+    stop_note_in,
     stop_set,
     terminating,
 )
 
 from events.facts import ModelStarting
 from events.status import Hold, HoldKind, State
-from functions.lifecycle.companion import QueuedStart
 from functions.lifecycle.decide import decide
 from functions.lifecycle.effects import AuditEntry, UnpinOwners
 from functions.lifecycle.observation import Pin
 from functions.lifecycle.observe import observe
 from functions.lifecycle.record import Autoscaler, Intent, Run
+from functions.lifecycle.stop_note import QueuedStart
 
-SEEN = stop_set(companion=a_companion(), observed_at=later(60))
+SEEN = stop_set(stop_note=a_stop_note(), observed_at=later(60))
 STOPPED = observe(None, SEEN, LIMITS).record
-DRAINING = stop_set(terminating(a_pod()), companion=a_companion(), observed_at=later(60))
+DRAINING = stop_set(terminating(a_pod()), stop_note=a_stop_note(), observed_at=later(60))
 RUN = Run(since=later(60), actor="pipeline", reason="retrained", key="/test start-1", correlation_id="corr-1")
 QUEUED = QueuedStart(
     source="/p", id="start-9", actor="pipeline", reason="retrained", correlation_id="corr-9", expires_at=later(60)
@@ -45,11 +45,11 @@ def entry(action, **changes):
 
 
 def waiting(queued, *pods):
-    return stop_set(*pods, companion=a_companion(queued=queued), observed_at=later(60))
+    return stop_set(*pods, stop_note=a_stop_note(queued=queued), observed_at=later(60))
 
 
 def test_the_status_says_at_once_that_it_is_starting_and_nothing_holds_it():
-    seen = stop_set(companion=a_companion(), observed_at=later(90))
+    seen = stop_set(stop_note=a_stop_note(), observed_at=later(90))
     decision = decide(STOPPED, seen, a_start(), LIMITS)
     status = decision.record.status()
     assert (status.state, status.reason, status.message) == (
@@ -63,7 +63,7 @@ def test_the_status_says_at_once_that_it_is_starting_and_nothing_holds_it():
 
 
 def test_the_record_knows_the_start_its_place_in_the_order_and_that_it_took_effect():
-    ignored = stop_set(a_pod(), companion=a_companion(queued=QUEUED), said=False, observed_at=later(200))
+    ignored = stop_set(a_pod(), stop_note=a_stop_note(queued=QUEUED), said=False, observed_at=later(200))
     after = decide(STOPPED, ignored, a_start(), LIMITS).record
     assert (after.stop, after.start, after.effective, after.sequence) == (
         None,
@@ -77,11 +77,11 @@ def test_the_record_knows_the_start_its_place_in_the_order_and_that_it_took_effe
 @pytest.mark.parametrize(("restore", "prior", "kept"), [(True, "hpa", None), (False, "hpa", Autoscaler(prior="hpa"))])
 @pytest.mark.parametrize("by_event", [True, False])
 def test_the_plan_has_all_that_a_crash_would_lose(restore, prior, kept, by_event):
-    seen = stop_set(companion=a_companion(), observed_at=later(60), autoscaler=prior)
+    seen = stop_set(stop_note=a_stop_note(), observed_at=later(60), autoscaler=prior)
     request = a_start(restore_autoscaling=restore, by_event=by_event)
     decision = decide(STOPPED, seen, request, LIMITS)
     assert decision.intent == Intent(
-        verb="start", at=later(60), run=RUN, sequence=7, by_event=by_event, autoscaler=kept, over=a_companion().key
+        verb="start", at=later(60), run=RUN, sequence=7, by_event=by_event, autoscaler=kept, over=a_stop_note().key
     )
     assert decision.record.autoscaler == kept
 
@@ -134,7 +134,7 @@ def test_a_start_that_comes_again_after_somebody_undid_it_is_answered_as_done():
 def test_a_queued_start_is_written_down_whole_and_takes_its_place_in_the_order():
     request = a_start(queue=True, restore_autoscaling=False, expires_at=later(600))
     decision = decide(None, DRAINING, request, LIMITS)
-    after = companion_in(patched(dict(DRAINING.annotations), decision.effects[0].operations))
+    after = stop_note_in(patched(dict(DRAINING.annotations), decision.effects[0].operations))
     assert after["sequence"] == 7
     assert after["command"] == "stop-1"
     assert after["queued"] == {
@@ -153,8 +153,8 @@ def test_a_queued_start_that_comes_again_is_there_already():
     request = a_start(queue=True)
     first = decide(None, DRAINING, request, LIMITS)
     annotations = patched(dict(DRAINING.annotations), first.effects[0].operations)
-    companion = a_companion().parse(annotations["modelswitch.dev/stop"])
-    seen = stop_set(terminating(a_pod()), companion=companion, observed_at=later(61))
+    stop_note = a_stop_note().parse(annotations["modelswitch.dev/stop"])
+    seen = stop_set(terminating(a_pod()), stop_note=stop_note, observed_at=later(61))
     again = decide(first.record, seen, request, LIMITS)
     assert (again.changed, again.effects, again.record.queued) == (True, (), True)
 
@@ -165,7 +165,7 @@ def test_a_queued_start_of_somebody_else_s_stop_adopts_it_with_what_is_known(beg
     known = observe(observe(None, running(), LIMITS).record if begun else None, theirs, LIMITS).record
     seen = stop_set(terminating(a_pod()), stop_actor="kubectl", observed_at=later(70))
     decision = decide(known, seen, a_start(queue=True), LIMITS)
-    after = a_companion().parse(patched(dict(seen.annotations), decision.effects[0].operations)["modelswitch.dev/stop"])
+    after = a_stop_note().parse(patched(dict(seen.annotations), decision.effects[0].operations)["modelswitch.dev/stop"])
     hold = Hold(kind=HoldKind.EXTERNAL, actor="external:kubectl", since=later(60) if begun else None)
     assert after.holds == (hold,)
     assert (after.source, after.command, after.since) == ("/test", "adopted start-1", since)
@@ -206,7 +206,7 @@ def test_a_queued_start_lives_until_its_end_and_is_then_withdrawn_and_said():
     assert decision.audit == (
         entry("expired", state="stopped", source="/p", event_id="start-9", correlation_id="corr-9"),
     )
-    assert companion_in(patched(dict(seen.annotations), decision.effects[0].operations))["command"] == "stop-1"
+    assert stop_note_in(patched(dict(seen.annotations), decision.effects[0].operations))["command"] == "stop-1"
 
 
 def test_another_start_noted_before_is_not_taken_for_the_queued_one():
@@ -218,19 +218,19 @@ def test_another_start_noted_before_is_not_taken_for_the_queued_one():
 
 def test_a_model_made_anew_does_not_inherit_what_was_noted_of_the_old_one():
     noted = decide(STOPPED, waiting(QUEUED), None, LIMITS).record
-    anew = stop_set(companion=a_companion(queued=QUEUED), observed_at=later(60), uid="model-2")
+    anew = stop_set(stop_note=a_stop_note(queued=QUEUED), observed_at=later(60), uid="model-2")
     assert decide(noted, anew, None, LIMITS).again
 
 
 def test_what_is_pinned_without_a_stop_is_let_go_and_looked_at_again_at_once():
-    seen = running(pins=(Pin(REPLICA_SET, False),), companion=a_companion(grace=1))
+    seen = running(pins=(Pin(REPLICA_SET, False),), stop_note=a_stop_note(grace=1))
     decision = decide(None, seen, None, LIMITS)
     assert decision.effects == (UnpinOwners(REF, (REPLICA_SET,)),)
     assert decision.due == seen.observed_at
 
 
 def test_a_pin_of_a_stop_that_wants_the_pods_own_grace_is_let_go():
-    seen = stop_set(a_pod(), companion=a_companion(), said=False, pins=(Pin(REPLICA_SET, True),))
+    seen = stop_set(a_pod(), stop_note=a_stop_note(), said=False, pins=(Pin(REPLICA_SET, True),))
     assert decide(None, seen, None, LIMITS).effects == (UnpinOwners(REF, (REPLICA_SET,)),)
 
 

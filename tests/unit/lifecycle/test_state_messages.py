@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from builders import LIMITS, NOW, REF, a_companion, a_pod, later, running, stop_set, terminating
+from builders import LIMITS, NOW, REF, a_pod, a_stop_note, later, running, stop_set, terminating
 
 from events.status import Hold, HoldKind, State
 from functions.lifecycle.derive import Limits, derive, next_look
@@ -15,7 +15,7 @@ EMPTY = Record(ref=REF)
 STOPPING = Record(ref=REF, stop=Run(since=NOW, actor="oncall", key="k"))
 STARTING = Record(ref=REF, start=Run(since=NOW, actor="oncall", key="k"))
 NO_GPU = Trouble("Unschedulable", "1 Insufficient nvidia.com/gpu")
-REASONED = a_companion(holds=(Hold(kind=HoldKind.USER, actor="oncall", reason="drift"),))
+REASONED = a_stop_note(holds=(Hold(kind=HoldKind.USER, actor="oncall", reason="drift"),))
 UNREADY = {"ready": Answer.FALSE}
 
 
@@ -99,15 +99,15 @@ def read(seen, record=EMPTY):
             ("stopped", "StoppedOutside", "Stopped outside modelswitch by kubectl-annotate. Start it to run it again."),
         ),
         (
-            stop_set(companion=a_companion(holds=())),
+            stop_set(stop_note=a_stop_note(holds=())),
             ("stopped", "StoppedOutside", "Stopped outside modelswitch by somebody. Start it to run it again."),
         ),
         (
-            stop_set(companion=a_companion()),
+            stop_set(stop_note=a_stop_note()),
             ("stopped", "StoppedByUser", "Stopped by oncall. Start it to run it again."),
         ),
         (
-            stop_set(companion=REASONED),
+            stop_set(stop_note=REASONED),
             ("stopped", "StoppedByUser", "Stopped by oncall: drift. Start it to run it again."),
         ),
     ],

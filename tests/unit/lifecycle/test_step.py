@@ -4,7 +4,7 @@ import os
 from datetime import timedelta
 
 import pytest
-from asks import take_hint
+from asks import take_notification
 from builders import LIMITS, NOW, REF, a_pod, start, stop
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -47,7 +47,7 @@ def test_a_crash_before_any_io_loses_neither_the_start_nor_its_actor(crash_befor
     world.command(stop())
     world.settle()
     world.command(start(by_event=True), crash_before)
-    world.hint()
+    world.notification()
     world.command(start(by_event=True))
     world.settle()
     assert world.record.state is State.RUNNING
@@ -122,7 +122,7 @@ def test_a_queued_start_that_died_anywhere_keeps_its_place_and_its_actor(crash_b
     world.command(start(by_event=True, queue=True), crash_before=4)
     world.kserve()
     world.pods = []
-    world.hint(crash_before)
+    world.notification(crash_before)
     world.command(stop(by_event=True))
     world.settle()
     assert world.record.state is State.RUNNING
@@ -200,20 +200,20 @@ def test_a_tick_between_pin_and_patch_does_not_take_the_pin_away():
     world.command(stop(graceful=False), crash_before=5)
     assert world.pinned
     assert not world.stop_wanted
-    world.hint()
+    world.notification()
     assert world.pinned
     world.now += timedelta(seconds=15)
-    world.hint()
+    world.notification()
     assert not world.pinned
 
 
 def test_a_model_deleted_while_it_was_pinned_leaves_no_pin():
     world = World()
-    world.hint()
+    world.notification()
     world.command(stop(graceful=False), crash_before=6)
     assert world.pinned
     world.exists = False
-    world.hint()
+    world.notification()
     assert not world.pinned
 
 
@@ -233,7 +233,7 @@ def test_a_stop_that_died_after_its_patch_does_not_undo_what_somebody_did_since(
     world = World()
     world.command(stop(by_event=True), crash_before=5)
     assert world.patches == ["stop"]
-    world.hint()
+    world.notification()
     world.toggle_outside()
     assert world.command(stop(by_event=True)).status == 202
     assert world.patches == ["stop"]
@@ -247,7 +247,7 @@ def test_a_start_that_died_after_its_patch_does_not_undo_what_somebody_did_since
     world.settle()
     world.command(start(by_event=True), crash_before=5)
     assert world.patches == ["stop", "start"]
-    world.hint()
+    world.notification()
     world.toggle_outside()
     assert world.command(start(by_event=True)).status == 202
     assert world.patches == ["stop", "start"]
@@ -255,18 +255,18 @@ def test_a_start_that_died_after_its_patch_does_not_undo_what_somebody_did_since
     assert world.record.state is State.STOPPED
 
 
-def test_an_old_hint_costs_no_look():
+def test_an_old_notification_costs_no_look():
     world = World()
-    world.hint()
+    world.notification()
     version = world.version
     world.version += 5
-    world.run(take_hint(REF, LIMITS, object_version=version))
+    world.run(take_notification(REF, LIMITS, object_version=version))
     assert world.record.version == version
 
 
 ACTIONS = st.lists(
     st.tuples(
-        st.sampled_from(["stop", "start", "queued start", "forced stop", "hint", "kserve", "again", "outside"]),
+        st.sampled_from(["stop", "start", "queued start", "forced stop", "notification", "kserve", "again", "outside"]),
         st.integers(0, LAST_ASK),
     ),
     max_size=14,
@@ -284,8 +284,8 @@ def test_any_schedule_ends_in_agreement_with_the_cluster_and_nothing_is_done_twi
     for number, (what, crash_before) in enumerate(actions):
         world.now += timedelta(seconds=1)
         match what:
-            case "hint":
-                world.hint(crash_before)
+            case "notification":
+                world.notification(crash_before)
             case "kserve":
                 world.kserve()
             case "outside":

@@ -3,7 +3,7 @@
 import asks as ask
 import pytest
 from asks import take_command
-from builders import LIMITS, NOW, REF, REPLICA_SET, a_companion, a_pod, later, played, running, start, stop, stop_set
+from builders import LIMITS, NOW, REF, REPLICA_SET, a_pod, a_stop_note, later, played, running, start, stop, stop_set
 
 from functions.lifecycle.decide import decide
 from functions.lifecycle.errors import ClusterUnavailable, Code, PreconditionFailed, StoreUnavailable, Temporary
@@ -108,7 +108,7 @@ def test_a_model_that_changed_before_the_patch_is_looked_at_again_and_decided_an
         running(),
         None,
         PreconditionFailed("uid"),
-        stop_set(companion=a_companion(command="other")),
+        stop_set(stop_note=a_stop_note(command="other")),
         ask.Committed(),
     )
     assert [type(one).__name__ for one in asks] == ["Claim", "Look", "Plan", "PatchModel", "Look", "Commit"]
@@ -121,7 +121,7 @@ def test_a_commit_that_came_second_rests_on_the_newer_record_and_still_says_what
     request = stop()
     mine = request.claimed(7, redelivered=False)
     newer = observe(RECORD, running(version=11), LIMITS).record
-    resumed = stop_set(companion=a_companion())
+    resumed = stop_set(stop_note=a_stop_note())
     asks, answer = played(
         take_command(request, LIMITS),
         claimed(),
@@ -142,7 +142,7 @@ def test_a_commit_that_came_second_rests_on_the_newer_record_and_still_says_what
 
 
 def test_a_change_once_made_is_said_although_the_second_look_finds_it_done_by_somebody_else():
-    other = stop_set(companion=a_companion(command="other"))
+    other = stop_set(stop_note=a_stop_note(command="other"))
     steps = (
         claimed(),
         running(),

@@ -1,4 +1,4 @@
-"""What an accepted stop leaves, to the last field: the record that is shown, the companion, the plan, fact and history."""
+"""What an accepted stop leaves, to the last field: the record that is shown, the stop note, the plan, fact and history."""
 
 import pytest
 from builders import (
@@ -6,25 +6,25 @@ from builders import (
     NOW,
     REF,
     REPLICA_SET,
-    a_companion,
     a_pod,
-    companion_in,
+    a_stop_note,
     later,
     patched,
     running,
     stop,
+    stop_note_in,
     stop_set,
     terminating,
 )
 
 from events.facts import ModelStopping
 from events.status import Hold, HoldKind, State
-from functions.lifecycle.companion import QueuedStart
 from functions.lifecycle.decide import decide
 from functions.lifecycle.effects import AuditEntry, EndPods, PatchModel, PinOwners
 from functions.lifecycle.observation import Answer, Owner, Pin
 from functions.lifecycle.observe import observe
 from functions.lifecycle.record import Autoscaler, Intent, Run
+from functions.lifecycle.stop_note import QueuedStart
 
 BEFORE = running(labels={"team": "fraud"})
 RECORD = observe(None, BEFORE, LIMITS).record
@@ -79,7 +79,7 @@ def test_the_record_knows_the_stop_its_place_in_the_order_and_that_it_took_effec
             "autoscaler": Autoscaler(prior="hpa"),
         }
     )
-    left_behind = running(companion=a_companion(command="old"), observed_at=later(60), version=12, pods_version=13)
+    left_behind = running(stop_note=a_stop_note(command="old"), observed_at=later(60), version=12, pods_version=13)
     after = decide(earlier, left_behind, a_stop(), LIMITS).record
     run = Run(since=later(60), actor="oncall", reason="drift", key="/test stop-1", correlation_id="corr-1")
     assert (after.stop, after.start, after.effective, after.sequence) == (run, None, "/test stop-1", 7)
@@ -92,9 +92,9 @@ def test_a_model_without_pods_waits_for_kserve_only():
     assert decide(None, seen, stop(), LIMITS).record.reason == "AwaitingKServe"
 
 
-def test_the_companion_says_who_why_what_ran_and_how_to_go_back():
+def test_the_stop_note_says_who_why_what_ran_and_how_to_go_back():
     decision = decide(RECORD, SEEN, a_stop(), LIMITS)
-    assert companion_in(patched({}, decision.effects[0].operations)) == {
+    assert stop_note_in(patched({}, decision.effects[0].operations)) == {
         "holds": [{"kind": "user", "actor": "oncall", "reason": "drift", "since": "2026-03-01T12:01:00Z"}],
         "source": "/test",
         "command": "stop-1",
@@ -144,7 +144,7 @@ def test_stopping_is_published_with_the_pods_that_are_there_and_the_grace_wanted
 def test_no_other_grace_is_written_where_the_pods_own_is_wanted():
     for request in (a_stop(), a_stop(timeout="30s")):
         after = patched({}, decide(RECORD, SEEN, request, LIMITS).effects[0].operations)
-        assert "grace" not in companion_in(after)
+        assert "grace" not in stop_note_in(after)
 
 
 def test_what_makes_the_pods_is_pinned_once_each_and_in_the_order_of_names():
@@ -169,7 +169,7 @@ def test_what_the_look_found_out_is_published_and_kept_with_the_stop():
 
 
 def test_a_stop_of_what_is_stopped_says_so_and_is_kept_in_the_history_as_no_change():
-    seen = stop_set(companion=a_companion(command="other"), observed_at=later(60))
+    seen = stop_set(stop_note=a_stop_note(command="other"), observed_at=later(60))
     stopped = observe(None, seen, LIMITS).record
     decision = decide(stopped, seen, a_stop(), LIMITS)
     note = "It is stopped already. Stopped by oncall. Start it to run it again."
@@ -180,11 +180,11 @@ def test_a_stop_of_what_is_stopped_says_so_and_is_kept_in_the_history_as_no_chan
 
 
 def test_a_stop_that_withdraws_a_queued_start_takes_its_place_in_the_order_and_is_kept_in_the_history():
-    seen = stop_set(terminating(a_pod()), companion=a_companion(command="first", queued=QUEUED), observed_at=later(60))
+    seen = stop_set(terminating(a_pod()), stop_note=a_stop_note(command="first", queued=QUEUED), observed_at=later(60))
     draining = observe(None, seen, LIMITS).record
     assert draining.queued
     decision = decide(draining, seen, a_stop(), LIMITS)
-    after = companion_in(patched(dict(seen.annotations), decision.effects[0].operations))
+    after = stop_note_in(patched(dict(seen.annotations), decision.effects[0].operations))
     assert (after["sequence"], after["command"]) == (7, "first")
     assert isinstance(decision.effects[0], PatchModel)
     assert not decision.record.queued
@@ -192,7 +192,7 @@ def test_a_stop_that_withdraws_a_queued_start_takes_its_place_in_the_order_and_i
 
 
 def test_a_stop_that_is_resumed_ends_what_its_first_delivery_left_pinned_and_says_it_changed_something():
-    seen = stop_set(a_pod(), companion=a_companion(grace=5), said=False, pins=(Pin(REPLICA_SET, True),))
+    seen = stop_set(a_pod(), stop_note=a_stop_note(grace=5), said=False, pins=(Pin(REPLICA_SET, True),))
     decision = decide(RECORD, seen, stop(), LIMITS)
     assert decision.effects == (EndPods(REF, (REPLICA_SET,), 5),)
     assert decision.changed
@@ -208,13 +208,13 @@ def test_a_stop_that_comes_again_after_somebody_undid_it_is_answered_as_done():
     assert anew.effects
 
 
-def test_a_companion_left_behind_by_somebody_s_start_says_nothing_of_their_next_stop():
-    ours = a_companion(holds=(Hold(kind=HoldKind.USER, actor="oncall", since=NOW),))
+def test_a_stop_note_left_behind_by_somebody_s_start_says_nothing_of_their_next_stop():
+    ours = a_stop_note(holds=(Hold(kind=HoldKind.USER, actor="oncall", since=NOW),))
     annotations = {"modelswitch.dev/stop": ours.dump()}
-    started = observe(RECORD, running(annotations=annotations, companion=ours), LIMITS).record
+    started = observe(RECORD, running(annotations=annotations, stop_note=ours), LIMITS).record
     assert started.left_behind == "/test stop-1"
-    seen = stop_set(companion=ours, stop_actor="kubectl")
+    seen = stop_set(stop_note=ours, stop_actor="kubectl")
     theirs = decide(started, seen, None, LIMITS).record
     assert theirs.holds[0].actor == "external:kubectl"
-    anew = decide(started, stop_set(companion=ours, uid="model-2"), None, LIMITS).record
+    anew = decide(started, stop_set(stop_note=ours, uid="model-2"), None, LIMITS).record
     assert anew.holds[0].actor == "oncall"

@@ -1,16 +1,16 @@
 """A model of which something can't be read: it says what, and can be stopped and started all the same."""
 
 import pytest
-from builders import LIMITS, NOW, REF, a_companion, a_pod, patched, running, start, stop, stop_set, terminating
+from builders import LIMITS, NOW, REF, a_pod, a_stop_note, patched, running, start, stop, stop_set, terminating
 
 from events.status import HoldKind, State
-from functions.lifecycle.companion import COMPANION_ANNOTATION, Companion
 from functions.lifecycle.decide import decide
 from functions.lifecycle.derive import derive
 from functions.lifecycle.effects import PatchModel
 from functions.lifecycle.observation import STOP_ANNOTATION
 from functions.lifecycle.observe import observe
 from functions.lifecycle.record import Record
+from functions.lifecycle.stop_note import STOP_NOTE_ANNOTATION, StopNote
 from functions.lifecycle.unusable import Unusable
 
 GRACE = Unusable("spec.terminationGracePeriodSeconds of pod scorer-0", "1000000000000000", "at most 2147483647")
@@ -20,7 +20,7 @@ NOTE = Unusable("the annotation modelswitch.dev/stop", "no note of ours (since: 
 
 def stopped_with_a_broken_note(**changes):
     seen = stop_set(unusable_note=NOTE, **changes)
-    seen.annotations[COMPANION_ANNOTATION] = "{}"
+    seen.annotations[STOP_NOTE_ANNOTATION] = "{}"
     return seen
 
 
@@ -54,7 +54,7 @@ def test_it_is_told_as_failed_once_and_heals_when_the_field_does():
     [
         (stop_set(terminating(a_pod()), unusable=(GRACE,)), State.STOPPING, "Draining"),
         (stop_set(terminating(a_pod()), unusable_note=NOTE), State.STOPPING, "Draining"),
-        (stop_set(unusable=(GRACE,), companion=a_companion()), State.STOPPED, "StoppedByUser"),
+        (stop_set(unusable=(GRACE,), stop_note=a_stop_note()), State.STOPPED, "StoppedByUser"),
         (stop_set(unusable=(STATUS,), said=False), State.ERROR, "Unreadable"),
         (stop_set(unusable_note=NOTE), State.ERROR, "Unreadable"),
         (running(deleting=True, unusable=(GRACE,)), State.STOPPING, "Deleting"),
@@ -76,10 +76,10 @@ def test_a_stop_of_a_stopped_one_replaces_the_note_that_nobody_can_read():
     seen = stopped_with_a_broken_note()
     (patch,) = decide(None, seen, stop(), LIMITS).effects
     annotations = patched(dict(seen.annotations), patch.operations)
-    written = Companion.parse(annotations[COMPANION_ANNOTATION])
+    written = StopNote.parse(annotations[STOP_NOTE_ANNOTATION])
     assert written.holds[0].kind is HoldKind.USER
     assert written.prior_stop is None
-    after = stop_set(companion=written, observed_at=NOW)
+    after = stop_set(stop_note=written, observed_at=NOW)
     assert verdict(after).reason == "StoppedByUser"
 
 
@@ -90,5 +90,5 @@ def test_a_start_of_a_stopped_one_does_not_wait_and_leaves_no_note_behind(queue)
     (patch,) = decision.effects
     annotations = patched(dict(seen.annotations), patch.operations)
     assert STOP_ANNOTATION not in annotations
-    assert COMPANION_ANNOTATION not in annotations
+    assert STOP_NOTE_ANNOTATION not in annotations
     assert decision.record.state is State.STARTING

@@ -174,7 +174,7 @@ def stopped_without_redis(world):
 def test_a_start_that_died_after_its_patch_does_not_undo_a_stop_that_came_later(theirs):
     """Whichever stop the start removed: ours or another's."""
     world, request = World(), start(by_event=True)
-    world.hint()
+    world.notification()
     if theirs:
         world.toggle_outside()
     else:
@@ -192,7 +192,7 @@ def test_a_start_that_died_after_its_patch_does_not_undo_a_stop_that_came_later(
 def test_a_start_that_waited_in_line_meanwhile_does_not_undo_it_either(crash_before):
     """It arrived before the stop, and had planned nothing: only when they came tells which was later."""
     world, request = World(), start(by_event=True)
-    world.hint()
+    world.notification()
     world.command(request, crash_before)
     stopped_without_redis(world)
     world.kserve()

@@ -9,14 +9,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import asks as ask
-from asks import Step, take_command, take_hint
+from asks import Step, take_command, take_notification
 from builders import LIMITS, NOW, REF, a_pod, patched, terminating
 
-from functions.lifecycle.companion import COMPANION_ANNOTATION, Companion
 from functions.lifecycle.errors import Code, PreconditionFailed, StepError, StoreUnavailable, Temporary
 from functions.lifecycle.observation import Answer, Mode, Observation, Pin, Pod
 from functions.lifecycle.record import Intent, Record
 from functions.lifecycle.request import Request
+from functions.lifecycle.stop_note import STOP_NOTE_ANNOTATION, StopNote
 
 
 @dataclass
@@ -56,8 +56,8 @@ class World:
     def command(self, request: Request, crash_before: int = 0) -> ask.StepAnswer | StepError | None:
         return self.run(take_command(request, LIMITS), crash_before)
 
-    def hint(self, crash_before: int = 0) -> ask.StepAnswer | StepError | None:
-        return self.run(take_hint(REF, LIMITS, pinned=True), crash_before)
+    def notification(self, crash_before: int = 0) -> ask.StepAnswer | StepError | None:
+        return self.run(take_notification(REF, LIMITS, pinned=True), crash_before)
 
     def run(self, step: Step, crash_before: int = 0) -> ask.StepAnswer | StepError | None:
         """The answer; the error that the caller would see; None where the step crashed."""
@@ -107,7 +107,7 @@ class World:
         for _ in range(6):
             self.kserve()
             self.now += timedelta(seconds=2)
-            self.hint()
+            self.notification()
 
     def look(self) -> Observation:
         up = [pod for pod in self.pods if not pod.deleting]
@@ -124,7 +124,7 @@ class World:
             ready_reason="Stopped" if self.said_stopped else None,
             stopped_condition=Answer.TRUE if self.said_stopped else Answer.FALSE,
             url="http://scorer.example.com" if up else None,
-            companion=Companion.parse(self.annotations.get(COMPANION_ANNOTATION)),
+            stop_note=StopNote.parse(self.annotations.get(STOP_NOTE_ANNOTATION)),
             pods=tuple(self.pods),
             pins=(Pin(a_pod().owner, self.stop_wanted),) if self.pinned else (),
         )

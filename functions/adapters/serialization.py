@@ -24,9 +24,9 @@ from functions.adapters.stored import (
     read_values,
     told_unreadable,
 )
+from functions.lifecycle.dead_letter import DeadLetter
 from functions.lifecycle.effects import AuditEntry, Published, StepAnswer
 from functions.lifecycle.errors import Code, Refused, StepError
-from functions.lifecycle.letter import Letter
 from functions.lifecycle.record import Intent, Record
 from functions.lifecycle.request import Request
 
@@ -41,7 +41,7 @@ _FACT_TYPE = re.compile(r"dev\.modelswitch\.[a-z0-9.-]{1,200}")
 F = TypeVar("F", bound=Frozen)
 _MOMENT: TypeAdapter[datetime] = TypeAdapter(Moment)
 _ENTRY: TypeAdapter[AuditEntry] = TypeAdapter(AuditEntry)
-_LETTER: TypeAdapter[Letter] = TypeAdapter(Letter)
+_LETTER: TypeAdapter[DeadLetter] = TypeAdapter(DeadLetter)
 _ANSWER: TypeAdapter[StepAnswer] = TypeAdapter(StepAnswer)
 
 
@@ -234,11 +234,11 @@ def load_audit(text: str) -> AuditEntry:
     return read_values(_ENTRY, values)
 
 
-def dump_letter(letter: Letter) -> str:
+def dump_letter(letter: DeadLetter) -> str:
     return _numbered({key: value for key, value in vars(letter).items() if value not in (None, 0)})
 
 
-def load_letter(text: str) -> Letter:
+def load_letter(text: str) -> DeadLetter:
     """Raises Unreadable."""
     return known_values(_LETTER, text)
 

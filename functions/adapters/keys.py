@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from events.commands import ReloadRequested
 from events.location import Location
 from events.model import ModelRef
-from functions.adapters import codec
+from functions.adapters import serialization
 from functions.adapters.stored import SCHEMA
+from functions.lifecycle.dead_letter import DeadLetter
 from functions.lifecycle.effects import AuditEntry
-from functions.lifecycle.letter import Letter
 from functions.lifecycle.record import Record
 from functions.lifecycle.request import Request
 from functions.reconcile.ports import Commit
@@ -88,8 +88,8 @@ def shown_of(record: Record) -> str:
 
 def _outcome(ask: Commit) -> str:
     if ask.refusal:
-        return f"!{codec.dump_refusal(ask.refusal)}"
-    return codec.dump_answer(ask.answer) if ask.answer else ""
+        return f"!{serialization.dump_refusal(ask.refusal)}"
+    return serialization.dump_answer(ask.answer) if ask.answer else ""
 
 
 ENTRIES_AT, KINDS_AT = 21, 13
@@ -115,10 +115,10 @@ def commit_words(ask: Commit) -> tuple[list[str], list[str]]:
     return _words(ask.ref, seen, ask)
 
 
-def entry_words(entry: AuditEntry, letter: Letter | None = None) -> tuple[list[str], list[str]]:
+def entry_words(entry: AuditEntry, letter: DeadLetter | None = None) -> tuple[list[str], list[str]]:
     """KEYS and ARGV of commit.lua for an entry that comes of no step, and for the event that it is about."""
     ask = Commit(entry.ref or _NO_MODEL, 0, None, audit=(entry,))
-    return _words(entry.ref, f"{TAG}:seen:none", ask, codec.dump_letter(letter) if letter else "", quiet=True)
+    return _words(entry.ref, f"{TAG}:seen:none", ask, serialization.dump_letter(letter) if letter else "", quiet=True)
 
 
 _NO_MODEL = ModelRef(namespace="none", name="none")
@@ -133,7 +133,7 @@ def _words(
         uuid.uuid4().hex,
         ask.token or "",
         str(ask.expected),
-        codec.dump_record(record) if record else "",
+        serialization.dump_record(record) if record else "",
         str(record.version if record else 0),
         str(record.pods_version if record else 0),
         _outcome(ask),
@@ -151,8 +151,8 @@ def _words(
         "1" if quiet else "0",
         str(SCHEMA),
         " ".join(str(limit) for limit in _LIMITS),
-        *(codec.dump_audit(entry) for entry in ask.audit),
-        *(codec.dump_fact(fact) for fact in ask.facts),
+        *(serialization.dump_audit(entry) for entry in ask.audit),
+        *(serialization.dump_fact(fact) for fact in ask.facts),
     ]
     indexes = (index_key(subject), index_key(subject, refused=True))
     return [seen, f"{TAG}:model:{subject}", *(f"{TAG}:{name}" for name in _KEYS), f"{TAG}:counts", *indexes], args

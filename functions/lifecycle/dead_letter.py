@@ -12,8 +12,8 @@ OURS = "dev.modelswitch."
 
 
 @dataclass(frozen=True)
-class Letter:
-    """`data` is JSON; None where it was none, larger than 16 KiB, or not of a type of ours: a hint's is a whole object of the
+class DeadLetter:
+    """`data` is JSON; None where it was none, larger than 16 KiB, or not of a type of ours: a notification's is a whole object of the
     cluster. Then `size` (its bytes) is all that is kept.
     """
 

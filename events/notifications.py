@@ -1,4 +1,4 @@
-"""Reading hints: which object changed, or that time passed. What a hint says is where to look, never what is true."""
+"""Reading notifications: which object changed, or that time passed. What a notification says is where to look, never what is true."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any, Literal
 from cloudevents.http import CloudEvent
 from pydantic import ValidationError
 
-from events.catalogue.types import HINTS
+from events.catalogue.types import NOTIFICATIONS
 from events.errors import Impossible, shown
 from events.model import ModelRef
 from events.wire import open_event
@@ -19,7 +19,7 @@ _CHANGES: Mapping[str, Change] = {"add": "add", "update": "update", "delete": "d
 
 
 @dataclass(frozen=True, slots=True)
-class ResourceHint:
+class ResourceNotification:
     """A Kubernetes object appeared, changed or went. `object` is what it was when the source saw it."""
 
     id: str
@@ -53,19 +53,19 @@ class Ping:
     source: str
 
 
-def read_hint(headers: Mapping[str, str], body: bytes) -> ResourceHint | Ping:
-    """The hint in an HTTP request. Malformed (400) as in wire.open_event; Impossible (422): no hint, or no object."""
-    return understand_hint(open_event(headers, body))
+def read_notification(headers: Mapping[str, str], body: bytes) -> ResourceNotification | Ping:
+    """The notification in an HTTP request. Malformed (400) as in wire.open_event; Impossible (422): no notification, or no object."""
+    return understand_notification(open_event(headers, body))
 
 
-def understand_hint(event: CloudEvent) -> ResourceHint | Ping:
-    """A CloudEvent that was already opened, as a hint."""
+def understand_notification(event: CloudEvent) -> ResourceNotification | Ping:
+    """A CloudEvent that was already opened, as a notification."""
     attributes: dict[str, Any] = dict(event.get_attributes())
     event_type = attributes["type"]
-    if event_type not in HINTS:
+    if event_type not in NOTIFICATIONS:
         raise Impossible(
-            f"event type {shown(event_type)}, which is no hint",
-            f"one of {', '.join(HINTS)}",
+            f"event type {shown(event_type)}, which is no notification",
+            f"one of {', '.join(NOTIFICATIONS)}",
             "Correct the Trigger's filter.",
         )
     if event_type == PING:
@@ -73,7 +73,7 @@ def understand_hint(event: CloudEvent) -> ResourceHint | Ping:
     return _resource(attributes, event.data)
 
 
-def _resource(attributes: Mapping[str, Any], data: object) -> ResourceHint:
+def _resource(attributes: Mapping[str, Any], data: object) -> ResourceNotification:
     missing = [name for name in ("apiversion", "kind", "namespace", "name") if not attributes.get(name)]
     if missing:
         raise Impossible(
@@ -87,7 +87,7 @@ def _resource(attributes: Mapping[str, Any], data: object) -> ResourceHint:
         )
     _check_place(attributes)
     _check_metadata(data["metadata"])
-    return ResourceHint(
+    return ResourceNotification(
         id=attributes["id"],
         source=attributes["source"],
         change=_CHANGES[attributes["type"].removeprefix(RESOURCE_PREFIX)],

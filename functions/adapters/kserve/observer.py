@@ -10,13 +10,13 @@ from events.commands import Verb
 from events.model import Kind, ModelRef, is_name
 from events.status import State
 from functions.adapters.cluster import Cluster, Json, Missing
+from functions.adapters.kserve.blockers import find_blockers
 from functions.adapters.kserve.canaries import Canaries
 from functions.adapters.kserve.grace import Grace
 from functions.adapters.kserve.handover import Handovers, leaving
 from functions.adapters.kserve.model import Model
 from functions.adapters.kserve.notes import Notes
 from functions.adapters.kserve.observations import PodList, observe_object, servers_of, with_answers
-from functions.adapters.kserve.obstacles import find_obstacles
 from functions.adapters.kserve.pods import name_of
 from functions.adapters.kserve.portions import portions
 from functions.adapters.kserve.quota import find_shortages
@@ -26,11 +26,11 @@ from functions.adapters.kserve.schema import MOST_PODS
 from functions.adapters.kserve.served import Server
 from functions.adapters.probe import Probe
 from functions.lifecycle.canary import takes_canary, without_canary
-from functions.lifecycle.companion import COMPANION_ANNOTATION
 from functions.lifecycle.derive import Limits, derive
 from functions.lifecycle.errors import StepError
-from functions.lifecycle.observation import Member, Observation, Obstacle, Pin, QuotaShortage
+from functions.lifecycle.observation import Blocker, Member, Observation, Pin, QuotaShortage
 from functions.lifecycle.record import Record
+from functions.lifecycle.stop_note import STOP_NOTE_ANNOTATION
 from functions.object_errors import Stage, count, one_object
 
 _HINDERED = frozenset({"stop", "reload"})
@@ -53,7 +53,7 @@ class Page:
     met: tuple[ModelRef, ...] = ()
 
 
-class Lookout:
+class Observer:
     """`notes` None: whether notes are signed is not looked at; for callers that record no actor."""
 
     def __init__(
@@ -75,7 +75,7 @@ class Lookout:
         self._clock = clock
         self._notes = notes
 
-    async def look(
+    async def observe(
         self, ref: ModelRef, *, verb: Verb | None = None, pinned: bool = False, predict: tuple[str, ...] = ()
     ) -> Observation:
         """The options of `Ports.observe`."""
@@ -102,23 +102,23 @@ class Lookout:
         return replace(
             seen,
             pins=await self._pins(seen, pinned=pinned),
-            obstacles=await self._obstacles(model, Runtimes(self._cluster)) if verb in _HINDERED else (),
+            blockers=await self._blockers(model, Runtimes(self._cluster)) if verb in _HINDERED else (),
             shortages=await self._shortages(model, seen) if verb == "start" else (),
             wanted=await self._handovers.wanted(seen) if verb is None else {},
         )
 
     def _read(self, ref: ModelRef, model: Model, found: PodList, now: datetime) -> Observation:
         seen = observe_object(ref, model, found, now)
-        if seen.companion is None or self._notes is None:
+        if seen.stop_note is None or self._notes is None:
             return seen
-        text = (model.annotations or {}).get(COMPANION_ANNOTATION)
-        return replace(seen, companion=self._notes.verified(seen.companion, text, ref, seen.uid))
+        text = (model.annotations or {}).get(STOP_NOTE_ANNOTATION)
+        return replace(seen, stop_note=self._notes.verified(seen.stop_note, text, ref, seen.uid))
 
     async def leaving(self) -> list[ModelRef]:
         """Models with a pod that is out of its Service: where the model is gone too, nobody else ends it."""
         return await self._handovers.models_left()
 
-    async def look_at_many(self, refs: Collection[ModelRef]) -> dict[ModelRef, Observation]:
+    async def observe_many(self, refs: Collection[ModelRef]) -> dict[ModelRef, Observation]:
         """Looks for a stop of many models of one kind and namespace: two lists, however many. What is not there, and
         what has a stop under way with another grace, is left out: it needs a look of its own.
         """
@@ -132,10 +132,10 @@ class Lookout:
         for ref, item in _named(first.kind, listed):
             with one_object(Stage.MODEL, ref.subject):
                 model = Model(first.kind, item)
-                if ref not in refs or model.companion:
+                if ref not in refs or model.stop_note:
                     continue
                 seen = self._read(ref, model, PodList.read(ref, by_model(ref)), now)
-                found[ref] = replace(seen, obstacles=await self._obstacles(model, runtimes))
+                found[ref] = replace(seen, blockers=await self._blockers(model, runtimes))
         return found
 
     async def pages(self, kind: Kind, token: str, more: Callable[[], bool]) -> AsyncGenerator[Page]:
@@ -182,10 +182,10 @@ class Lookout:
         told = await self._canaries.ask(model.metadata, [(server, answers[server.pod_uid]) for server in servers])
         return replace(seen, pods=tuple(replace(pod, prediction=told.get(pod.uid)) for pod in seen.pods))
 
-    async def _obstacles(self, model: Model, runtimes: Runtimes) -> tuple[Obstacle, ...]:
+    async def _blockers(self, model: Model, runtimes: Runtimes) -> tuple[Blocker, ...]:
         """None where they can't be read off the object: it must be possible to stop what is broken."""
         try:
-            return await find_obstacles(model, runtimes, self._resources)
+            return await find_blockers(model, runtimes, self._resources)
         except StepError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever a tenant wrote into an object
@@ -222,7 +222,7 @@ class Lookout:
 
     async def _pins(self, seen: Observation, *, pinned: bool) -> tuple[Pin, ...]:
         """Pins are looked for where a stop with another grace is under way; the tick finds what a crash left."""
-        if pinned or (seen.companion and seen.companion.grace is not None):
+        if pinned or (seen.stop_note and seen.stop_note.grace is not None):
             return await self._grace.pins_of(seen.ref)
         return ()
 
@@ -230,7 +230,7 @@ class Lookout:
         if not seen.stop_wanted:
             return ()
         quotas = await self._cluster.list_all(f"/api/v1/namespaces/{seen.ref.namespace}/resourcequotas")
-        return find_shortages(model, seen.companion, quotas)
+        return find_shortages(model, seen.stop_note, quotas)
 
     async def _observe_all(self, kind: Kind, namespace: str | None, items: list[Json]) -> list[Observation]:
         """What can't be observed at all is left out: it is counted, and keeps none of the others from it."""
@@ -264,7 +264,7 @@ class Lookout:
         async def look(ref: ModelRef) -> Member:
             async with turns:
                 try:
-                    return _member(await self.look(ref))
+                    return _member(await self.observe(ref))
                 except StepError:
                     raise
                 except Exception as error:  # noqa: BLE001 - a member is a tenant's object too

@@ -18,7 +18,7 @@ from functions.lifecycle.unusable import Unusable
 
 LONGEST_CLAIM = 253
 UNSIGNED = "unsigned:"
-COMPANION_ANNOTATION = "modelswitch.dev/stop"
+STOP_NOTE_ANNOTATION = "modelswitch.dev/stop"
 _LONGEST = 256 * 1024
 """Characters that Kubernetes takes for all annotations of an object together."""
 
@@ -76,7 +76,7 @@ def _claim(actor: str, claimed: str | None) -> str | None:
     return claimed if actor in {"unknown", "modelswitch"} and claimed else printable(actor[:LONGEST_CLAIM])
 
 
-class Companion(Frozen):
+class StopNote(Frozen):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     holds: Annotated[tuple[_Hold, ...], Field(max_length=64)]
@@ -99,7 +99,7 @@ class Companion(Frozen):
     queued: QueuedStart | None = None
     signed: bool = Field(default=True, exclude=True, description="false: it bears no signature of ours.")
 
-    def as_claim(self) -> "Companion":
+    def as_claim(self) -> "StopNote":
         """As it counts where we have not signed it: it names no actor, and whom it names is a claim."""
         queued = self.queued and self.queued.model_copy(
             update={
@@ -120,7 +120,7 @@ class Companion(Frozen):
         return join_key(self.source, self.command)
 
     @classmethod
-    def parse(cls, text: str | None) -> "Companion | Unusable | None":
+    def parse(cls, text: str | None) -> "StopNote | Unusable | None":
         """None where there is none, Unusable where something else was written there: then the stop
         counts as external.
         """
@@ -141,4 +141,4 @@ class Companion(Frozen):
 
 
 def _unusable(found: str, expected: str) -> Unusable:
-    return Unusable(f"the annotation {COMPANION_ANNOTATION}", found, expected)
+    return Unusable(f"the annotation {STOP_NOTE_ANNOTATION}", found, expected)

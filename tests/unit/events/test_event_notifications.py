@@ -1,11 +1,11 @@
-"""Hints as Knative's sources send them."""
+"""Notifications as Knative's sources send them."""
 
 import json
 
 import pytest
 
 from events.errors import Impossible
-from events.hints import Ping, ResourceHint, read_hint
+from events.notifications import Ping, ResourceNotification, read_notification
 
 POD = {"metadata": {"name": "p", "namespace": "fraud", "uid": "u1", "resourceVersion": "7", "labels": {"a": "b"}}}
 
@@ -31,23 +31,28 @@ def resource(change="update", data=POD, **attributes):
 
 @pytest.mark.parametrize("change", ["add", "update", "delete"])
 def test_a_resource_event_says_where_to_look(change):
-    hint = read_hint(*resource(change))
-    assert isinstance(hint, ResourceHint)
-    assert (hint.change, hint.kind, hint.namespace, hint.name) == (change, "Pod", "fraud", "p")
-    assert (hint.uid, hint.resource_version, hint.labels) == ("u1", "7", {"a": "b"})
+    notification = read_notification(*resource(change))
+    assert isinstance(notification, ResourceNotification)
+    assert (notification.change, notification.kind, notification.namespace, notification.name) == (
+        change,
+        "Pod",
+        "fraud",
+        "p",
+    )
+    assert (notification.uid, notification.resource_version, notification.labels) == ("u1", "7", {"a": "b"})
 
 
 def test_a_ping_needs_no_data_and_takes_any():
     headers = {"ce-specversion": "1.0", "ce-id": "1", "ce-source": "/ping", "ce-type": "dev.knative.sources.ping"}
-    assert read_hint(headers, b"") == Ping("1", "/ping")
-    assert read_hint({**headers, "content-type": "text/plain"}, b"tick") == Ping("1", "/ping")
+    assert read_notification(headers, b"") == Ping("1", "/ping")
+    assert read_notification({**headers, "content-type": "text/plain"}, b"tick") == Ping("1", "/ping")
 
 
 @pytest.mark.parametrize(
     ("request_", "words"),
     [
-        (resource("ref.update"), "no hint"),
-        (resource(type="dev.modelswitch.model.stopped.v1"), "no hint"),
+        (resource("ref.update"), "no notification"),
+        (resource(type="dev.modelswitch.model.stopped.v1"), "no notification"),
         (resource(kind=None), "without kind"),
         (resource(name=None, namespace=None), "without namespace, name"),
         (resource(data=None), "no object"),
@@ -62,9 +67,9 @@ def test_a_ping_needs_no_data_and_takes_any():
 )
 def test_what_says_nothing_is_impossible(request_, words):
     with pytest.raises(Impossible, match=words):
-        read_hint(*request_)
+        read_notification(*request_)
 
 
 def test_labels_that_are_missing_are_none():
-    hint = read_hint(*resource(data={"metadata": {}}))
-    assert (hint.uid, hint.labels) == (None, {})
+    notification = read_notification(*resource(data={"metadata": {}}))
+    assert (notification.uid, notification.labels) == (None, {})

@@ -6,20 +6,20 @@ from functions.adapters.kserve.model import COMPONENTS, Model
 from functions.adapters.kserve.resources import Resources
 from functions.adapters.kserve.runtimes import Found, Runtimes
 from functions.lifecycle.errors import Code
-from functions.lifecycle.observation import Answer, Mode, Obstacle
+from functions.lifecycle.observation import Answer, Blocker, Mode
 
 DISABLE_AUTO_UPDATE = "serving.kserve.io/disable-auto-update"
 
 
-async def find_obstacles(model: Model, runtimes: Runtimes, resources: Resources) -> tuple[Obstacle, ...]:
+async def find_blockers(model: Model, runtimes: Runtimes, resources: Resources) -> tuple[Blocker, ...]:
     found = [_model_mesh(model), await _too_old(model, resources), _canary(model)]
     if model.kind is Kind.INFERENCE_SERVICE:
         found += [_auto_update(model), await _runtime(model, runtimes)]
-    return tuple(obstacle for obstacle in found if obstacle)
+    return tuple(blocker for blocker in found if blocker)
 
 
-def _unsupported(message: str, next_action: str, *, only_stops: bool = False) -> Obstacle:
-    return Obstacle(Code.STOP_UNSUPPORTED, message, next_action, only_stops)
+def _unsupported(message: str, next_action: str, *, only_stops: bool = False) -> Blocker:
+    return Blocker(Code.STOP_UNSUPPORTED, message, next_action, only_stops)
 
 
 def _ready(model: Model) -> bool:
@@ -27,7 +27,7 @@ def _ready(model: Model) -> bool:
     return condition is not None and condition.status is Answer.TRUE
 
 
-def _model_mesh(model: Model) -> Obstacle | None:
+def _model_mesh(model: Model) -> Blocker | None:
     if model.mode is not Mode.MODEL_MESH:
         return None
     return _unsupported(
@@ -36,7 +36,7 @@ def _model_mesh(model: Model) -> Obstacle | None:
     )
 
 
-def _auto_update(model: Model) -> Obstacle | None:
+def _auto_update(model: Model) -> Blocker | None:
     if (model.annotations or {}).get(DISABLE_AUTO_UPDATE) != "true" or not _ready(model):
         return None
     return _unsupported(
@@ -46,7 +46,7 @@ def _auto_update(model: Model) -> Obstacle | None:
     )
 
 
-async def _too_old(model: Model, resources: Resources) -> Obstacle | None:
+async def _too_old(model: Model, resources: Resources) -> Blocker | None:
     """A KServe that honours the annotation shows a Stopped condition on what runs; LLMInferenceService never does."""
     if model.kind is Kind.LLM_INFERENCE_SERVICE:
         old = not await resources.llm_can_stop()
@@ -61,7 +61,7 @@ async def _too_old(model: Model, resources: Resources) -> Obstacle | None:
     )
 
 
-def _canary(model: Model) -> Obstacle | None:
+def _canary(model: Model) -> Blocker | None:
     if model.mode is not Mode.KNATIVE:
         return None
     for component in COMPONENTS:
@@ -69,7 +69,7 @@ def _canary(model: Model) -> Obstacle | None:
         status = (model.status.get("components") or {}).get(component) or {}
         if percent is None or percent >= 100 or not _splits_traffic(status):
             continue
-        return Obstacle(
+        return Blocker(
             Code.CANARY_IN_PROGRESS,
             f"a canary of the {component} has {percent}% of the traffic; KServe forgets the previous revision in a stop, "
             "so the next start would send everything to the canary",
@@ -85,7 +85,7 @@ def _splits_traffic(status: Json) -> bool:
     return len(revisions) > 1 or bool(rolled_out and latest and rolled_out != latest)
 
 
-async def _runtime(model: Model, runtimes: Runtimes) -> Obstacle | None:
+async def _runtime(model: Model, runtimes: Runtimes) -> Blocker | None:
     """KServe builds a model's resources before it deletes them: without its runtime it gets nowhere."""
     predictor_model = (model.spec.get("predictor") or {}).get("model") or {}
     name = predictor_model.get("runtime")
@@ -106,7 +106,7 @@ async def _runtime(model: Model, runtimes: Runtimes) -> Obstacle | None:
     return None
 
 
-def _no_runtime(model: Model) -> Obstacle | None:
+def _no_runtime(model: Model) -> Blocker | None:
     """No runtime is named and KServe finds none that fits: it says so in modelStatus."""
     status = model.status.get("modelStatus") or {}
     if status.get("transitionStatus") != "InvalidSpec" or _ready(model):

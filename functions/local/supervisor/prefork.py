@@ -24,7 +24,7 @@ from typing import Any
 GRACE_SECONDS = 2.0
 
 
-class Nursery:
+class Prefork:
     """`run` returns None when all is over, or, in a child, the order that this process is now to carry out."""
 
     def __init__(self) -> None:
@@ -124,7 +124,7 @@ def _signal_group(pid: int, number: signal.Signals) -> None:
 
 
 def _become(order: dict[str, Any]) -> None:
-    """In the child: its own group, output and environment, and none of the nursery's files and signals."""
+    """In the child: its own group, output and environment, and none of the prefork server's files and signals."""
     os.setpgid(0, 0)
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM):
@@ -155,7 +155,7 @@ def _name_process(name: str) -> None:
 
 
 if __name__ == "__main__":
-    order = Nursery().run()
+    order = Prefork().run()
     if order is None:
         os._exit(0)  # nothing to save, and freeing a thousand modules takes a while
     _become(order)

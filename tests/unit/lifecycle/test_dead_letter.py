@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from functions.lifecycle.letter import MOST_BYTES, Letter
+from functions.lifecycle.dead_letter import MOST_BYTES, DeadLetter
 
 OURS = {"type": "dev.modelswitch.model.stop-requested.v1", "subject": "fraud/inferenceservice/scorer"}
 
@@ -18,7 +18,7 @@ def of_size(size):
 
 def test_an_event_of_ours_is_kept_whole_with_its_size_in_bytes():
     data = {"actor": "oncall", "reason": "x"}
-    letter = Letter.of(OURS, data)
+    letter = DeadLetter.of(OURS, data)
     assert (letter.type, letter.subject, letter.data) == (OURS["type"], OURS["subject"], data)
     assert letter.size == len(b'{"actor":"oncall","reason":"x"}')
     assert letter.why_not_kept is None
@@ -26,13 +26,13 @@ def test_an_event_of_ours_is_kept_whole_with_its_size_in_bytes():
 
 @pytest.mark.parametrize(("size", "kept"), [(MOST_BYTES, True), (MOST_BYTES + 1, False)])
 def test_one_of_more_than_16_kib_is_not_kept_and_its_size_says_why(size, kept):
-    letter = Letter.of(OURS, of_size(size))
+    letter = DeadLetter.of(OURS, of_size(size))
     assert (letter.data is not None, letter.size) == (kept, size)
     assert kept or letter.why_not_kept == "Its data (16,385 bytes) was larger than 16 KiB, so it is not kept."
 
 
-def test_a_hints_object_of_the_cluster_is_not_kept():
-    letter = Letter.of({"type": "dev.knative.apiserver.resource.update", "subject": "/apis/pods/x"}, {"spec": {}})
+def test_a_notifications_object_of_the_cluster_is_not_kept():
+    letter = DeadLetter.of({"type": "dev.knative.apiserver.resource.update", "subject": "/apis/pods/x"}, {"spec": {}})
     assert (letter.type, letter.subject) == ("dev.knative.apiserver.resource.update", "/apis/pods/x")
     assert (letter.data, letter.size) == (None, len('{"spec":{}}'))
     assert letter.why_not_kept == "Data of types that are not modelswitch's own is not kept."
@@ -40,11 +40,11 @@ def test_a_hints_object_of_the_cluster_is_not_kept():
 
 @pytest.mark.parametrize(("data", "size"), [(None, 0), (b"", 0), (b"raw", 3)])
 def test_what_is_no_json_is_counted_only(data, size):
-    letter = Letter.of(OURS, data)
+    letter = DeadLetter.of(OURS, data)
     assert (letter.type, letter.subject, letter.data, letter.size) == (OURS["type"], OURS["subject"], None, size)
     assert letter.why_not_kept == ("Its data (3 bytes) was no JSON, so it is not kept." if size else None)
 
 
 def test_one_without_a_subject_is_about_no_model():
-    letter = Letter.of({"type": OURS["type"]}, {})
+    letter = DeadLetter.of({"type": OURS["type"]}, {})
     assert (letter.subject, letter.ref) == (None, None)
