@@ -44,16 +44,20 @@ def undeploy(namespace):
     )  # fmt: skip
 
 
+def made_of(installation):
+    """What was made for the whole cluster."""
+    return {path for path in installation.made if "/namespaces" not in path}
+
+
 def left_of(admin, installation):
-    """Of what was made for the whole cluster."""
-    paths = [path for path in installation.made if "/namespaces" not in path]
-    return {path for path in paths if admin.request("GET", path).status_code == 200}
+    return {path for path in made_of(installation) if admin.request("GET", path).status_code == 200}
 
 
 def test_undeploy_deletes_one_installation_and_leaves_the_other_whole(two_installations, look_alike):
     admin, (blue, green) = two_installations
     before = left_of(admin, green)
-    assert len(before) == 24
+    assert before == made_of(green)
+    assert made_of(blue)
     done = undeploy(blue.namespace)
     assert done.returncode == 0, done.stderr
     assert left_of(admin, blue) == set()
