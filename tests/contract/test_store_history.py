@@ -9,7 +9,7 @@ import pytest
 
 from events.model import Kind, ModelRef
 from events.status import State
-from functions.adapters import layout
+from functions.adapters import keys
 from functions.lifecycle.dead_letter import DeadLetter
 from functions.lifecycle.effects import AuditEntry
 from functions.lifecycle.record import Record
@@ -120,7 +120,7 @@ async def test_pages_go_on_across_streams_without_a_gap_or_a_repeat(store):
 async def test_entries_of_the_same_moment_in_several_streams_are_each_given_once(store, raw):
     for namespace in ("a", "b", "c"):
         await has_model(store, model("m", namespace))
-        text = layout.serialization.dump_audit(entry(model("m", namespace)))
+        text = keys.serialization.dump_audit(entry(model("m", namespace)))
         for number in range(3):
             await raw.xadd(f"{{modelswitch}}:history:{namespace}", {"d": text}, id=f"1795825484350-{number}")
         await raw.zadd("{modelswitch}:namespaces", {namespace: 1})
@@ -156,12 +156,12 @@ async def test_each_namespace_has_its_share_of_a_bounded_whole(store, raw):
 
 
 async def test_no_more_than_2_000_namespaces_have_streams_of_their_own(store, raw):
-    await raw.zadd("{modelswitch}:namespaces", {f"n{number}": 1 for number in range(layout.NAMESPACES)})
-    for number in range(layout.NAMESPACES):
+    await raw.zadd("{modelswitch}:namespaces", {f"n{number}": 1 for number in range(keys.NAMESPACES)})
+    for number in range(keys.NAMESPACES):
         await raw.xadd(f"{{modelswitch}}:history:n{number}", {"d": "{}"})
     late = model("late", "late")
     await has_model(store, late, entry(late, 1))
-    assert await raw.zcard("{modelswitch}:namespaces") == layout.NAMESPACES
+    assert await raw.zcard("{modelswitch}:namespaces") == keys.NAMESPACES
     assert [one.event_id for one in await store.history(late, 10)] == ["e1"]
     assert (await store.newest("", 1))[0].audit.ref == late
 
@@ -176,7 +176,7 @@ async def test_what_is_left_of_a_namespace_goes_some_time_after_its_last_model_a
     assert [one.event_id for one in await store.history(MINE, 10)] == ["e3", "e1"]
     await has_model(store, MINE, expected=2)
     assert await raw.ttl("{modelswitch}:history:fraud") == -1
-    assert await raw.ttl(layout.index_key(MINE.subject)) == -1
+    assert await raw.ttl(keys.index_key(MINE.subject)) == -1
     assert [one.event_id for one in await store.history(MINE, 10)] == ["e3", "e1"]
 
 
