@@ -5,7 +5,7 @@ PY := .venv/bin/python
 PORT ?= 8080
 AT_ONCE ?= 4
 export PORT
-# pytest keeps what it makes of each test file in __pycache__; without, every worker makes it anew, in five seconds.
+# pytest caches rewritten test files in __pycache__; without that cache each worker spends five seconds rewriting them.
 unexport PYTHONDONTWRITEBYTECODE
 
 help: ## this list
@@ -61,7 +61,7 @@ format: setup ## format and fix
 	@$(PY) -m ruff check --fix .
 	@$(PY) -m ruff format .
 
-lock: setup ## pin requirements/*.txt anew from pyproject.toml (needs uv)
+lock: setup ## regenerate the pinned requirements/*.txt from pyproject.toml (needs uv)
 	@uv pip compile -q --python-version 3.11 --no-header --generate-hashes --all-extras --group dev pyproject.toml -o requirements/all.txt
 	@uv pip compile -q --python-version 3.11 --no-header --generate-hashes --extra functions pyproject.toml \
 	  -c <(sed -n 's/^\([a-z].*==[^ ]*\).*/\1/p' requirements/all.txt) -o requirements/functions.txt

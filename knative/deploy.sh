@@ -76,7 +76,7 @@ metadata: {name: $NS, annotations: {modelswitch.dev/made-by: make-deploy}}
 END
 }
 
-random_redis_secret() { # where the overlay brings Redis and nobody has made its Secret
+random_redis_secret() { # where the overlay brings Redis and its Secret does not exist
     [ "$OVERLAY" != production ] && [ "$OVERLAY" != dev ] || return 0
     ! kubectl -n $NS get secret redis > /dev/null 2>&1 || return 0
     local password

@@ -4,10 +4,10 @@ IMAGE ?=
 WAIT ?= 180
 NAMESPACE ?= modelswitch
 
-deploy: ## on a cluster with Knative: IMAGE=… (needed), OVERLAY=dev|production|openshift|no-serving|per-namespace, NAMESPACE=…, WAIT=seconds
+deploy: ## install on a cluster with Knative: IMAGE=… (needed), OVERLAY=dev|production|openshift|no-serving|per-namespace, NAMESPACE=…, WAIT=seconds
 	@OVERLAY='$(OVERLAY)' IMAGE='$(IMAGE)' WAIT='$(WAIT)' NAMESPACE='$(NAMESPACE)' knative/deploy.sh
 
-undeploy: ## off the cluster again, without touching any model
+undeploy: ## remove it from the cluster, without touching any model
 	@NAMESPACE='$(NAMESPACE)' knative/undeploy.sh
 
 opt-in: ## with OVERLAY=per-namespace: let it read and change the models of namespace MODELS=… (opt-out: no longer)

@@ -1,9 +1,9 @@
-# Targets for the faults that are searched for and planted; the Makefile includes this file.
+# Targets that search for faults and plant them; the Makefile includes this file.
 STATES ?= 1000000
 WALKS ?= 200
 SEED ?= 1
 
-faults: faults-exhaustive faults-planted faults-rebuild faults-fuzz faults-order faults-schedules ## what could go wrong, tried: every state (STATES=…), random walks (WALKS=…, SEED=…), planted bugs, a lost Redis (MODELS=…), fuzzing (CALLS=…), the order of 50 models' commands, random schedules on real processes (N=…)
+faults: faults-exhaustive faults-planted faults-rebuild faults-fuzz faults-order faults-schedules ## search for faults: every state (STATES=…), random walks (WALKS=…, SEED=…), planted bugs, a lost Redis (MODELS=…), fuzzing (CALLS=…), the order of 50 models' commands, random schedules on real processes (N=…)
 
 faults-exhaustive: setup
 	@$(PY) tests/faults/exhaustive.py --states $(STATES) --walks $(WALKS) --seed $(SEED)

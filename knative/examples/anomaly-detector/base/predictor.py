@@ -5,7 +5,7 @@ V1 `{"instances": [[…], …]}`, rows of as many numbers as it was trained on, 
 
 It behaves as KServe's sklearnserver does (kserve/kserve python/sklearnserver): nothing in the folder starts it WITHOUT
 a model, and each request gets 404; what is there and can't be used ends it, so that in a rolling update the pod
-before it goes on serving. Unpickling runs code: whoever may write the folder decides what runs here.
+before it goes on serving. Unpickling runs code: a user who may write to the folder decides what runs here.
 """
 
 import argparse
@@ -29,7 +29,7 @@ Matrix = np.ndarray[Any, np.dtype[np.float64]]
 
 
 class Batches:
-    """Scores together what came while the batch before was under way: a forest needs about as long for 100 rows as for one."""
+    """Scores together what came while the batch before was in progress: a forest needs about as long for 100 rows as for one."""
 
     def __init__(self, score: Callable[[Matrix], Matrix]) -> None:
         self._score = score

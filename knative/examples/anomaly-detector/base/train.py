@@ -39,7 +39,7 @@ def train(random: np.random.Generator, rows: int) -> tuple[IsolationForest, Stan
     scaler = StandardScaler().fit(seen)
     forest = IsolationForest(contamination=SHARE_OF_TROUBLE, random_state=int(random.integers(2**31)))
     forest.fit(scaler.transform(seen))
-    forest.training_ = scaler.training_ = uuid.uuid4().hex  # so that nobody serves one with another's
+    forest.training_ = scaler.training_ = uuid.uuid4().hex  # so that no pod serves one with another's
     return forest, scaler
 
 
@@ -53,7 +53,7 @@ def judged(random: np.random.Generator, forest: IsolationForest, scaler: Standar
 
 
 def write(folder: Path, forest: IsolationForest, scaler: StandardScaler) -> None:
-    """`_SUCCESS` goes first and comes last: while it is missing nobody takes what is there for whole."""
+    """`_SUCCESS` goes first and comes last: while it is missing no reader treats the folder as complete."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / DONE).unlink(missing_ok=True)
     for name, part in ((FOREST, forest), (SCALER, scaler)):
