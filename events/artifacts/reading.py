@@ -17,7 +17,7 @@ _ESCAPES = str.maketrans({"\\": "\\\\", "\n": "\\n", "\r": "\\r"})
 
 
 class Changed(Exception):
-    """Somebody wrote while it was being read: what was read is nothing that ever was there as a whole."""
+    """The artifact changed while it was being read, so what was read is not one consistent state of it."""
 
 
 def _ignore(_count: int) -> None:

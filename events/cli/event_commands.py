@@ -79,7 +79,9 @@ def artifact(
     wait: Annotated[str, typer.Option("--wait", help="How long to wait until it is complete.")] = "10m",
     format_check: _Formats = True,
     strategy: _Strategy = "rolling",
-    reason: Annotated[str | None, typer.Option("--reason", help="Why, for whoever sees the model reload.")] = None,
+    reason: Annotated[
+        str | None, typer.Option("--reason", help="Reason (shown to users who see the model reload).")
+    ] = None,
     written_by: Annotated[str | None, typer.Option("--written-by", help="Who wrote it, for the audit.")] = None,
     event_id: Annotated[str | None, typer.Option("--id", help="Default: a new one. The same id counts once.")] = None,
     sink: opt.Sink = opt.DEFAULT_SINK,

@@ -33,7 +33,7 @@ Send = Callable[[CloudEvent], None]
 
 @dataclass(frozen=True)
 class Done:
-    """How it ended. `standing` None: the model is stopped, so nobody can say whether it answers."""
+    """How it ended. `standing` None: the model is stopped, so whether it answers is unknown."""
 
     standing: Standing | None
     digest: str | None
@@ -56,7 +56,7 @@ class Apply:
         self._journal = Journal(self.tell)
 
     async def run(self) -> Done:
-        """StepFailed, after what this run did was undone. Whatever cancels it leaves all as it is."""
+        """Raises StepFailed after undoing what this run did. A cancellation undoes nothing."""
         try:
             return await self._steps()
         except (Refusal, StepError, Missing, Changed, PreconditionFailed) as error:
@@ -88,7 +88,7 @@ class Apply:
             self.tell.say(f"{change.what}: created")
         except Changed:
             raise StepFailed(
-                f"somebody else made {change.what} meanwhile", "Apply again: it is looked at anew."
+                f"another client created {change.what} in between", "Apply again: the plan is then made again."
             ) from None
         self._journal.stays(f"{change.what}: {why}")
 
@@ -119,7 +119,7 @@ class Apply:
             made = await self.cluster.create(change.collection, change.after)
         except Changed:
             raise StepFailed(
-                f"somebody else made {change.what} meanwhile", "Apply again: it is looked at anew."
+                f"another client created {change.what} in between", "Apply again: the plan is then made again."
             ) from None
         self.tell.say(f"{change.what}: created")
         self._journal.done(f"{change.what} deleted", deletes(self.cluster, change, made))
@@ -156,7 +156,7 @@ class Apply:
             return await self.cluster.json_patch(change.path, list(operations))
         except PreconditionFailed as error:
             raise StepFailed(
-                f"somebody changed {change.what} since the plan was made ({error})", "Apply again."
+                f"another client changed {change.what} since the plan was made ({error})", "Apply again."
             ) from error
 
     async def _publish(self, loaded: Loaded) -> bool:
@@ -164,7 +164,9 @@ class Apply:
         if (self.plan.loaded or {}).get("published"):
             return False
         if self.send is None:
-            self.tell.say(f"published nothing: no --sink is named, so nobody else hears of {self.plan.wish.target}")
+            self.tell.say(
+                f"published nothing: no --sink is set, so no other client is notified of {self.plan.wish.target}"
+            )
             return False
         event = written(self.plan, loaded)
         try:
