@@ -2,7 +2,7 @@ r"""An artifact's digest: SHA-256 of a file, or of the list that `sha256sum` wou
 
     cd FOLDER && find . -type f ! -name _SUCCESS ! -path '*/.*' -printf '%P\0' | xargs -0 sha256sum | LC_ALL=C sort | sha256sum
 
-prints the same for a folder, so anybody can check it without us.
+prints the same for a folder, so it can be checked without modelswitch.
 """
 
 import hashlib

@@ -57,7 +57,7 @@ class ArtifactSeen:
     written_by: str | None
 
     def artifact(self, namespace: str | None = None) -> ArtifactWritten:
-        """As the event that everybody else sends. `namespace`: only the models there are meant; None: all."""
+        """As the `artifact.written` event that other senders publish. `namespace`: only the models there are meant; None: all."""
         return ArtifactWritten(
             uri=str(self.location),
             namespace=namespace,

@@ -188,7 +188,7 @@ def run() -> NoReturn:
 
 
 def _interrupted(_signal: int, _frame: object) -> NoReturn:
-    raise CliError(Exit.INTERRUPTED, "interrupted", "What was asked for goes on; see `modelswitch status`.")
+    raise CliError(Exit.INTERRUPTED, "interrupted", "A command that was sent continues; see `modelswitch status`.")
 
 
 if __name__ == "__main__":

@@ -92,7 +92,7 @@ class Follower:
             raise CliError(
                 Exit.TIMED_OUT,
                 "still waiting for " + ", ".join(f"{full_name(one)} ({one.state})" for one in waiting),
-                "The command goes on without you; see it with `modelswitch status` or `modelswitch watch`.",
+                "The command continues without this client; follow it with `modelswitch status` or `modelswitch watch`.",
             )
         time.sleep(min(_POLL_SECONDS, max(0.0, self.deadline - time.monotonic())))
 

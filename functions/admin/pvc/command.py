@@ -30,9 +30,7 @@ from functions.admin.pvc.waiting import Patience
 from functions.admin.pvc.wish import ACCESS_MODES, Wish, in_bytes, target
 
 _PUBLISH_SECONDS = 10.0
-_GOES_ON = (
-    "All that was done stays as it is, and nothing was undone: run the same command again, it goes on from there."
-)
+_GOES_ON = "Nothing was undone: run the same command again to continue."
 _NOTHING_CHANGED = "Nothing was changed."
 Answer = TypeVar("Answer")
 
@@ -100,7 +98,7 @@ def _wish(typed: Typed, tell: Teller | None = None) -> Wish:
         raise usage(f"{ref} is no InferenceService", "Only those are moved to a claim.")
     if typed.in_place == (typed.new_name is not None):
         raise usage(
-            "it is not said whether to change the model itself",
+            "neither --in-place nor --name is set",
             "Add --in-place, or --name NEW for a new one beside it.",
         )
     if typed.new_name is not None:

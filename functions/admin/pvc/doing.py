@@ -1,6 +1,6 @@
-"""Carries a plan out: StorageClass, claim, copy, runtime, model; then tells the world, and waits until it is true.
+"""Carries a plan out: StorageClass, claim, copy, runtime, model; then publishes the event, and waits for the model.
 
-Every step looks before it acts, so a run that was cut off anywhere is gone on with by the next one. A step that fails
+Every step reads the cluster before it acts, so that the next run can continue an interrupted one. A step that fails
 undoes what this run did; an interrupt undoes nothing.
 """
 
@@ -74,7 +74,7 @@ class Apply:
         loaded = await self._load(plan.loader) if plan.loader else _from_record(plan.loaded)
         if plan.leftover:
             await remove(self.cluster, plan.leftover, self.loading)
-            self.tell.say(f"{plan.leftover.what} of an earlier run: deleted, it has done its work")
+            self.tell.say(f"{plan.leftover.what} of an earlier run: finished and deleted")
         if plan.runtime:
             await self._create(plan.runtime)
         if plan.service:
@@ -102,7 +102,7 @@ class Apply:
         await remove(self.cluster, change, self.loading)
         self._journal.settled()
         self.tell.say(
-            f"{change.what}: deleted, it has done its work: {loaded.files} files, {loaded.size} bytes, {loaded.digest}"
+            f"{change.what}: finished and deleted: {loaded.files} files, {loaded.size} bytes, {loaded.digest}"
         )
         self._journal.stays(f"{self.plan.wish.target} with {loaded.size} bytes, {loaded.digest}")
         return loaded

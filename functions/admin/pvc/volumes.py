@@ -99,7 +99,9 @@ def _new_size(wish: Wish) -> tuple[list[Check], str]:
             following = "Add --size, at least the artifact's."
             return [
                 refused(
-                    "size", "how large the claim must be is not known: an artifact on S3 is not looked at", following
+                    "size",
+                    "the size that the claim needs is unknown: the size of an artifact on S3 is not read",
+                    following,
                 )
             ], "1Gi"
         size = manifests.storage(needed)

@@ -58,7 +58,7 @@ def probes(rows: Sequence[Row], *, every: bool) -> Iterator[str]:
 
 
 def hooks(rows: Iterable[Row]) -> Iterator[str]:
-    """A preStop for each runtime that has none: nothing is wrong without it until the next rolling update."""
+    """A preStop hook for each runtime that has none. It only matters from the next rolling update on."""
     for one in _once(row.leaving for row in rows if row.leaving):
         yield f"Pods of {one.runtime} close their port as soon as they get SIGTERM: clients that still route to them are"
         yield f"refused. Add a hook that waits to its spec.containers {_NEW_PODS}:"
