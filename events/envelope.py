@@ -26,7 +26,7 @@ _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-
 class Received:
     """A command or fact that was understood. The sender's `time` is left out: nothing may rest on it.
 
-    `correlation_id` is the id of the original request; if the sender set none, the event's own id. `expires_at` is aware,
+    `correlation_id` is the original request's id, or the event's own id if the sender set none. `expires_at` is aware,
     None where the sender set no limit.
     """
 

@@ -3,7 +3,7 @@
 All have the same body, {"Records": […]}; with `cloudevents=true` Ceph RGW adds the headers of a CloudEvent, with the type
 `com.amazonaws.ObjectCreated:Put`. The CloudEvents adapter for S3 and Knative's CephSource send one record as the data;
 the adapter's type is `com.amazonaws.s3.ObjectCreated:Put`. An object appears only when it is complete, but a folder of
-several objects is complete only with its last: its writer puts a `_SUCCESS` object last, which is reported as the folder.
+several objects is complete only with its last: its writer puts a `_SUCCESS` object last, reported as the folder.
 
 A store resends every refused notification, MinIO before all later ones. So an object with any name that a store allows
 is accepted or skipped, and only what no store sends is refused.
@@ -57,7 +57,7 @@ class ArtifactSeen:
     written_by: str | None
 
     def artifact(self, namespace: str | None = None) -> ArtifactWritten:
-        """As the `artifact.written` event that other senders publish. `namespace`: only the models there are meant; None: all."""
+        """As the `artifact.written` event that other senders publish. `namespace`: only its models; None: all."""
         return ArtifactWritten(
             uri=str(self.location),
             namespace=namespace,

@@ -200,7 +200,7 @@ def verify(
         typer.Option(
             "--ask",
             envvar="PROBE",
-            help="Ask the pods directly (pods) or through the API server (apiserver). Default: pods in the cluster, else apiserver.",
+            help="Ask pods directly (pods) or through the API server (apiserver). Default: pods in the cluster, else apiserver.",
         ),
     ] = None,
     installation: Annotated[

@@ -231,7 +231,7 @@ def with_digest(found: Json, digest: str) -> Json:
 
 
 def record(source: str, digest: str, size: int, files: int, *, published: bool) -> str:
-    """The claim's annotation for one artifact on it, so that a later run neither copies it again nor forgets to publish it."""
+    """The claim's annotation for one artifact on it, so that a later run does not copy it again and publishes it if needed."""
     said = {"source": source, "digest": digest, "size": size, "files": files, "published": published}
     return json.dumps(said, sort_keys=True)
 

@@ -28,7 +28,7 @@ class Predictions:
         self._turns = Turns(AT_ONCE, AT_ONCE_OF_ONE_NAMESPACE)
 
     async def of(self, sighting: Sighting) -> Prediction:
-        """Asks only pods that have their model, or for which no other check exists. A ConfigMap counts without annotation."""
+        """Asks only pods that have their model or that have no other check. A ConfigMap counts without annotation."""
         if self._line is None:
             return NOT_ASKED
         asked = [(server, pod) for server in sighting.servers if (pod := _askable(sighting, server))]
