@@ -25,7 +25,7 @@ Digest = Annotated[str, Field(pattern=DIGEST, examples=[f"sha256:{'0' * 64}"])]
 
 
 class Completeness(StrEnum):
-    """How it is known that nobody is still writing."""
+    """How it is known that the artifact is no longer being written."""
 
     SUCCESS_FILE = "success-file"
     DECLARED = "declared"
@@ -40,7 +40,7 @@ class Strategy(StrEnum):
 
 
 class Artifact(Frozen):
-    """One state of one artifact. The same digest is the same artifact, however often it is told of."""
+    """One state of one artifact. Events with the same digest are about the same artifact."""
 
     uri: Uri = Field(description="As the model's storageUri names it: a file, or the folder that it is in.")
     namespace: str | None = Field(
@@ -91,14 +91,16 @@ class ArtifactRef(Frozen):
 
 
 class ArtifactWritten(Artifact):
-    """An artifact was written, and nobody is still writing: the models that it belongs to are to load it."""
+    """An artifact was written completely; the models that use it load it."""
 
     type: ClassVar[str] = "dev.modelswitch.artifact.written.v1"
 
     written_by: str | None = Field(
         default=None, max_length=253, description="Who wrote it, as the sender says: shown as a claim."
     )
-    reason: str | None = Field(default=None, max_length=1024, description="Why, for whoever sees the model reload.")
+    reason: str | None = Field(
+        default=None, max_length=1024, description="Reason (shown to users who see the model reload)."
+    )
     strategy: Strategy = Field(
         default=Strategy.ROLLING,
         description="`rolling`: the old pod serves until the new one has loaded. `replace`: it goes first, where a GPU "

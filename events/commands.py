@@ -1,4 +1,4 @@
-"""What somebody may want of a model. The data of a command event, and the body of the same REST request."""
+"""The commands for a model: the data of a command event, and the body of the same REST request."""
 
 from typing import Annotated, ClassVar, Literal
 
@@ -20,7 +20,9 @@ class Command(Frozen):
     actor: str | None = Field(
         default=None, max_length=253, description="Who the sender says it is or acts for: shown as a claim."
     )
-    reason: str | None = Field(default=None, max_length=1024, description="Why, for whoever finds the model stopped.")
+    reason: str | None = Field(
+        default=None, max_length=1024, description="Reason (shown on the model's page and in the audit log)."
+    )
 
 
 class StopRequested(Command):
@@ -28,10 +30,10 @@ class StopRequested(Command):
 
     type: ClassVar[str] = "dev.modelswitch.model.stop-requested.v1"
 
-    graceful: bool = Field(default=True, description="false: end at once, cutting requests under way.")
+    graceful: bool = Field(default=True, description="false: stop at once and abort requests in flight.")
     timeout: Grace | None = Field(
         default=None,
-        description="How long requests under way may take: each pod's grace, 1s to 1h. Default: at most 30s.",
+        description="How long requests in flight may take: each pod's grace period, 1s to 1h. Default: at most 30s.",
     )
     promote_canary: bool = Field(
         default=False, description="Accept that the next start sends all traffic to the canary (Knative mode)."
@@ -59,7 +61,7 @@ class ReloadRequested(Command):
         description="`rolling`: the old pod serves until the new one has loaded. `replace`: stop, no pod left, start.",
     )
     settle: Grace | None = Field(
-        default=None, description="Wait this long for more parts of the artifact; each that comes makes it wait anew."
+        default=None, description="Wait this long for more parts of the artifact; each new part restarts the wait."
     )
 
 

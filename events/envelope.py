@@ -26,7 +26,7 @@ _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-
 class Received:
     """A command or fact that was understood. The sender's `time` is left out: nothing may rest on it.
 
-    `correlation_id` is the request that began it all, the event's own id where nobody gave one. `expires_at` is aware,
+    `correlation_id` is the original request's id, or the event's own id if the sender set none. `expires_at` is aware,
     None where the sender set no limit.
     """
 
@@ -136,7 +136,7 @@ def format_time(moment: datetime) -> str:
 def _check_type(event_type: str, accepts: Collection[str] | None) -> None:
     if event_type not in MODELS and event_type not in NOTIFICATIONS:
         raise Impossible(
-            f"event type {shown(event_type)}, which nobody knows",
+            f"event type {shown(event_type)}, which is unknown",
             f"one of {', '.join(MODELS)}",
             "Correct the type; docs/events.md lists them.",
         )

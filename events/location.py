@@ -1,7 +1,7 @@
 """Where a model's artifact is: a storage URI as KServe takes it, split so that two of them can be compared.
 
 Rules: KServe's storage initializer and pkg/controller/…/utils (SupportedStorageURIPrefixList); a claim is
-`pvc://CLAIM/PATH` and belongs to the namespace of whoever names it.
+`pvc://CLAIM/PATH` and belongs to the namespace of the object or event that names it.
 """
 
 import re

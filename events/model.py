@@ -17,7 +17,7 @@ def is_name(text: str) -> bool:
 
 
 class Frozen(BaseModel):
-    """A value of the contract: it never changes, and a field nobody defined is an error, not silence."""
+    """An immutable value of the contract. An undefined field is an error; it is not ignored."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -25,7 +25,7 @@ def refuse_reserved(source: str, claimed_actor: str | None) -> None:
 
 
 def is_reserved(name: str) -> bool:
-    """Whatever its case and its way of writing: what looks the same to a person counts as the same."""
+    """Case and Unicode form are ignored: names that look the same to a person count as the same."""
     plain = "".join(char for char in unicodedata.normalize("NFKC", name).casefold() if char.isprintable()).strip()
     if any(within(plain, tool) for tool in TOOLS):
         return False

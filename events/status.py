@@ -63,7 +63,7 @@ class Receipt(Frozen):
     stopped_at: Moment = Field(description="When the last pod was gone.")
     actor: str = Field(description="Who asked for the stop, verified.")
     claimed_actor: str | None = Field(default=None, description="Who that sender says it is: only a claim.")
-    complete: bool = Field(default=True, description="false: pods may have been freed that nobody had seen.")
+    complete: bool = Field(default=True, description="false: pods that were never observed may also have been freed.")
 
 
 class LoadedArtifact(Frozen):

@@ -1,6 +1,6 @@
 """Whether a file is what its name says, where that costs no more than a look at its beginning and its end.
 
-Nothing is ever unpickled: loading a pickle runs whatever it says. What has a name that nobody knows is taken as it is.
+Nothing is ever unpickled, because loading a pickle runs its code. A file with an unknown extension is not checked.
 """
 
 import json

@@ -2,7 +2,7 @@ r"""An artifact's digest: SHA-256 of a file, or of the list that `sha256sum` wou
 
     cd FOLDER && find . -type f ! -name _SUCCESS ! -path '*/.*' -printf '%P\0' | xargs -0 sha256sum | LC_ALL=C sort | sha256sum
 
-prints the same for a folder, so anybody can check it without us.
+prints the same for a folder, so it can be checked without modelswitch.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ _ESCAPES = str.maketrans({"\\": "\\\\", "\n": "\\n", "\r": "\\r"})
 
 
 class Changed(Exception):
-    """Somebody wrote while it was being read: what was read is nothing that ever was there as a whole."""
+    """The artifact changed while it was being read, so what was read is not one consistent state of it."""
 
 
 def _ignore(_count: int) -> None:

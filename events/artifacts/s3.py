@@ -2,11 +2,11 @@
 
 All have the same body, {"Records": […]}; with `cloudevents=true` Ceph RGW adds the headers of a CloudEvent, with the type
 `com.amazonaws.ObjectCreated:Put`. The CloudEvents adapter for S3 and Knative's CephSource send one record as the data;
-the adapter's type is `com.amazonaws.s3.ObjectCreated:Put`. An object is there only when it is whole, but a folder of
-several objects is whole only with its last: its writer puts a `_SUCCESS` object last, which is told of as the folder.
+the adapter's type is `com.amazonaws.s3.ObjectCreated:Put`. An object appears only when it is complete, but a folder of
+several objects is complete only with its last: its writer puts a `_SUCCESS` object last, reported as the folder.
 
-A store sends again whatever is refused, MinIO before all that comes later: so an object with any name that a store allows is
-taken or passed over, and only what no store sends is refused.
+A store resends every refused notification, MinIO before all later ones. So an object with any name that a store allows
+is accepted or skipped, and only what no store sends is refused.
 
 Source of the rules: rgw_pubsub_push.cc and rgw_notify.cc in Ceph, adapters/aws-s3.md of CloudEvents.
 """
@@ -42,7 +42,7 @@ _NEXT = "docs/artifacts.md shows how buckets are set up."
 
 @dataclass(frozen=True, slots=True)
 class ArtifactSeen:
-    """One object that was written. `id` is the same for the same writing of it, however often it is told of.
+    """One object that was written. `id` is the same for every notification of the same write.
 
     `location` is the object, or its folder where the object is a `_SUCCESS`; then `digest` says which writing of the
     marker it was (`marker:…`) and `size` is 0, because a marker says nothing of the content. Else `digest` is `etag:…`.
@@ -57,7 +57,7 @@ class ArtifactSeen:
     written_by: str | None
 
     def artifact(self, namespace: str | None = None) -> ArtifactWritten:
-        """As the event that everybody else sends. `namespace`: only the models there are meant; None: all."""
+        """As the `artifact.written` event that other senders publish. `namespace`: only its models; None: all."""
         return ArtifactWritten(
             uri=str(self.location),
             namespace=namespace,

@@ -1,4 +1,4 @@
-"""Waiting until nobody writes to an artifact any more, and knowing why that is believed."""
+"""Waiting until an artifact is no longer being written, and recording how that is known."""
 
 import time
 from collections.abc import Iterator

@@ -124,7 +124,7 @@ def _marker(path: Path) -> int | None:
 
 
 def _walk(folder: Path, prefix: str, root: Path, above: tuple[Path, ...]) -> Iterator[tuple[bool, str, os.stat_result]]:
-    """(is it a folder, its name relative to the root, its status). What vanishes meanwhile was not there."""
+    """(is it a folder, its name relative to the root, its status). An entry that vanishes during the walk is skipped."""
     yield True, prefix, folder.stat()
     with os.scandir(folder) as entries:
         for entry in entries:

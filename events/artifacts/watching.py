@@ -61,7 +61,7 @@ class _Known:
 
 @dataclass
 class ClaimWatch:
-    """`complain` gets what keeps an artifact from being told of, once for each state that it is in."""
+    """`complain` gets the reason why an artifact is not reported, once for each state of the artifact."""
 
     claim: Claim
     complain: Callable[[str], None]

@@ -56,7 +56,7 @@ def watch(order: Order) -> NoReturn:
 
 @dataclass
 class _Outbox:
-    """What the sink has not taken yet: of each artifact the newest state only, because nobody needs the others."""
+    """Events that the sink has not accepted yet: only the newest state of each artifact; older ones are not needed."""
 
     claim: Claim
     publisher: Publisher
@@ -77,7 +77,7 @@ class _Outbox:
                 self._send(news)
             except PublishFailed as error:
                 if _is_final(error.status):
-                    _complain(f"{error.message}; nobody will hear of {uri}. {error.next_action}")
+                    _complain(f"{error.message}; no event is published for {uri}. {error.next_action}")
                 else:
                     self._wait(error)
                     return

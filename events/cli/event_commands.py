@@ -23,7 +23,9 @@ _Formats = Annotated[
 
 @publish.command()
 def event(
-    type_: Annotated[str, typer.Argument(metavar="TYPE", help="An event of docs/events.md; `stop-requested` will do.")],
+    type_: Annotated[
+        str, typer.Argument(metavar="TYPE", help="An event of docs/events.md; `stop-requested` is enough.")
+    ],
     *,
     data: Annotated[str, typer.Option("--data", "-d", help="JSON, @FILE, or @- for stdin.")] = "{}",
     subject: Annotated[str | None, typer.Option("--subject", help="namespaces/NS/inferenceservices/NAME.")] = None,
@@ -31,8 +33,8 @@ def event(
     namespace: opt.Namespace = None,
     kind: opt.KindName = None,
     event_id: Annotated[str | None, typer.Option("--id", help="Default: a new one. The same id counts once.")] = None,
-    source: Annotated[str, typer.Option("--source", help="Who sends, as a URI reference.")] = "/modelswitch/cli",
-    correlation_id: Annotated[str | None, typer.Option("--correlation-id", help="The request that began it.")] = None,
+    source: Annotated[str, typer.Option("--source", help="The sender, as a URI reference.")] = "/modelswitch/cli",
+    correlation_id: Annotated[str | None, typer.Option("--correlation-id", help="Id of the original request.")] = None,
     sink: opt.Sink = opt.DEFAULT_SINK,
     json: opt.Json = False,
 ) -> None:
@@ -69,17 +71,19 @@ def artifact(
         bool | None,
         typer.Option(
             "--success-file/--no-success-file",
-            help="Wait for a _SUCCESS file, written last; or take no notice of it. Default: it counts where it is.",
+            help="Wait for a _SUCCESS file, written last; or ignore it. Default: use it if present.",
         ),
     ] = None,
     stable: Annotated[
         str,
-        typer.Option("--stable", help="Without _SUCCESS: complete when unchanged for so long. 0s: it is, I say so."),
+        typer.Option("--stable", help="Without _SUCCESS: complete when unchanged for this long. 0s: already complete."),
     ] = "30s",
     wait: Annotated[str, typer.Option("--wait", help="How long to wait until it is complete.")] = "10m",
     format_check: _Formats = True,
     strategy: _Strategy = "rolling",
-    reason: Annotated[str | None, typer.Option("--reason", help="Why, for whoever sees the model reload.")] = None,
+    reason: Annotated[
+        str | None, typer.Option("--reason", help="Reason (shown to users who see the model reload).")
+    ] = None,
     written_by: Annotated[str | None, typer.Option("--written-by", help="Who wrote it, for the audit.")] = None,
     event_id: Annotated[str | None, typer.Option("--id", help="Default: a new one. The same id counts once.")] = None,
     sink: opt.Sink = opt.DEFAULT_SINK,
@@ -109,10 +113,10 @@ def watch_claim(
             "--namespace", "-n", envvar="MODELSWITCH_NAMESPACE", help="Its namespace; default: this pod's own."
         ),
     ] = None,
-    path: Annotated[Path, typer.Option("--path", help="Where it is mounted, read-only will do.")] = Path("/claim"),
+    path: Annotated[Path, typer.Option("--path", help="Where it is mounted; read-only is enough.")] = Path("/claim"),
     every: Annotated[str, typer.Option("--every", help="How often to look.")] = "5s",
     stable: Annotated[
-        str, typer.Option("--stable", help="Without _SUCCESS: complete when unchanged for so long.")
+        str, typer.Option("--stable", help="Without _SUCCESS: complete when unchanged for this long.")
     ] = "15s",
     artifact: Annotated[
         list[str] | None, typer.Option("--artifact", help="A path on the claim, again for each. Default: find them.")

@@ -44,9 +44,9 @@ def stop(
     namespace: opt.Namespace = None,
     kind: opt.KindName = None,
     timeout: Annotated[
-        str | None, typer.Option("--timeout", help="How long requests under way may take: 1s to 1h. Default: 30s.")
+        str | None, typer.Option("--timeout", help="How long requests in flight may take: 1s to 1h. Default: 30s.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="End at once, cutting requests under way.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Stop at once and abort requests in flight.")] = False,
     reason: opt.Reason = None,
     promote_canary: Annotated[
         bool, typer.Option("--promote-canary", help="Accept that the next start sends all traffic to the canary.")
@@ -127,7 +127,7 @@ def list_(
     *,
     namespace: opt.Namespace = None,
     all_namespaces: Annotated[
-        bool, typer.Option("--all-namespaces", "-A", help="Every namespace, whatever MODELSWITCH_NAMESPACE says.")
+        bool, typer.Option("--all-namespaces", "-A", help="Every namespace; ignores MODELSWITCH_NAMESPACE.")
     ] = False,
     state: Annotated[str | None, typer.Option("--state", help="running, stopping, stopped, starting or error.")] = None,
     kind: opt.KindName = None,
@@ -181,14 +181,14 @@ def run() -> NoReturn:
         sys.stderr.write((error.as_json() if "--json" in sys.argv else error.as_text()) + "\n")
         sys.exit(error.exit_code)
     except BrokenPipeError:
-        # Whoever read the output has gone; Python's own flush at exit must not complain about it.
+        # The process that read the output has exited; Python's flush at exit must not report that.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(Exit.DONE)
     sys.exit(Exit.DONE)
 
 
 def _interrupted(_signal: int, _frame: object) -> NoReturn:
-    raise CliError(Exit.INTERRUPTED, "interrupted", "What was asked for goes on; see `modelswitch status`.")
+    raise CliError(Exit.INTERRUPTED, "interrupted", "A command that was sent continues; see `modelswitch status`.")
 
 
 if __name__ == "__main__":

@@ -43,7 +43,9 @@ Wait = Annotated[
     typer.Option("--wait/--no-wait", help="Wait for the end. Default: wait over REST, not with --via broker."),
 ]
 WaitTimeout = Annotated[str, typer.Option("--wait-timeout", help="How long to wait at most: 30s, 5m, 1h.")]
-Reason = Annotated[str | None, typer.Option("--reason", help="Why, for whoever finds the model so.")]
+Reason = Annotated[
+    str | None, typer.Option("--reason", help="Reason (shown on the model's page and in the audit log).")
+]
 
 
 @dataclass(frozen=True)

@@ -109,7 +109,7 @@ def _data(publication: Publication) -> Content:
 
 
 def _full_type(text: str) -> str:
-    """`stop-requested`, `model.stop-requested` and `artifact.written.v1` will do."""
+    """`stop-requested`, `model.stop-requested` and `artifact.written.v1` are accepted too."""
     fits = [known for known in MODELS if text in {known, known.removeprefix("dev.modelswitch.")}]
     words = {known: known.removeprefix("dev.modelswitch.").removesuffix(".v1") for known in MODELS}
     short = [known for known, word in words.items() if text in {word, word.removeprefix("model.")}]

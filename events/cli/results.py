@@ -49,7 +49,7 @@ def followed(results: list[Result], follower: Follower) -> list[Result]:
 
 
 def report(results: list[Result], follower: Follower, *, as_json: bool, waited: bool) -> None:
-    """Tells every result, then raises CliError (1) if one is refused, in error, or was turned round meanwhile."""
+    """Prints every result, then raises CliError (1) if one was refused, is in error, or was reversed in between."""
     if as_json:
         items = [result.as_json() for result in results]
         say_json(items[0] if len(items) == 1 else {"items": items})
@@ -85,7 +85,9 @@ def _worst(bad: list[Result], follower: Follower) -> CliError:
         return refusals[0]
     names = ", ".join(str(result.target) for result in bad)
     turned = any(result.status and follower.turned(result.status) for result in bad)
-    way_out = "Somebody asked for the opposite meanwhile." if turned else "See `modelswitch status` for each."
+    way_out = (
+        "Another user or client requested the opposite in between." if turned else "See `modelswitch status` for each."
+    )
     return CliError(Exit.REFUSED, f"not {_PARTICIPLE[follower.verb]}: {names}", way_out)
 
 

@@ -202,7 +202,7 @@ def _identity(connection: Connection) -> dict[str, str]:
         except (OSError, UnicodeDecodeError) as error:
             raise CliError(Exit.NOT_AUTHORISED, f"the token can't be read: {error}", "Correct --token-file.") from error
     if not token.isascii() or any(char.isspace() for char in token):
-        raise CliError(Exit.NOT_AUTHORISED, "the token has spaces or other strange characters", "Check its source.")
+        raise CliError(Exit.NOT_AUTHORISED, "the token has spaces or other invalid characters", "Check its source.")
     return {"authorization": f"Bearer {token}"} if token else {}
 
 

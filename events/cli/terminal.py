@@ -14,7 +14,7 @@ def stderr_console() -> Console:
 
 
 def stdout_console() -> Console:
-    """Wide where nobody looks: a table in a pipe is not cut."""
+    """Wide if stdout is not a terminal, so that a table in a pipe is not cut."""
     width = None if sys.stdout.isatty() else _PIPE_WIDTH
     return Console(highlight=False, width=width, markup=False, emoji=False)
 

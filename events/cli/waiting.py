@@ -26,8 +26,8 @@ _DESIRED = {"stop": "stopped", "start": "running"}
 class Follower:
     """Asks the server for the models' states until each has reached the command's goal or an error.
 
-    `deadline` is in seconds of time.monotonic. `by_event`: nobody has answered for the command yet, so a model that
-    still desires the opposite, or is in error, may not have heard of it.
+    `deadline` is in seconds of time.monotonic. `by_event`: the command has no answer yet, so a model that
+    still desires the opposite, or is in error, may not have received it.
     """
 
     server: ModelServer
@@ -58,7 +58,7 @@ class Follower:
         return self.reached(status) or self.turned(status) or (status.state is State.ERROR and self._heard(status))
 
     def turned(self, status: ModelStatus) -> bool:
-        """Somebody asked for the opposite meanwhile. A queued start still desires what was asked."""
+        """Another user or client requested the opposite in between. A queued start still desires what was requested."""
         return not self.by_event and status.desired != _DESIRED[self.verb] and not status.queued
 
     def _heard(self, status: ModelStatus) -> bool:
@@ -92,7 +92,7 @@ class Follower:
             raise CliError(
                 Exit.TIMED_OUT,
                 "still waiting for " + ", ".join(f"{full_name(one)} ({one.state})" for one in waiting),
-                "The command goes on without you; see it with `modelswitch status` or `modelswitch watch`.",
+                "The command continues without this client; follow it with `modelswitch status` or `modelswitch watch`.",
             )
         time.sleep(min(_POLL_SECONDS, max(0.0, self.deadline - time.monotonic())))
 

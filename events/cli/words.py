@@ -1,4 +1,4 @@
-"""What a model's state sounds like at a terminal."""
+"""How a model's state is shown at a terminal."""
 
 from events.status import ModelStatus, Receipt, State
 

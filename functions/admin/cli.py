@@ -152,7 +152,7 @@ def apply(
     load_timeout: Annotated[str, typer.Option("--load-timeout", help="How long the copy may take.")] = "2h",
     wait_timeout: opt.WaitTimeout = "15m",
 ) -> None:
-    """Show the plan, ask, do it, and wait until the model serves from the claim. Again: it goes on where it was."""
+    """Show the plan, ask, apply it, and wait until the model serves from the claim. A second run continues the first."""
     command = _command()
     typed = command.Typed(
         name, namespace, claim, path, new_name, in_place, source, size, storage_class, access_mode, runtime, runtime_from,
@@ -200,7 +200,7 @@ def verify(
         typer.Option(
             "--ask",
             envvar="PROBE",
-            help="pods or apiserver: whom to ask. Default: pods in the cluster, else apiserver.",
+            help="Ask pods directly (pods) or through the API server (apiserver). Default: pods in the cluster, else apiserver.",
         ),
     ] = None,
     installation: Annotated[

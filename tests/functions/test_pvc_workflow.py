@@ -380,7 +380,7 @@ def test_an_interrupt_undoes_nothing_and_the_next_run_goes_on(cluster, tmp_path)
     wait_for(lambda: "with the claim are ready" in log.read_text(), f"it waits for the model: {log.read_text()}")
     running.send_signal(signal.SIGINT)
     assert running.wait(10) == 130
-    assert "run the same command again, it goes on" in log.read_text()
+    assert "run the same command again to continue" in log.read_text()
     assert cluster.served(name)["storageUri"] == f"pvc://interrupted/{name}"
     with receiving() as sink:
         done = cluster.run("apply", name, *words, "--sink", sink.url)
@@ -397,7 +397,7 @@ def test_a_loader_of_an_interrupted_run_that_has_done_its_work_goes(cluster):
     cluster.create(f"/apis/batch/v1/namespaces/{NS}/jobs", job)
     done = cluster.run("apply", name, *words)
     assert done.returncode == 0, done.stderr
-    assert "of an earlier run: deleted" in done.stderr
+    assert "of an earlier run: finished and deleted" in done.stderr
     assert cluster.loaders() == []
 
 

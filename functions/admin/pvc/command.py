@@ -30,9 +30,7 @@ from functions.admin.pvc.waiting import Patience
 from functions.admin.pvc.wish import ACCESS_MODES, Wish, in_bytes, target
 
 _PUBLISH_SECONDS = 10.0
-_GOES_ON = (
-    "All that was done stays as it is, and nothing was undone: run the same command again, it goes on from there."
-)
+_GOES_ON = "Nothing was undone: run the same command again to continue."
 _NOTHING_CHANGED = "Nothing was changed."
 Answer = TypeVar("Answer")
 
@@ -93,14 +91,14 @@ async def _plan(cluster: Cluster, wish: Wish) -> Plan:
 
 
 def _wish(typed: Typed, tell: Teller | None = None) -> Wish:
-    """CliError (2): what was typed can't be meant, whatever the cluster has."""
+    """CliError (2): the options are invalid for any cluster."""
     chosen = targets(Selection((typed.name,), typed.namespace, None))[0]
     ref = chosen.ref()
     if ref.kind is not Kind.INFERENCE_SERVICE:
         raise usage(f"{ref} is no InferenceService", "Only those are moved to a claim.")
     if typed.in_place == (typed.new_name is not None):
         raise usage(
-            "it is not said whether to change the model itself",
+            "neither --in-place nor --name is set",
             "Add --in-place, or --name NEW for a new one beside it.",
         )
     if typed.new_name is not None:
@@ -169,7 +167,7 @@ def _refused(plan: Plan) -> CliError:
 
 def _agreed(plan: Plan) -> bool:
     if not sys.stdin.isatty():
-        raise CliError(Exit.USAGE, "nobody is there to be asked", "Add --yes.")
+        raise CliError(Exit.USAGE, "can't ask for confirmation: stdin is not a terminal", "Add --yes.")
     return typer.confirm(f"Make these {len(plan.changes)} changes?", err=True)
 
 
@@ -195,4 +193,4 @@ def _run(work: Coroutine[Any, Any, Answer], interrupted: str = _NOTHING_CHANGED)
         timed_out = isinstance(error.__cause__, TimeIsOver)
         raise CliError(Exit.TIMED_OUT if timed_out else Exit.REFUSED, error.message, error.next_action) from error
     except (Missing, Changed) as error:
-        raise CliError(Exit.REFUSED, str(error), "Something was taken away meanwhile: try again.") from error
+        raise CliError(Exit.REFUSED, str(error), "Something was deleted in between: try again.") from error

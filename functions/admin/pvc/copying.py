@@ -102,7 +102,7 @@ def _loader(
         return [
             note(
                 "copy",
-                f"{wish.name} is served from {wish.target} already, by whomever it was copied: it is left as it is",
+                f"{wish.name} is served from {wish.target} already: what is on the claim is left unchanged",
             )
         ], None
     found = _copier(wish, seen, source)

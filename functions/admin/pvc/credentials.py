@@ -41,7 +41,7 @@ def injected_uri(pods: Iterable[Json]) -> str | None:
 def copier(
     source: Source, pods: Iterable[Json], initializer: Json | None, secret_name: str, account_secrets: Iterable[Json]
 ) -> Copier | None:
-    """None: nobody says which image copies."""
+    """None: no image to copy with is configured."""
     pod = injected(pods)
     if pod:
         return _as_injected(pod)

@@ -1,6 +1,6 @@
-"""Carries a plan out: StorageClass, claim, copy, runtime, model; then tells the world, and waits until it is true.
+"""Carries a plan out: StorageClass, claim, copy, runtime, model; then publishes the event, and waits for the model.
 
-Every step looks before it acts, so a run that was cut off anywhere is gone on with by the next one. A step that fails
+Every step reads the cluster before it acts, so that the next run can continue an interrupted one. A step that fails
 undoes what this run did; an interrupt undoes nothing.
 """
 
@@ -33,7 +33,7 @@ Send = Callable[[CloudEvent], None]
 
 @dataclass(frozen=True)
 class Done:
-    """How it ended. `standing` None: the model is stopped, so nobody can say whether it answers."""
+    """How it ended. `standing` None: the model is stopped, so whether it answers is unknown."""
 
     standing: Standing | None
     digest: str | None
@@ -56,7 +56,7 @@ class Apply:
         self._journal = Journal(self.tell)
 
     async def run(self) -> Done:
-        """StepFailed, after what this run did was undone. Whatever cancels it leaves all as it is."""
+        """Raises StepFailed after undoing what this run did. A cancellation undoes nothing."""
         try:
             return await self._steps()
         except (Refusal, StepError, Missing, Changed, PreconditionFailed) as error:
@@ -74,7 +74,7 @@ class Apply:
         loaded = await self._load(plan.loader) if plan.loader else _from_record(plan.loaded)
         if plan.leftover:
             await remove(self.cluster, plan.leftover, self.loading)
-            self.tell.say(f"{plan.leftover.what} of an earlier run: deleted, it has done its work")
+            self.tell.say(f"{plan.leftover.what} of an earlier run: finished and deleted")
         if plan.runtime:
             await self._create(plan.runtime)
         if plan.service:
@@ -88,7 +88,7 @@ class Apply:
             self.tell.say(f"{change.what}: created")
         except Changed:
             raise StepFailed(
-                f"somebody else made {change.what} meanwhile", "Apply again: it is looked at anew."
+                f"another client created {change.what} in between", "Apply again: the plan is then made again."
             ) from None
         self._journal.stays(f"{change.what}: {why}")
 
@@ -102,7 +102,7 @@ class Apply:
         await remove(self.cluster, change, self.loading)
         self._journal.settled()
         self.tell.say(
-            f"{change.what}: deleted, it has done its work: {loaded.files} files, {loaded.size} bytes, {loaded.digest}"
+            f"{change.what}: finished and deleted: {loaded.files} files, {loaded.size} bytes, {loaded.digest}"
         )
         self._journal.stays(f"{self.plan.wish.target} with {loaded.size} bytes, {loaded.digest}")
         return loaded
@@ -119,7 +119,7 @@ class Apply:
             made = await self.cluster.create(change.collection, change.after)
         except Changed:
             raise StepFailed(
-                f"somebody else made {change.what} meanwhile", "Apply again: it is looked at anew."
+                f"another client created {change.what} in between", "Apply again: the plan is then made again."
             ) from None
         self.tell.say(f"{change.what}: created")
         self._journal.done(f"{change.what} deleted", deletes(self.cluster, change, made))
@@ -156,7 +156,7 @@ class Apply:
             return await self.cluster.json_patch(change.path, list(operations))
         except PreconditionFailed as error:
             raise StepFailed(
-                f"somebody changed {change.what} since the plan was made ({error})", "Apply again."
+                f"another client changed {change.what} since the plan was made ({error})", "Apply again."
             ) from error
 
     async def _publish(self, loaded: Loaded) -> bool:
@@ -164,7 +164,9 @@ class Apply:
         if (self.plan.loaded or {}).get("published"):
             return False
         if self.send is None:
-            self.tell.say(f"published nothing: no --sink is named, so nobody else hears of {self.plan.wish.target}")
+            self.tell.say(
+                f"published nothing: no --sink is set, so no other client is notified of {self.plan.wish.target}"
+            )
             return False
         event = written(self.plan, loaded)
         try:

@@ -1,7 +1,7 @@
 """A local folder as an artifact: its files, its digest, and the tar stream that carries it.
 
 The digest is the contract's: sha256 over the sorted lines `SHA256  PATH` of the files, as `sha256sum` prints them.
-`_SUCCESS` and whatever is hidden is no part of it, and is not copied.
+`_SUCCESS` and hidden files are not part of it, and are not copied.
 """
 
 import asyncio
@@ -122,7 +122,9 @@ async def tar_stream(folder: Folder, tell: Callable[[int], None] = lambda _: Non
             while left:
                 chunk = await asyncio.to_thread(source.read, min(CHUNK, left))
                 if not chunk:
-                    raise Refusal(f"{entry.file} became shorter while it was copied", "Wait until nobody writes it.")
+                    raise Refusal(
+                        f"{entry.file} became shorter while it was copied", "Wait until it is no longer written."
+                    )
                 left -= len(chunk)
                 sent += len(chunk)
                 yield chunk

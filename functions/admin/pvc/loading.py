@@ -24,7 +24,10 @@ _WHY = {
         "something else is in its place on the claim",
         "Nothing is overwritten: choose another --path.",
     ),
-    scripts.WRONG_DIGEST: ("what arrived has another digest than expected", "Was it written meanwhile? Apply again."),
+    scripts.WRONG_DIGEST: (
+        "what arrived has another digest than expected",
+        "Was it changed during the copy? Apply again.",
+    ),
     scripts.EMPTY: ("no file arrived", "Check the artifact's path in the bucket, then apply again."),
 }
 
@@ -71,7 +74,7 @@ async def _start(cluster: Cluster, change: Change, tell: Teller, patience: Patie
             await cluster.create(change.collection, change.after)
         except Changed as error:
             raise StepFailed(
-                f"somebody else made {change.what} at the same moment ({error})", "Apply again."
+                f"another client created {change.what} at the same time ({error})", "Apply again."
             ) from error
         tell.say(f"{change.what}: created")
 
@@ -143,7 +146,7 @@ def _result(listed: list[Json], change: Change) -> Loaded:
     ]
     if not said:
         raise StepFailed(
-            f"{change.what} has ended, and its pod, which knew the digest, is gone", "Apply again: it is checked anew."
+            f"{change.what} has ended, and its pod, which knew the digest, is gone", "Apply again: it is checked again."
         )
     return _parse(said[-1])
 
@@ -152,7 +155,7 @@ def _failed(listed: list[Json], change: Change) -> StepFailed:
     bad = [(name, ended) for name, ended in _endings(listed) if ended.get("exitCode")]
     if not bad:
         return StepFailed(
-            f"{change.what} failed, and its pods are gone", "Apply again, and look at its pods meanwhile."
+            f"{change.what} failed, and its pods are gone", "Apply again, and watch its pods while it runs."
         )
     name, ended = bad[-1]
     if name == "check" and ended["exitCode"] in _WHY:

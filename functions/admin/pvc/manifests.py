@@ -169,7 +169,7 @@ def _loader_metadata(wish: Wish, source: str) -> Json:
 
 
 def runtime(found: Json, name: str, namespace: str) -> Json:
-    """A ServingRuntime of the namespace, whatever it was before, without an emptyDir for the model."""
+    """A ServingRuntime (even if it was a ClusterServingRuntime) without an emptyDir for the model."""
     own = bare(found)
     kept = {key: own["metadata"][key] for key in ("labels", "annotations") if key in own["metadata"]}
     spec, gone = own["spec"], set(model_empty_dirs(own["spec"]))
@@ -231,7 +231,7 @@ def with_digest(found: Json, digest: str) -> Json:
 
 
 def record(source: str, digest: str, size: int, files: int, *, published: bool) -> str:
-    """What the claim says of one artifact on it, so that nobody copies it twice or forgets to tell of it."""
+    """The claim's annotation for one artifact on it, so that a later run does not copy it again and publishes it if needed."""
     said = {"source": source, "digest": digest, "size": size, "files": files, "published": published}
     return json.dumps(said, sort_keys=True)
 

@@ -56,7 +56,7 @@ class Plan:
 
 
 def make_plan(wish: Wish, seen: Seen) -> Plan:
-    """Everything that is wrong is a check of its own, so that nobody is told one thing at a time."""
+    """Each problem is a check of its own, so that the user sees all problems at once."""
     if seen.model is None:
         missing = f"there is no InferenceService {wish.model} in namespace {wish.namespace}"
         return Plan(wish, (refused("model", missing, "Check the name and -n NAMESPACE."),))
@@ -94,5 +94,5 @@ def _rights(plan: Plan, seen: Seen) -> list[Check]:
     denied = [f"{verb} {resource}" for verb, resource in needed if (verb, resource) in seen.denied]
     if denied:
         said = f"in namespace {plan.wish.namespace} you may not {', '.join(denied)}"
-        return [refused("rights", said, "Ask whoever administers the namespace for these rights.")]
+        return [refused("rights", said, "Ask the namespace's administrator for these rights.")]
     return [ok("rights", "the API server allows each change")] if needed else []

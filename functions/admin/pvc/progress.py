@@ -1,4 +1,4 @@
-"""What `apply` tells while it works: one line per step, on stderr, and a bar where somebody looks."""
+"""What `apply` reports while it runs: one line per step, on stderr, and a progress bar at a terminal."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

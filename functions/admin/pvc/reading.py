@@ -189,7 +189,7 @@ async def _denied(cluster: Cluster, namespace: str) -> frozenset[tuple[str, str]
 
 
 async def _may(cluster: Cluster, verb: str, group: str, resource: str, namespace: str) -> bool:
-    """True where nobody answers that: the change itself will then say so."""
+    """True if the API server can't answer; if the right is missing, the change itself then fails."""
     name, _, subresource = resource.partition("/")
     about = {"verb": verb, "group": group, "resource": name, "namespace": namespace}
     if subresource:

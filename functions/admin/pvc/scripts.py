@@ -51,4 +51,4 @@ RECEIVE = 'set -eu; mkdir -p "$1"; head -c "$2" | tar -xf - -C "$1"'
 """Arguments: where to, how many bytes of tar come."""
 
 IDLE = "trap 'exit 0' TERM INT; sleep 86400 & wait"
-"""The loader's pod between two commands. A day, so that nobody's forgotten pod stays for ever."""
+"""What the loader's pod runs between two commands. It ends after a day, so that a forgotten pod does not run forever."""

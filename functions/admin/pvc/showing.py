@@ -35,7 +35,7 @@ def as_yaml(found: Json | None) -> str:
 
 
 def diff(change: Change) -> Iterator[str]:
-    """A loader of an earlier run stands as it is: what is there has more in it than anybody wrote."""
+    """No difference for a loader of an earlier run, which is kept: its object has fields that the cluster added."""
     goes_on = change.before is not None and change.after["kind"] in {"Job", "Pod"}
     before = change.after if goes_on else None if change.before is None else bare(change.before)
     old, new = as_yaml(before).splitlines(), as_yaml(change.after).splitlines()

@@ -32,7 +32,7 @@ def model_of(isvc: Json) -> Json:
     if not isinstance(model, dict):
         raise Refusal(
             f"InferenceService {isvc['metadata']['name']} has no spec.predictor.model; it brings its own container",
-            "Set STORAGE_URI of its container to pvc://CLAIM/PATH by hand: what it does with it only its image knows.",
+            "Set STORAGE_URI of its container to pvc://CLAIM/PATH by hand: how it is used depends on the container's image.",
         )
     if predictor.get("storageUris") or model.get("storageUris"):
         raise Refusal(

@@ -47,7 +47,7 @@ class Journal:
                 self.tell.say(f"undone: {what} (it was gone already)")
             except (Changed, PreconditionFailed) as error:
                 clean = False
-                self.tell.say(f"NOT undone: {what}: somebody changed it since ({error})")
+                self.tell.say(f"NOT undone: {what}: another client changed it since ({error})")
             except StepError as error:
                 clean = False
                 self.tell.say(f"NOT undone: {what}: {error.message}. {error.next_action}")
@@ -58,7 +58,7 @@ class Journal:
 
 
 def deletes(cluster: Cluster, change: Change, made: Json) -> Undo:
-    """The very object that was made, nobody else's of that name."""
+    """Deletes only the object that this run created, not another one of that name."""
 
     async def undo() -> None:
         await cluster.delete(
@@ -85,7 +85,7 @@ def puts_back(cluster: Cluster, change: Change, before: Json, made: Json) -> Und
 
 
 def _digest_as_before(before: Json) -> Json:
-    """Only our own annotation: others may have come meanwhile."""
+    """Restores only our own annotation: others may have been added since."""
     path = f"/metadata/annotations/{DIGEST_ANNOTATION.replace('/', '~1')}"
     old = (before["metadata"].get("annotations") or {}).get(DIGEST_ANNOTATION)
     return {"op": "remove", "path": path} if old is None else {"op": "add", "path": path, "value": old}

@@ -10,7 +10,7 @@ Json = dict[str, Any]
 class Verdict(StrEnum):
     OK = "ok"
     NOTE = "note"
-    """It works, and somebody should know this."""
+    """It works, but the user should know this."""
     REFUSED = "refused"
 
 

@@ -75,7 +75,7 @@ def answered(standing: Standing, answers: Sequence[PodAnswer]) -> Standing:
     waits = next((by_what[what] for what in (Answered.LOADING, Answered.UNANSWERED) if what in by_what), None)
     if waits is not None:
         return Standing(False, f"the pods are Ready, the model is not loaded yet ({waits})")
-    why = by_what.get(Answered.UNASKABLE) or "nobody knows how to ask its server"
+    why = by_what.get(Answered.UNASKABLE) or "modelswitch does not know its server's protocol"
     return Standing(True, f"{standing.says} (that the model is loaded could not be asked: {why})")
 
 

@@ -38,9 +38,9 @@ def _storage_class(wish: Wish, seen: Seen) -> tuple[list[Check], str | None, Cha
                 None,
                 None,
             )
-        said = f"you may not read {wish.storage_class}, so nobody knows whether it retains its volumes"
+        said = f"you may not read {wish.storage_class}, so it is unknown whether it retains its volumes"
         return (
-            [note(about, said, "Ask for the right to get storageclasses, or whoever administers them.")],
+            [note(about, said, "Ask for the right to get storageclasses, or ask their administrator.")],
             wish.storage_class,
             None,
         )
@@ -99,7 +99,9 @@ def _new_size(wish: Wish) -> tuple[list[Check], str]:
             following = "Add --size, at least the artifact's."
             return [
                 refused(
-                    "size", "how large the claim must be is not known: an artifact on S3 is not looked at", following
+                    "size",
+                    "the size that the claim needs is unknown: the size of an artifact on S3 is not read",
+                    following,
                 )
             ], "1Gi"
         size = manifests.storage(needed)
@@ -146,7 +148,7 @@ def _recorded(claim: Json, wish: Wish) -> bool:
 
 
 def record_key(wish: Wish) -> str:
-    """The claim's annotation about this path; the same whatever is copied there."""
+    """The key of the claim's annotation about this path; it does not depend on what is copied there."""
     return manifests.RECORD_PREFIX + hashlib.sha256(str(wish.target).encode()).hexdigest()[:8]
 
 
@@ -174,7 +176,7 @@ def _same_settings(wish: Wish, claim: Json) -> list[Check]:
 def _retained(wish: Wish, seen: Seen) -> Check:
     about = "reclaim policy"
     if isinstance(seen.volume, Unreadable):
-        return note(about, "you may not read the claim's volume, so nobody knows whether it outlives the claim")
+        return note(about, "you may not read the claim's volume, so it is unknown whether it outlives the claim")
     if seen.volume is None:
         return note(about, f"claim {wish.claim} is not bound to a volume yet; its StorageClass decides")
     name, policy = seen.volume["metadata"]["name"], seen.volume["spec"].get("persistentVolumeReclaimPolicy")
@@ -183,7 +185,7 @@ def _retained(wish: Wish, seen: Seen) -> Check:
     patch = f"""kubectl patch pv {name} -p '{{"spec":{{"persistentVolumeReclaimPolicy":"Retain"}}}}'"""
     return note(
         about,
-        f"whoever deletes the claim deletes volume {name} and the model with it ({policy})",
+        f"deleting the claim also deletes volume {name} and the model on it ({policy})",
         f"An administrator can change that: {patch}",
     )
 

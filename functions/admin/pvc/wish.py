@@ -48,7 +48,7 @@ class Wish:
 
     @property
     def bytes_expected(self) -> int | None:
-        """None: nobody knows before the copy."""
+        """None: unknown before the copy."""
         return self.folder.size if self.folder else self.artifact_size
 
     @property

@@ -28,7 +28,7 @@ class Predictions:
         self._turns = Turns(AT_ONCE, AT_ONCE_OF_ONE_NAMESPACE)
 
     async def of(self, sighting: Sighting) -> Prediction:
-        """Only a pod that has its model is asked, or that nobody can ask otherwise. A ConfigMap counts without annotation."""
+        """Asks only pods that have their model or that have no other check. A ConfigMap counts without annotation."""
         if self._line is None:
             return NOT_ASKED
         asked = [(server, pod) for server in sighting.servers if (pod := _askable(sighting, server))]
@@ -46,7 +46,7 @@ class Predictions:
             return Prediction(Outcome.NOT_ASKED, said)
         except ClusterUnavailable:
             raise
-        except Exception as error:  # noqa: BLE001 - whatever is wrong with one model's canary is about that model
+        except Exception as error:  # noqa: BLE001 - an error in one model's canary concerns that model only
             return unreadable(error, metadata)
         answers = await asyncio.gather(*(self._in_turn(found, server, pod) for server, pod in asked))
         return min(answers, key=lambda answer: _RANK.index(answer.outcome) if answer.outcome in _RANK else len(_RANK))

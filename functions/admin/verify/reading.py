@@ -141,8 +141,8 @@ class Reader:
         return Sighting(seen, tuple(servers_of(model, seen, found)), found.readable, runtime_of(model))
 
     async def _asked(self, found: Iterable[Sighting]) -> list[Sighting]:
-        """All pods of all models side by side. Who says nothing is asked again, with fewer beside it: it may have been the
-        crowd, and not the model.
+        """Asks all pods of all models concurrently. Pods that do not answer are asked again, among fewer pods: the
+        load of so many requests may have caused that, not the model.
         """
         found = list(found)
         left = [server for one in found for server in one.servers]

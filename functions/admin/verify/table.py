@@ -58,10 +58,10 @@ def probes(rows: Sequence[Row], *, every: bool) -> Iterator[str]:
 
 
 def hooks(rows: Iterable[Row]) -> Iterator[str]:
-    """A preStop for each runtime that has none: nothing is wrong without it until the next rolling update."""
+    """A preStop hook for each runtime that has none. It only matters from the next rolling update on."""
     for one in _once(row.leaving for row in rows if row.leaving):
-        yield f"Pods of {one.runtime} close their port in the moment in which they are told to end, and whoever does not know"
-        yield f"yet is refused. A hook that waits, for its spec.containers {_NEW_PODS}:"
+        yield f"Pods of {one.runtime} close their port as soon as they get SIGTERM: clients that still route to them are"
+        yield f"refused. Add a hook that waits to its spec.containers {_NEW_PODS}:"
         yield from (f"    {line}" for line in one.yaml.splitlines())
 
 

@@ -18,7 +18,7 @@ _SILENCE_SECONDS = 30.0
 
 @dataclass
 class Waiting:
-    """`seconds` 0: one look. `console` None: nobody is told of the way."""
+    """`seconds` 0: one look. `console`: where progress is shown."""
 
     seconds: float
     console: Console

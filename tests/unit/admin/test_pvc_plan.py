@@ -98,7 +98,7 @@ def test_a_new_claim_that_is_too_small_is_refused():
 
 def test_the_size_of_a_new_claim_is_not_guessed_for_what_is_on_s3():
     (refusal,) = refusals(make_plan(wish(size=None), seen()))
-    assert "how large the claim must be is not known" in refusal
+    assert "the size that the claim needs is unknown" in refusal
 
 
 def test_one_node_at_a_time_is_said_where_there_are_several():

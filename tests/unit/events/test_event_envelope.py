@@ -164,8 +164,8 @@ def test_what_is_no_cloudevent_is_malformed(case):
 
 
 IMPOSSIBLE = {
-    "an unknown type": (binary(type="com.example.hello"), "nobody knows"),
-    "an unknown version": (binary(type=STOP.replace("v1", "v9")), "nobody knows"),
+    "an unknown type": (binary(type="com.example.hello"), "which is unknown"),
+    "an unknown version": (binary(type=STOP.replace("v1", "v9")), "which is unknown"),
     "a notification": (binary(type="dev.knative.sources.ping"), "not for this function"),
     "no subject": (binary(subject=None), "no subject"),
     "a subject of another form": (binary(subject="scorer"), "names no model"),
