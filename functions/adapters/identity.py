@@ -55,7 +55,7 @@ class NotAllowed(StepError):
         super().__init__(
             Code.FORBIDDEN,
             f"{user.name} may not {right} {kind.plural} {place}",
-            f"Ask whoever administers the namespace for a role with the verb {right} on {kind.plural}.serving.kserve.io.",
+            f"Ask an administrator of the namespace for a role with the verb {right} on {kind.plural}.serving.kserve.io.",
         )
 
 

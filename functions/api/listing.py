@@ -125,7 +125,7 @@ async def require_synced(api: Api, data: str | None = None) -> str:
     if not named or data not in {None, named}:
         error = StoreUnavailable("the list is still being rebuilt from the cluster")
         error.message = "the list of models is still being rebuilt from the cluster"
-        error.next_action = "Ask again in a moment; single models can be asked for meanwhile."
+        error.next_action = "Ask again in a moment; the status of a single model is available."
         error.retry_after = 2
         raise error
     return named

@@ -141,7 +141,9 @@ def install(app: FastAPI) -> None:
     handle(RequestValidationError, lambda _, error: of_validation(error))
     handle(
         Changed,
-        lambda _, error: response(409, Code.CONFLICT, f"it changed meanwhile: {error}", "Ask again.", retry_after=1),
+        lambda _, error: response(
+            409, Code.CONFLICT, f"the object changed at the same time: {error}", "Ask again.", retry_after=1
+        ),
     )
     handle(
         Missing,

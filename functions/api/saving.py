@@ -13,7 +13,7 @@ HOW = (
 )
 LIMITS = (
     "Kept on each model's record: a model that is deleted takes its sum along, and where Redis' data was lost, counting "
-    "begins anew with what is stopped then."
+    "starts again with what is stopped then."
 )
 
 

@@ -175,7 +175,7 @@ def _draining(scene: Scene) -> tuple[str, str]:
 def _stopped(scene: Scene) -> tuple[str, str]:
     stop_note = scene.seen.stop_note
     if stop_note is None or not stop_note.holds:
-        actor = scene.seen.stop_actor or "somebody"
+        actor = scene.seen.stop_actor or "an unknown client"
         return "StoppedOutside", f"Stopped outside modelswitch by {actor}. Start it to run it again."
     hold = stop_note.holds[0]
     why = f": {hold.reason}" if hold.reason else ""
@@ -197,7 +197,7 @@ def _running(scene: Scene) -> tuple[str | None, str | None]:
             f"{len(failing)} of {count_pods(len(scene.up))} fail the canary prediction; {failing[0].said}",
         )
     if scene.record.reload:
-        return "Reloading", f"It answers while {scene.record.reload.wanted.uri} is loaded anew."
+        return "Reloading", f"It answers while {scene.record.reload.wanted.uri} is loaded again."
     return None, None
 
 

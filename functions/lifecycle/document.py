@@ -11,7 +11,7 @@ _HEAD = """# States
 
 Generated from `functions/lifecycle/derive.py`; change the rules there and run `make generate`.
 
-A state is never stored as the truth: each look derives it anew from the model's object and its pods. The first line
+A state is never stored as the truth: each observation derives it from the model's object and its pods. The first line
 that holds decides. So every state can follow every other, and an error heals when its cause goes.
 
 | # | what is seen | state | reason |

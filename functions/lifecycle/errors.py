@@ -87,7 +87,7 @@ class StoreUnavailable(Temporary):
         super().__init__(
             Code.STORE_UNAVAILABLE,
             f"Redis does not answer: {detail}",
-            "Wait and ask again; stops over REST work meanwhile. Check REDIS_URL and the Redis pod.",
+            "Wait and ask again; stops over REST work without Redis. Check REDIS_URL and the Redis pod.",
             retry_after=5,
         )
 

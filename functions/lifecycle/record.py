@@ -158,7 +158,7 @@ class Record(Frozen):
         description="Of which commands the history has the entry already, the latest last: a retry adds none.",
     )
     left_behind: str | None = Field(
-        default=None, description="The stop note that somebody else's start did not remove."
+        default=None, description="The stop note that a start outside modelswitch did not remove."
     )
     unanswered_since: Moment | None = Field(
         default=None, description="Since when ready servers take connections and say nothing."

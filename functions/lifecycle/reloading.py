@@ -120,7 +120,7 @@ def _alone(known: Decision, request: Request) -> Decision:
     if queued is None or queued.sequence > request.sequence:
         return known
     record = known.record.model_copy(update={"queued_reload": None})
-    dropped = f"{queued.wanted.digest}, which waited, is not loaded: this one was told of after it."
+    dropped = f"{queued.wanted.digest}, which waited, is not loaded: this one was reported after it."
     return replace(known, record=record, changed=True, note=f"{known.note} {dropped}" if known.note else dropped)
 
 
@@ -159,9 +159,9 @@ def _queue(known: Decision, request: Request, run: Run, wanted: Wanted, due: dat
     """The last one wins, in the order in which they first came."""
     waiting = known.record.queued_reload
     if waiting and waiting.sequence > request.sequence:
-        return replace(known, note=f"{waiting.wanted.digest}, which was told of after it, waits to be loaded.")
+        return replace(known, note=f"{waiting.wanted.digest}, which was reported after it, waits to be loaded.")
     queued = QueuedReload(run=run, wanted=wanted, due=due, sequence=request.sequence)
-    note = f"{wanted.digest} is loaded at {due:%H:%M:%S} UTC, together with whatever else is written until then."
+    note = f"{wanted.digest} is loaded at {due:%H:%M:%S} UTC, together with what else is written until then."
     record = known.record.model_copy(update={"queued_reload": queued})
     return replace(known, record=record, changed=True, note=note)
 

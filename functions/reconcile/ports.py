@@ -75,7 +75,7 @@ class Commit:
 
 @dataclass(frozen=True)
 class Committed:
-    """`conflict`: the record moved on meanwhile; look again. `stale`: somebody committed a newer look already."""
+    """`conflict`: the record changed; observe again. `stale`: a newer observation was committed already."""
 
     conflict: bool = False
     stale: bool = False

@@ -164,7 +164,7 @@ def test_the_timeline_times_the_steps_of_a_reload(opened, product, width):
         product.publish("reload", "fraud", name, event_id := f"train-{uuid.uuid4()}", artifact=artifact)
         page = opened(f"/models/fraud/InferenceService/{name}")
         steps = page.locator(".timeline li")
-        done = steps.filter(has_text="Loaded anew").filter(has_text=event_id)
+        done = steps.filter(has_text="Reloaded").filter(has_text=event_id)
         expect(done).to_have_count(1, timeout=20_000)
         expect(done).to_contain_text(" in all")
         expect(steps.filter(has_text="New pods are made").locator(".took")).to_contain_text("after ")

@@ -109,7 +109,7 @@ def test_who_may_only_read_sees_buttons_off_with_the_reason_on_every_page(signed
     boss = {"authorization": "Bearer root-token"}
     ends(token_api, "blue", "seen", "running")
     token_api.post("/api/v1/namespaces/blue/models/nobody/stop", headers=boss)  # refused: that it can be sent again
-    reason = "You may not change models here. Whoever administers blue"
+    reason = "You may not change models here. An administrator of blue"
     page = signed_in("reader-token")
 
     def is_off(button):

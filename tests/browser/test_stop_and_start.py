@@ -10,7 +10,7 @@ def test_a_stop_says_what_will_happen_and_then_does_it(opened, product):
     dialog = ask(page, "answers-llm", "Stop")
     expect(dialog).to_contain_text("1 pod will end")
     expect(dialog).to_contain_text("2 GPUs and 32 GiB of memory come free")
-    expect(dialog).to_contain_text("Requests under way: unknown")
+    expect(dialog).to_contain_text("Requests in flight: unknown")
     expect(dialog).to_contain_text("No InferenceGraph uses it")
     assert product.status("search", "answers-llm")["state"] == "running", "nothing may happen before the confirmation"
     dialog.locator("[name=reason]").fill("night")
@@ -73,9 +73,9 @@ def test_requests_under_way_are_counted_where_the_pods_tell_and_unknown_elsewher
         product.model("fraud", "silent"),
     ):
         said = {
-            "busy": "Requests under way: 3, by",
-            "idle": "Requests under way: 0, by",
-            "silent": "under way: unknown",
+            "busy": "Requests in flight: 3, by",
+            "idle": "Requests in flight: 0, by",
+            "silent": "in flight: unknown",
         }
         for name, words in said.items():
             shows(page, name, "running")
@@ -85,9 +85,9 @@ def test_requests_under_way_are_counted_where_the_pods_tell_and_unknown_elsewher
         for name in said:
             row(page, name).locator(".pick").check()
         page.locator("#stop-many").click()
-        expect(page.locator("dialog .requests")).to_contain_text("Requests under way: at least 3, by")
-        expect(page.locator("dialog .which li", has_text="busy")).to_contain_text("3 requests under way")
-        expect(page.locator("dialog .which li", has_text="silent")).not_to_contain_text("under way")
+        expect(page.locator("dialog .requests")).to_contain_text("Requests in flight: at least 3, by")
+        expect(page.locator("dialog .which li", has_text="busy")).to_contain_text("3 requests in flight")
+        expect(page.locator("dialog .which li", has_text="silent")).not_to_contain_text("in flight")
 
 
 @at_a_desk

@@ -96,7 +96,7 @@ def test_a_timeline_times_the_steps_of_a_reload():
     assert [(step.title, step.took, step.in_all) for step in steps] == [
         ("Not loaded", 40, 40),
         ("Reload accepted", None, None),
-        ("Loaded anew", 15.5, 18),
+        ("Reloaded", 15.5, 18),
         ("Still running", None, None),
         ("New pods are made", 2.5, None),
         ("Reload accepted", None, None),

@@ -114,7 +114,7 @@ def test_a_row_of_someone_elses_right_has_its_button_off():
         observed_at=datetime.now(UTC),
     )
     assert button_of(status, may_patch=True).off is None
-    assert "Whoever administers ml" in (button_of(status, may_patch=False).off or "")
+    assert "An administrator of ml" in (button_of(status, may_patch=False).off or "")
     deleting = status.model_copy(update={"state": State.STOPPING, "reason": "Deleting"})
     assert "being deleted" in (button_of(deleting, may_patch=True).off or "")
 
@@ -161,7 +161,7 @@ def test_who_may_only_read_is_told_so_by_the_plan_and_by_rest_and_gets_rows_with
     asked = {"verb": "stop", "models": [{"namespace": "blue", "name": name}]}
     plan = token_api.post("/plan", json=asked, headers=READER).text
     assert "Nothing can be stopped now" in plan
-    assert "Whoever administers blue" in plan
+    assert "An administrator of blue" in plan
     assert token_api.post(f"{address}/stop", headers=READER).json()["code"] == "Forbidden"
     with token_api.stream("GET", "/live", headers=READER) as response:
         lines = response.iter_lines()
@@ -169,4 +169,4 @@ def test_who_may_only_read_is_told_so_by_the_plan_and_by_rest_and_gets_rows_with
         token_api.post(f"{address}/stop", headers=BOSS).raise_for_status()
         row = next(json.loads(line.removeprefix("data: ")) for line in lines if '"html"' in line)
     assert 'aria-disabled="true"' in row["html"]
-    assert "Whoever administers blue" in row["html"]
+    assert "An administrator of blue" in row["html"]

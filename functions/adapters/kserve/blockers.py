@@ -40,7 +40,7 @@ def _auto_update(model: Model) -> Blocker | None:
     if (model.annotations or {}).get(DISABLE_AUTO_UPDATE) != "true" or not _ready(model):
         return None
     return _unsupported(
-        f"{DISABLE_AUTO_UPDATE} is set: KServe leaves a ready model alone, whatever is asked of it",
+        f"{DISABLE_AUTO_UPDATE} is set: KServe does not change a ready model",
         f"Remove that annotation first: kubectl annotate inferenceservice {model.metadata['name']} "
         f"-n {model.metadata['namespace']} {DISABLE_AUTO_UPDATE}-",
     )

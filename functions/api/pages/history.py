@@ -138,7 +138,7 @@ def title_of(entry: AuditEntry) -> str:
         case "reload-pods":
             return "New pods are made"
         case "reloaded":
-            return "Loaded anew"
+            return "Reloaded"
         case "reload-failed":
             return "Not loaded"
         case "adopted":

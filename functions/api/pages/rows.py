@@ -71,7 +71,7 @@ def _off(status: ModelStatus, *, may_patch: bool, starts: bool) -> str | None:
 
 
 def not_yours(namespace: str, kind: Kind) -> str:
-    return f"You may not change models here. Whoever administers {namespace} can give you the right to patch {kind.plural}."
+    return f"You may not change models here. An administrator of {namespace} can grant you the right to patch {kind.plural}."
 
 
 def _who(hold: Hold) -> str:

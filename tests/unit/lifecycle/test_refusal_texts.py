@@ -146,7 +146,7 @@ def test_a_queued_start_is_refused_at_once_where_it_could_never_be_done():
                 503,
                 Code.STORE_UNAVAILABLE,
                 "Redis does not answer: connection refused",
-                "Wait and ask again; stops over REST work meanwhile. Check REDIS_URL and the Redis pod.",
+                "Wait and ask again; stops over REST work without Redis. Check REDIS_URL and the Redis pod.",
                 5,
             ),
         ),

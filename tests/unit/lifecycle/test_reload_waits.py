@@ -63,7 +63,7 @@ def test_an_older_one_that_comes_again_is_answered_what_waits_in_its_place():
     world.command(reload(TWO))
     answer = world.command(late)
     assert (answer.status, answer.body["changed"]) == (200, False)
-    assert answer.body["message"] == f"{TWO}, which was told of after it, waits to be loaded."
+    assert answer.body["message"] == f"{TWO}, which was reported after it, waits to be loaded."
 
 
 def test_what_it_drops_is_said_alone_where_nothing_else_is_to_be_said():
@@ -71,7 +71,7 @@ def test_what_it_drops_is_said_alone_where_nothing_else_is_to_be_said():
     world.settle()
     world.command(reload(TWO, settle=15))
     world.command(reload(ONE))
-    assert world.audit[-1].message == f"{TWO}, which waited, is not loaded: this one was told of after it."
+    assert world.audit[-1].message == f"{TWO}, which waited, is not loaded: this one was reported after it."
 
 
 def test_when_its_time_has_come_the_history_says_whose_it_is_and_its_seconds_count_from_then():
@@ -223,7 +223,7 @@ def test_one_that_comes_again_after_its_patch_says_nothing_of_a_start_and_drops_
     world.command(reload(ONE))
     entry = world.audit[-1]
     assert (entry.action, entry.changed) == ("reload", True)
-    assert entry.message == f"{TWO}, which waited, is not loaded: this one was told of after it."
+    assert entry.message == f"{TWO}, which waited, is not loaded: this one was reported after it."
     assert world.record.queued_reload is None
 
 

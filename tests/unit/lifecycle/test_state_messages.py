@@ -92,7 +92,11 @@ def read(seen, record=EMPTY):
         ),
         (
             stop_set(),
-            ("stopped", "StoppedOutside", "Stopped outside modelswitch by somebody. Start it to run it again."),
+            (
+                "stopped",
+                "StoppedOutside",
+                "Stopped outside modelswitch by an unknown client. Start it to run it again.",
+            ),
         ),
         (
             stop_set(stop_actor="kubectl-annotate"),
@@ -100,7 +104,11 @@ def read(seen, record=EMPTY):
         ),
         (
             stop_set(stop_note=a_stop_note(holds=())),
-            ("stopped", "StoppedOutside", "Stopped outside modelswitch by somebody. Start it to run it again."),
+            (
+                "stopped",
+                "StoppedOutside",
+                "Stopped outside modelswitch by an unknown client. Start it to run it again.",
+            ),
         ),
         (
             stop_set(stop_note=a_stop_note()),
