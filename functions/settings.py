@@ -7,18 +7,11 @@ from pydantic import BeforeValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from events.duration import parse_duration
-
-SHORTEST_SECRET = 16
+from functions.adapters.signature import read_secrets
 
 
 def _as_timedelta(text: object) -> timedelta:
     return text if isinstance(text, timedelta) else timedelta(seconds=parse_duration(text))
-
-
-def read_secrets(text: str) -> tuple[str, ...]:
-    """At most two; what is too short to be one is left out, as is the placeholder of the manifests."""
-    given = [part.strip() for part in text.split(",")]
-    return tuple(part for part in given if len(part) >= SHORTEST_SECRET)[:2]
 
 
 class Settings(BaseSettings):

@@ -15,7 +15,17 @@ from cloudevents.http import CloudEvent
 
 ON_BEHALF_OF = "onbehalfof"
 SIGNATURE = "signature"
+SHORTEST_SECRET = 16
 _SIGNED = ("id", "source", "type", "subject", "expirytime", "correlationid", ON_BEHALF_OF)
+
+
+def read_secrets(text: str) -> tuple[str, ...]:
+    """The secrets in a setting, separated by commas: at most two.
+
+    One that is too short is left out, as is the placeholder of the manifests.
+    """
+    given = [part.strip() for part in text.split(",")]
+    return tuple(part for part in given if len(part) >= SHORTEST_SECRET)[:2]
 
 
 class Signer:

@@ -47,7 +47,7 @@ def _of_kind(request: Request, kind: KindText = None) -> Kind | None:
     if unknown := sorted(request.query_params.keys() - known):
         raise invalid(
             f"query parameter {unknown[0][:80]!r} is not known here; {' and '.join(sorted(known))} may be given",
-            "What a stop or a start shall do goes into the JSON body.",
+            "Pass stop and start options in the JSON body.",
         )
     if len(request.query_params.multi_items()) > len(request.query_params.keys()):
         raise invalid("a query parameter is there more than once; one value of each was expected")

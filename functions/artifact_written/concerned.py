@@ -37,7 +37,7 @@ async def ask_for_reloads(parts: Parts, writing: Writing) -> int:
     if not await parts.store.synced():
         raise Temporary(
             Code.BUSY,
-            "the models are being read anew, and one that loads this artifact might be missed",
+            "the models are being read again, and one that loads this artifact might be missed",
             "Send it again in a moment.",
             retry_after=5,
         )

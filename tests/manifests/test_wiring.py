@@ -7,8 +7,8 @@ from rendered import KNATIVE, OVERLAYS, group_of, identity, of_kind, overlay, re
 
 from events.artifact import ArtifactWritten
 from events.commands import ReloadRequested, StartRequested, StopRequested
+from functions.adapters.signature import read_secrets
 from functions.local.broker.manifests import NOT_DEPLOYED
-from functions.settings import read_secrets
 
 OBJECTS = {"com.amazonaws.ObjectCreated…", "com.amazonaws.s3.ObjectCreated…"}
 STEERING = {"command", "artifact-written"}

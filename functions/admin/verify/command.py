@@ -11,13 +11,13 @@ from events.cli.terminal import say, say_json, stderr_console, stdout_console
 from functions.adapters.cluster import Cluster
 from functions.adapters.kserve.note_policy import NotePolicy, PolicyStatus
 from functions.adapters.probe import line_for
+from functions.adapters.signature import read_secrets
 from functions.admin.ending import run
 from functions.admin.verify import table
 from functions.admin.verify.judging import Row, judge
 from functions.admin.verify.prediction import Predictions
 from functions.admin.verify.reading import Reader, Wanted
 from functions.admin.verify.waiting import Waiting
-from functions.settings import read_secrets
 
 _PROXY_RIGHT = "Grant get on pods/proxy (create for predictions), or run it inside the cluster."
 _WAYS = ("pods", "apiserver")

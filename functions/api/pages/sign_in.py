@@ -18,7 +18,7 @@ _LONGEST_FORM = 2 * LONGEST_TOKEN
 @router.get("/sign-in")
 async def form(api: TheApi, request: Request) -> HTMLResponse:
     if api.parts.settings.auth == "none":
-        return message(request, 200, "Nobody signs in here", "This serves one machine only (AUTH=none).")
+        return message(request, 200, "No sign-in is needed", "This serves one machine only (AUTH=none).")
 
     async def make(user: User) -> HTMLResponse:
         return message(request, 200, f"Signed in as {user.name}", "The models are on the first page.")

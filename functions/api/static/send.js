@@ -84,7 +84,7 @@ function show(job) {
 
 function summary(items, done, failed, one) {
   const under = items.length - done.length - failed.length;
-  return [`${done.length} of ${items.length} ${one}`, under && `${under} under way`, failed.length && `${failed.length} failed`].filter(Boolean).join(", ") + ".";
+  return [`${done.length} of ${items.length} ${one}`, under && `${under} in progress`, failed.length && `${failed.length} failed`].filter(Boolean).join(", ") + ".";
 }
 
 function line({ model, sign, text }) {
