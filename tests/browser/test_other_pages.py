@@ -11,7 +11,7 @@ def test_a_models_page_tells_its_story(opened, product, width):
     with product.model("fraud", f"story-{width}") as name:
         page = opened(f"/models/fraud/InferenceService/{name}")
         expect(page.locator(".pods")).to_contain_text("ContainersReady")
-        expect(page.locator("#starting ~ p", has_text="No start was seen")).to_be_visible()
+        expect(page.locator("#starting ~ p", has_text="No start was observed")).to_be_visible()
         product.publish("stop", "fraud", name, event_id := f"nightly-{uuid.uuid4()}", reason="night", actor="scheduler")
         expect(page.locator(".headline .word")).to_have_text("stopped", timeout=15_000)
         expect(page.locator("body")).to_contain_text("No pod is left")
