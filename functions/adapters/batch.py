@@ -11,9 +11,12 @@ MOST_ITEMS = 500
 
 
 class Batch(Generic[Item, Reply]):
-    """`send` takes many items and returns a reply for each, in order. What it raises, each caller gets."""
+    """`send` takes many items and returns a reply for each, in order, or the exception for that one's caller.
 
-    def __init__(self, send: Callable[[Sequence[Item]], Awaitable[Sequence[Reply]]]) -> None:
+    What it raises, each caller gets.
+    """
+
+    def __init__(self, send: Callable[[Sequence[Item]], Awaitable[Sequence[Reply | Exception]]]) -> None:
         self._send = send
         self._waiting: list[tuple[Item, asyncio.Future[Reply]]] = []
         self._sending: set[asyncio.Task[None]] = set()
@@ -46,5 +49,9 @@ class Batch(Generic[Item, Reply]):
                 reply.cancel()
             raise
         for (_, reply), answer in zip(some, replies, strict=True):
-            if not reply.done():
+            if reply.done():
+                continue
+            if isinstance(answer, Exception):
+                reply.set_exception(answer)
+            else:
                 reply.set_result(answer)

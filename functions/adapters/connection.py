@@ -9,10 +9,10 @@ import redis.asyncio as redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import NoScriptError, ReadOnlyError, RedisError
+from redis.exceptions import NoScriptError, ReadOnlyError, RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from functions.lifecycle.errors import StoreUnavailable
+from functions.lifecycle.errors import Code, StoreUnavailable, Temporary
 
 MOST_CONNECTIONS = 32
 CONNECTION_WAIT_SECONDS = 3
@@ -86,7 +86,7 @@ class Script:
         return await known_at_last(lambda: self._script(keys=keys, args=args))
 
     async def add_to(self, pipeline: Any, keys: Sequence[str], args: Sequence[str | int]) -> None:
-        """Its pipeline is to be made and executed by `known_at_last`."""
+        """Its pipeline is to be made and executed by `known_at_last` or `one_trip`."""
         await self._script(keys=keys, args=args, client=pipeline)
 
 
@@ -96,3 +96,35 @@ async def known_at_last(work: Callable[[], Awaitable[T]]) -> T:
         return await work()
     except NoScriptError:
         return await work()
+
+
+async def one_trip(client: Any, add: Callable[[Any], Awaitable[object]]) -> list[Any]:
+    """The replies to what `add` puts into a pipeline; Temporary in the place of one that Redis refused for its own key.
+
+    Raises StoreUnavailable where Redis fails all of them: it is away, full, or no primary any more.
+    """
+
+    async def send(*, failing: bool) -> list[Any]:
+        pipeline = client.pipeline(transaction=False)
+        await add(pipeline)
+        replies: list[Any] = await pipeline.execute(raise_on_error=failing)
+        return replies
+
+    with translated():
+        replies = await send(failing=False)
+        # Nothing was written then: once more, so that the connection's retry sees the error.
+        if any(isinstance(reply, NoScriptError | ReadOnlyError) for reply in replies):
+            replies = await known_at_last(lambda: send(failing=True))
+        for reply in replies:
+            if isinstance(reply, Exception) and type(reply) is not ResponseError:
+                raise reply
+    return [_broken_key(reply) if isinstance(reply, ResponseError) else reply for reply in replies]
+
+
+def _broken_key(error: ResponseError) -> Temporary:
+    return Temporary(
+        Code.STORE_UNAVAILABLE,
+        f"Redis refuses what concerns this model: {error}",
+        "Check the type of the model's keys in Redis; a key of another type must be deleted.",
+        retry_after=60,
+    )

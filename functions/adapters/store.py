@@ -16,7 +16,7 @@ from events.location import Location
 from events.model import ModelRef
 from functions.adapters import serialization
 from functions.adapters.batch import Batch
-from functions.adapters.connection import Script, connect, known_at_last
+from functions.adapters.connection import Script, connect, one_trip
 from functions.adapters.connection import translated as _translated
 from functions.adapters.figures import Figures, Memory, read_figures, read_memory
 from functions.adapters.history import Change, History
@@ -184,12 +184,11 @@ class Store:
         return Loaded(serialization.load_record(doc), int(revision or 0), serialization.load_intent(plan))
 
     async def _load_many(self, refs: Sequence[ModelRef]) -> list[Any]:
-        with _translated():
-            pipeline = self._redis.pipeline(transaction=False)
+        async def add(pipeline: Any) -> None:
             for ref in refs:
                 pipeline.hmget(model_key(ref), ["rev", "doc", "plan"])
-            found: list[Any] = await pipeline.execute()
-        return found
+
+        return await one_trip(self._redis, add)
 
     async def save_intent(self, token: str, request: Request, intent: Intent) -> None:
         """Raises Temporary where the model's turn is not held any more: what was decided may be out of date."""
@@ -222,15 +221,12 @@ class Store:
         with _translated():
             return _committed(await self._commit(keys=keys, args=args))
 
-    async def _commit_many(self, words: Sequence[tuple[list[str], list[str]]]) -> list[str]:
-        async def send() -> list[str]:
-            pipeline = self._redis.pipeline(transaction=False)
+    async def _commit_many(self, words: Sequence[tuple[list[str], list[str]]]) -> list[Any]:
+        async def add(pipeline: Any) -> None:
             for keys, args in words:
                 await self._commit.add_to(pipeline, keys, args)
-            return list(await pipeline.execute())
 
-        with _translated():
-            return await known_at_last(send)
+        return await one_trip(self._redis, add)
 
     async def due(self, until: datetime, limit: int, start: int = 0) -> list[ModelRef]:
         """Models that want a look, the longest due first, without the first `start` of them."""
@@ -289,12 +285,14 @@ class Store:
             return int(await self._redis.zcard(f"{TAG}:models"))
 
     async def records(self, refs: Sequence[ModelRef]) -> list[Record | None]:
-        with _translated():
-            pipeline = self._redis.pipeline(transaction=False)
+        """None for one that is not there, or can't be read."""
+
+        async def add(pipeline: Any) -> None:
             for ref in refs:
                 pipeline.hget(model_key(ref), "doc")
-            docs = await pipeline.execute()
-        return [serialization.load_record(doc) for doc in docs]
+
+        docs = await one_trip(self._redis, add)
+        return [None if isinstance(doc, Exception) else serialization.load_record(doc) for doc in docs]
 
     async def history(self, ref: ModelRef, limit: int) -> list[AuditEntry]:
         """The newest entries of one model, newest first; only its own are read."""

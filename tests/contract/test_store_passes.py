@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 
 from events.model import ModelRef
 from events.status import State
+from functions.lifecycle.errors import StoreUnavailable, Temporary
 from functions.lifecycle.record import Record
-from functions.reconcile.ports import Commit
+from functions.reconcile.ports import Commit, Committed
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -57,6 +58,20 @@ async def test_the_data_keeps_its_name_until_it_is_lost(store, raw):
     await raw.flushall()
     await store.save_pass(await store.take_pass(), "", completed=True, ends=True)
     assert await store.synced() not in {"", first}
+
+
+async def test_a_model_whose_key_is_broken_fails_alone(store, raw):
+    broken, other = record(1), record(2)
+    await raw.set(f"{{modelswitch}}:model:{broken.ref.subject}", "not what we write")
+    commits = [Commit(broken.ref, 0, broken), Commit(other.ref, 0, other)]
+    failed, done = await asyncio.gather(*map(store.commit, commits), return_exceptions=True)
+    assert done == Committed()
+    failed_too, loaded = await asyncio.gather(*map(store.load, [broken.ref, other.ref]), return_exceptions=True)
+    assert loaded.record.uid == "2"
+    for error in (failed, failed_too):
+        assert isinstance(error, Temporary)
+        assert not isinstance(error, StoreUnavailable), "Redis is not away"
+    assert [known and known.uid for known in await store.records([broken.ref, other.ref])] == [None, "2"]
 
 
 async def test_many_commits_in_one_go_are_each_judged_by_themselves(store):
