@@ -9,6 +9,7 @@ from events.envelope import Received, understand
 from events.model import ModelRef
 from events.wire import open_event
 from functions.adapters.command_log import Outcome
+from functions.command_order import Place
 from functions.composition import Parts
 from functions.lifecycle.effects import AuditEntry
 from functions.lifecycle.errors import Refused
@@ -27,16 +28,25 @@ async def take(parts: Parts, http: HttpRequest, body: bytes, *accepts: type[Comm
         raise TypeError(f"{received.type} is not a command for a model")
     sender = sender_of(event, command.actor, parts.signer, http.state.user)
     request = _request(received, command, ref, sender)
+    place = parts.order.join(f"{sender.actor} {received.source}", ref.subject)
+    try:
+        return await _take_in_order(parts, request, sender, place)
+    finally:
+        place.leave()
+
+
+async def _take_in_order(parts: Parts, request: Request, sender: Sender, place: Place) -> str:
     if not sender.ours:
-        consent, refused = await parts.consents.ask(ref.namespace, request.verb, sender.source, sender.user)
+        consent, refused = await parts.consents.ask(request.ref.namespace, request.verb, sender.source, sender.user)
         if refused:
             parts.commands.tell(request, Outcome(code=refused.code, message=refused.message))
             if consent.exists:
                 await parts.store.write_refusal(_refusal(request, refused))
             return refused.code
+    await place.turn()
     in_line = False
     try:
-        answer = await parts.reconciler.command(request)
+        answer = await parts.reconciler.command(request, placed=place.leave)
         in_line = answer.ahead is not None
     finally:
         if not in_line:  # else the process that has the turn goes on with the line

@@ -19,6 +19,7 @@ from functions.adapters.selected_cluster import SelectedCluster
 from functions.adapters.signature import Signer
 from functions.adapters.sink import Sink
 from functions.adapters.store import Store
+from functions.command_order import Queues
 from functions.lifecycle.derive import Limits
 from functions.line import Line
 from functions.logs import logger
@@ -49,6 +50,7 @@ class Parts:
     reconciler: Reconciler
     line: Line
     commands: CommandLog
+    order: Queues
 
     @classmethod
     async def connect(cls, settings: Settings, *, cluster_used: bool = True) -> Self:
@@ -86,6 +88,7 @@ class Parts:
             reconciler=reconciler,
             line=Line(reconciler, sink.flush),
             commands=commands,
+            order=Queues(),
         )
 
     async def close(self) -> None:

@@ -14,9 +14,10 @@ from events.errors import Malformed
 from events.senders import is_reserved
 from events.wire import MAX_BODY_BYTES, parse_json
 from functions.adapters.identity import User
-from functions.api.arrivals import Arrival, Place
+from functions.api.arrivals import Arrival
 from functions.api.context import Api, Caller, TheApi
 from functions.api.problems import ApiError, described, invalid, malformed
+from functions.command_order import Place
 from functions.lifecycle.errors import Code
 
 _Model = TypeVar("_Model", bound=BaseModel)

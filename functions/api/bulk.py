@@ -14,7 +14,6 @@ from events.commands import ModelCommand, Verb
 from events.model import Frozen, Kind, ModelRef
 from functions.adapters.cluster import Changed, Missing
 from functions.adapters.identity import NotAllowed, User
-from functions.api.arrivals import Place
 from functions.api.bodies import Calling, CallNow, Origin, parse, parse_command, take_queue
 from functions.api.context import Api
 from functions.api.contract import (
@@ -31,6 +30,7 @@ from functions.api.listing import Wanted, list_fitting, parse_labels
 from functions.api.naming import Name, make_ref, resolve
 from functions.api.problems import ApiError, invalid
 from functions.api.steps import run_command
+from functions.command_order import Place
 from functions.lifecycle.errors import StepError
 from functions.lifecycle.observation import Observation
 

@@ -29,7 +29,9 @@ class ApiServer:
             while await reader.readuntil(b"\r\n\r\n"):
                 self.requests += 1
                 answer = json.dumps({"metadata": {"name": "fraud", "labels": self.labels}}).encode()
-                head = f"HTTP/1.1 {self.status}\r\ncontent-type: application/json\r\ncontent-length: {len(answer)}\r\n\r\n"
+                head = (
+                    f"HTTP/1.1 {self.status}\r\ncontent-type: application/json\r\ncontent-length: {len(answer)}\r\n\r\n"
+                )
                 await self.may_answer.wait()
                 writer.write(head.encode() + answer)
         writer.close()

@@ -120,9 +120,14 @@ async def _send(client: httpx.AsyncClient, sent: Sent, request, one_by_one: bool
     return await asyncio.gather(*under_way)
 
 
-def places(redis, sent: Sent) -> list[int]:
-    """The place in the model's line that each command got which was sent over REST without a token, in sent order."""
-    names = [seen_name("rest", "local", sent.subject, "rest:local", sent.identity(n)) for n in range(len(sent.verbs))]
+BY_REST = ("rest", "local", "rest:local")
+BY_EVENT = ("event", "event:/order", "/order")
+
+
+def places(redis, sent: Sent, channel: tuple[str, str, str] = BY_REST) -> list[int]:
+    """The place in the model's line that each command got, in sent order; over REST of those without a token."""
+    way, actor, source = channel
+    names = [seen_name(way, actor, sent.subject, source, sent.identity(n)) for n in range(len(sent.verbs))]
     found = [redis.hget(name, "seq") for name in names]
     return [int(place) for place in found if place]
 

@@ -16,7 +16,7 @@ import yaml
 from api_rig import prepare
 from broker_process import Broker
 from function_process import ROOT, SECRET, START, STOP, function, until
-from order_rig import Others, Sent, drawn, outcomes, places, send_all
+from order_rig import BY_EVENT, Others, Sent, drawn, outcomes, places, send_all
 
 from events.commands import StopRequested
 from events.model import ModelRef
@@ -118,12 +118,28 @@ def poster(api):
     return post
 
 
-async def test_by_event_at_the_function_each_is_taken_at_once_and_the_last_wins(
-    world, open_api, functions, models, others
-):
-    answers = await send_all(models, deliverer(functions), others=others)
+async def test_from_one_ordered_consumer_the_last_wins(world, open_api, functions, models, others):
+    """As a broker with ordered delivery sends them: each once the one before is acknowledged."""
+    answers = await send_all(models, deliverer(functions), one_by_one=True, others=others)
     assert {answer.status_code for answer in answers} == {202}
     await asyncio.to_thread(judge, world, open_api, functions, models)
+
+
+async def test_by_event_at_the_function_each_is_taken_at_once_and_the_last_in_line_wins(
+    world, open_api, functions, models, others, capsys
+):
+    """None waits for the answer of the one before. The few that change places were read in another order than they were
+    sent in (3 to 7 of 950, seen); 58 to 93 changed places when each asked for the consent of its namespace by itself.
+    """
+    answers = await send_all(models, deliverer(functions), others=others)
+    assert {answer.status_code for answer in answers} == {202}
+    redis = world.redis.client()
+    in_line = {sent.model: places(redis, sent, BY_EVENT) for sent in models}
+    assert {len(found) for found in in_line.values()} == {COMMANDS}
+    last = {model: found.index(max(found)) for model, found in in_line.items()}
+    await asyncio.to_thread(judge, world, open_api, functions, models, last)
+    changed = say_order(capsys, "events, random gaps", list(in_line.values()))
+    assert changed <= max(1, len(models) * (COMMANDS - 1) // 50)
 
 
 async def test_over_rest_the_last_wins(world, open_api, functions, models, others):
@@ -162,6 +178,7 @@ def say_order(capsys, gaps, in_line):
     with capsys.disabled():
         print(f"\nparallel connections, {gaps}: {changed} of {pairs} neighbours changed places, ", end="")
         print(f"the last one sent won in {last} of {len(in_line)}")
+    return changed
 
 
 async def test_through_the_local_broker_the_last_wins_and_nothing_is_sent_twice(

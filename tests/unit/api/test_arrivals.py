@@ -5,7 +5,8 @@ import math
 
 import pytest
 
-from functions.api.arrivals import InOrder, Queues
+from functions.api.arrivals import InOrder
+from functions.command_order import Queues
 from functions.settings import Settings
 
 
