@@ -67,7 +67,7 @@ class Claim:
                 raise AssertionError(f"job {name} failed: {self._log(name)}")
             return status.get("succeeded")
 
-        eventually(ended, f"job {name} has ended", 180)
+        eventually(ended, f"job {name} has ended", 60)
 
     def keep_running(self, name, command, environment):
         """A pod that has the claim at /claim, read-only, until the namespace goes."""
