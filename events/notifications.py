@@ -64,7 +64,7 @@ def understand_notification(event: CloudEvent) -> ResourceNotification | Ping:
     event_type = attributes["type"]
     if event_type not in NOTIFICATIONS:
         raise Impossible(
-            f"event type {shown(event_type)}, which is no notification",
+            f"event type {shown(event_type)}, not a notification",
             f"one of {', '.join(NOTIFICATIONS)}",
             "Correct the Trigger's filter.",
         )

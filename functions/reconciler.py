@@ -137,7 +137,7 @@ class _Adapters(Ports):
         gate: asyncio.Semaphore | None = None,
         placed: Callable[[], None] | None = None,
     ) -> None:
-        self._to = reconciler
+        self._reconciler = reconciler
         self._observed = observed
         self._gate = gate
         self._placed = placed
@@ -149,16 +149,16 @@ class _Adapters(Ports):
         """Over REST it waits a moment for the lease: two people who press at once should both get an answer."""
         self._request = request
         try:
-            claimed = await self._in_time(self._to.store.claim(request))
+            claimed = await self._in_time(self._reconciler.store.claim(request))
         finally:
             if self._placed:
                 self._placed()
-        if isinstance(claimed, InLine) and not request.by_event and self._to.waiting_in_line < _MOST_WAITING:
-            self._to.waiting_in_line += 1
+        if isinstance(claimed, InLine) and not request.by_event and self._reconciler.waiting_in_line < _MOST_WAITING:
+            self._reconciler.waiting_in_line += 1
             try:
                 claimed = await self._wait_in_line(request, claimed)
             finally:
-                self._to.waiting_in_line -= 1
+                self._reconciler.waiting_in_line -= 1
         if isinstance(claimed, InLine):
             self._request = None
         else:
@@ -171,44 +171,46 @@ class _Adapters(Ports):
         while isinstance(claimed, InLine) and loop.time() + pause < until:
             await asyncio.sleep(pause)
             pause *= _LINE_POLL_GROWS
-            claimed = await self._in_time(self._to.store.claim(request))
+            claimed = await self._in_time(self._reconciler.store.claim(request))
         return claimed
 
     async def claim_next(self, ref: ModelRef) -> Claimed | None:
-        claimed = await self._in_time(self._to.store.claim_next(ref))
+        claimed = await self._in_time(self._reconciler.store.claim_next(ref))
         if claimed:
             self._begin(claimed, claimed.request)
         return claimed
 
     async def load(self, ref: ModelRef) -> Loaded:
-        return await self._in_time(self._to.store.load(ref))
+        return await self._in_time(self._reconciler.store.load(ref))
 
     async def observe(
         self, ref: ModelRef, *, verb: Verb | None = None, pinned: bool = False, predict: tuple[str, ...] = ()
     ) -> Observation:
         seen, self._observed = self._observed, None
         if seen is None:
-            seen = await self._gated(lambda: self._to.observer.observe(ref, verb=verb, pinned=pinned, predict=predict))
+            seen = await self._gated(
+                lambda: self._reconciler.observer.observe(ref, verb=verb, pinned=pinned, predict=predict)
+            )
         if seen.exists:
             self._uid = seen.uid or self._uid
         return seen
 
     async def save_intent(self, token: str, request: Request, intent: Intent) -> None:
-        await self._in_time(self._to.store.save_intent(token, request, intent))
+        await self._in_time(self._reconciler.store.save_intent(token, request, intent))
 
     async def apply(self, effect: Effect) -> int | None:
         return await self._gated(lambda: self._apply(effect))
 
     async def commit(self, commit: Commit) -> Committed:
-        committed = await self._in_time(self._to.store.commit(commit))
+        committed = await self._in_time(self._reconciler.store.commit(commit))
         if commit.request and commit.token and not (committed.conflict or committed.stale):
-            self._to.commands.tell(commit.request, _outcome(commit, self._uid))
+            self._reconciler.commands.tell(commit.request, _outcome(commit, self._uid))
             self._request = None
         return committed
 
     async def release(self, token: str, request: Request, *, stays: bool) -> None:
         self._until = asyncio.get_running_loop().time() + RELEASE_SECONDS
-        await self._in_time(self._to.store.release(token, request, stays=stays))
+        await self._in_time(self._reconciler.store.release(token, request, stays=stays))
 
     async def tell(self, reconcile: Awaitable[StepAnswer]) -> StepAnswer:
         """To its end. Each command carried out in it is told once: with its commit; if Redis is away, with its answer;
@@ -219,11 +221,11 @@ class _Adapters(Ports):
         except StepError as error:
             if self._request:
                 outcome = Outcome(code=str(error.code), message=error.message, uid=self._uid)
-                self._to.commands.tell(self._request, outcome, settled=False)
+                self._reconciler.commands.tell(self._request, outcome, settled=False)
             raise
         if self._request and answer.body.get("recorded") is False:
             outcome = Outcome(changed=answer.changed, recorded=False, uid=self._uid)
-            self._to.commands.tell(self._request, outcome)
+            self._reconciler.commands.tell(self._request, outcome)
         return answer
 
     def _begin(self, claimed: Claimed, request: Request | None) -> None:
@@ -237,34 +239,38 @@ class _Adapters(Ports):
             case DeletePod():
                 await self._delete_pod(effect)
             case MarkPod():
-                await self._to.handovers.mark(effect)
+                await self._reconciler.handovers.mark(effect)
             case PinOwners():
-                await self._to.grace.pin(effect)
+                await self._reconciler.grace.pin(effect)
             case EndPods():
-                await self._to.grace.end_pods(effect)
+                await self._reconciler.grace.end_pods(effect)
             case UnpinOwners():
-                await self._to.grace.unpin(effect)
+                await self._reconciler.grace.unpin(effect)
         return None
 
     async def _delete_pod(self, effect: DeletePod) -> None:
         """With the grace of its own spec; never another pod that has its name by now."""
         body = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": effect.uid}}
         with suppress(Missing, Changed):
-            await self._to.cluster.delete(named(pods(effect.ref.namespace), effect.name), body)
+            await self._reconciler.cluster.delete(named(pods(effect.ref.namespace), effect.name), body)
 
     async def _patch(self, effect: PatchModel) -> int:
         """The model's new resourceVersion. A model that vanished since it was observed is observed again."""
         try:
-            path = await self._to.resources.model(effect.ref)
-            patched = await self._to.cluster.json_patch(path, self._to.notes.signed(effect))
+            path = await self._reconciler.resources.model(effect.ref)
+            patched = await self._reconciler.cluster.json_patch(path, self._reconciler.notes.signed(effect))
         except Missing as error:
             raise PreconditionFailed(str(error)) from error
         return as_number(patched["metadata"].get("resourceVersion"))
 
     async def _gated(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Waiting for others at the gate costs none of the reconcile's own time."""
         if self._gate is None:
             return await self._in_time(work())
+        loop = asyncio.get_running_loop()
+        waiting_since = loop.time()
         async with self._gate:
+            self._until += loop.time() - waiting_since
             return await self._in_time(work())
 
     async def _in_time(self, work: Awaitable[T]) -> T:

@@ -77,6 +77,6 @@ def _with_known_buckets(record: Record | None, seen: Observation) -> Observation
 
 
 def _without_left_behind(record: Record | None, seen: Observation) -> Observation:
-    """A stop note that was there while the model ran says nothing of a stop that somebody else set later."""
+    """A stop note that was there while the model ran does not describe a stop that another client set later."""
     stale = record and record.uid == seen.uid and seen.stop_note and record.left_behind == seen.stop_note.key
     return replace(seen, stop_note=None) if stale and seen.stop_wanted else seen

@@ -48,7 +48,7 @@ class Seen:
 
 
 def _stop_run(seen: Observation, record: Record) -> Run:
-    """The stop that the cluster shows: ours by its stop note, else somebody's; kept while it is the same one."""
+    """The stop that the cluster shows: ours if it has a stop note, else another client's; kept while it is the same one."""
     stop_note = seen.stop_note
     if stop_note and _is_remembered(seen, record) and record.stop:
         return record.stop

@@ -31,8 +31,8 @@ async def reconcile_notification(
     beyond the record.
 
     A notification never fails for a conflict: what was faster has observed the model too. `pinned`: a pin was found
-    whose stop may have died before it could say so. `in_passing`: there is no time to wait for a canary prediction; the
-    observation that then is due sends it.
+    whose stop may have died before it could say so. `in_passing`: do not wait for a canary prediction; the next
+    observation that is due sends it.
     """
     predict: tuple[str, ...] = ()
     unkept: Mapping[str, Prediction] = {}

@@ -21,17 +21,14 @@ async def drop(ports: Ports, request: Request, claimed: Claimed, code: Code, why
     answer = StepAnswer(202)
     message = f"The {request.verb} was dropped: {why}."
     facts = (_failure(request, code, message, "Send it again if it is still wanted.", claimed.now),)
-    commit = Commit(
-        request.ref,
-        claimed.revision,
-        None,
-        token=claimed.token,
-        request=request,
+    await _settle(
+        ports,
+        request,
+        claimed,
         answer=answer,
         audit=() if told else (_entry(request, code, message, claimed.now),),
         facts=facts if code is Code.EXPIRED else (),
     )
-    await ports.commit(commit)
     return answer
 
 
@@ -43,6 +40,33 @@ async def refuse(ports: Ports, request: Request, claimed: Claimed, refusal: Step
     answer = StepAnswer(202) if request.by_event else None
     tell = request.by_event or not heard
     fact = _failure(request, refusal.code, refusal.message, refusal.next_action, claimed.now)
+    await _settle(
+        ports,
+        request,
+        claimed,
+        answer=answer,
+        refusal=None if heard or answer else refusal,
+        audit=(_entry(request, refusal.code, refusal.message, claimed.now),),
+        facts=(fact,) if tell else (),
+    )
+    if answer:
+        return answer
+    if heard:
+        raise refusal
+    return StepAnswer(refusal.status)
+
+
+async def _settle(
+    ports: Ports,
+    request: Request,
+    claimed: Claimed,
+    *,
+    answer: StepAnswer | None,
+    audit: tuple[AuditEntry, ...],
+    facts: tuple[Published, ...],
+    refusal: StepError | None = None,
+) -> None:
+    """Commits what is said of the command; the model's record stays as it is."""
     commit = Commit(
         request.ref,
         claimed.revision,
@@ -50,16 +74,11 @@ async def refuse(ports: Ports, request: Request, claimed: Claimed, refusal: Step
         token=claimed.token,
         request=request,
         answer=answer,
-        refusal=None if heard or answer else refusal,
-        audit=(_entry(request, refusal.code, refusal.message, claimed.now),),
-        facts=(fact,) if tell else (),
+        refusal=refusal,
+        audit=audit,
+        facts=facts,
     )
     await ports.commit(commit)
-    if answer:
-        return answer
-    if heard:
-        raise refusal
-    return StepAnswer(refusal.status)
 
 
 def _failure(request: Request, code: Code, message: str, next_action: str, now: datetime) -> Published:

@@ -16,6 +16,7 @@ from functions.adapters.probe import Probe, ProxyLine
 from functions.composition import now
 from functions.lifecycle.derive import Limits
 from functions.lifecycle.errors import Code, Temporary
+from functions.lifecycle.observation import Observation, Owner, Pin
 from functions.lifecycle.request import Request
 from functions.local.kubernetes.server import write_kubeconfig
 from functions.reconciler import Reconciler
@@ -28,14 +29,15 @@ def asked(identity, command=None):
 
 
 @contextlib.asynccontextmanager
-async def api_server(answer, monkeypatch, folder):
-    """An API server that takes each request and answers with these bytes, or never."""
+async def api_server(answer, monkeypatch, folder, seconds=0.0):
+    """An API server that takes each request and answers with these bytes after that time, or never."""
 
     async def serve(reader, writer):
         with contextlib.suppress(asyncio.IncompleteReadError):
             await reader.readuntil(b"\r\n\r\n")
+            await asyncio.sleep(seconds)
             if answer is not None:
-                head = f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(answer)}\r\n\r\n"
+                head = f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(answer)}\r\nconnection: close\r\n\r\n"
                 writer.write(head.encode() + answer)
             await reader.read()
         writer.close()
@@ -91,3 +93,16 @@ async def test_a_step_that_is_cut_off_gives_the_turn_back(store, raw, monkeypatc
         with pytest.raises(asyncio.CancelledError):
             await step
     assert (await store.claim(asked("2", StartRequested()))).token
+
+
+async def test_of_many_models_at_once_none_runs_out_of_time_while_others_act(store, monkeypatch, tmp_path):
+    """Each unpins an owner in 0.2 s, 16 at a time: together they take longer than one of them may."""
+    monkeypatch.setattr(module, "RECONCILE_SECONDS", 2.0)
+    pin = Pin(Owner("ReplicaSet", "scorer", "owner-1"), terminating=True)
+    gone = [
+        Observation(ModelRef(namespace="fraud", name=f"gone-{number}"), now(), exists=False, pins=(pin,))
+        for number in range(16 * 15)
+    ]
+    async with api_server(b"{}", monkeypatch, tmp_path, seconds=0.2) as cluster:
+        failed = await reconciler_of(cluster, store).notifications(gone)
+    assert [error for error in failed if error] == []

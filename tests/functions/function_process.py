@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 DEADLINE = 60.0
 SECRET = "delivery-secret-of-the-tests"
 HTTP = httpx.Client(limits=httpx.Limits(max_keepalive_connections=0))
-"""For requests one by one, each on a connection of its own. `httpx.get` reads every CA certificate anew for each."""
+"""For requests one by one, each on a connection of its own. `httpx.get` reads every CA certificate for each request."""
 STOP = "dev.modelswitch.model.stop-requested.v1"
 START = "dev.modelswitch.model.start-requested.v1"
 

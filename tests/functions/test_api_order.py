@@ -1,5 +1,5 @@
 """Commands of one caller over several connections: they take their places in the order in which they arrived, whatever
-is slow about one of them; and a request that never ends holds nobody else up.
+is slow about one of them; and a request that never ends delays no other caller.
 """
 
 import contextlib

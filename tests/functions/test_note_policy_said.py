@@ -27,7 +27,7 @@ def stopped(world, api, headers=OPERATOR):
 
 
 def forged(world, stop="true"):
-    """A model that somebody else has stopped, in the name of the CEO."""
+    """A model stopped by another client, in the name of the CEO."""
     name = world.make("blue")
     annotations = {"serving.kserve.io/stop": stop, "modelswitch.dev/stop": NOTE}
     world.cluster.patch(

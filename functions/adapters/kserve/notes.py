@@ -23,7 +23,7 @@ UNSIGNED_NOTE = "this note is not signed by this installation: treat it as a cla
 
 
 class NoteState(StrEnum):
-    """Whether a note is ours. UNCHECKED: it has a signature, and there is no key here to check it with."""
+    """Whether a note is ours. UNCHECKED: it has a signature, and this process has not the key to check it."""
 
     SIGNED = "signed"
     UNSIGNED = "unsigned"

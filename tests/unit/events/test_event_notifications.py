@@ -51,8 +51,8 @@ def test_a_ping_needs_no_data_and_takes_any():
 @pytest.mark.parametrize(
     ("request_", "words"),
     [
-        (resource("ref.update"), "no notification"),
-        (resource(type="dev.modelswitch.model.stopped.v1"), "no notification"),
+        (resource("ref.update"), "not a notification"),
+        (resource(type="dev.modelswitch.model.stopped.v1"), "not a notification"),
         (resource(kind=None), "without kind"),
         (resource(name=None, namespace=None), "without namespace, name"),
         (resource(data=None), "no object"),
