@@ -21,7 +21,7 @@ import aiohttp
 from api_session import named_kubeconfig
 from rebuild_judge import Judge
 from rebuild_models import Model, models
-from rebuild_place import Place, plain_cluster, processes, writer
+from rebuild_place import MERGE, Place, Writer, plain_cluster, processes, writer
 
 from events.status import State
 
@@ -34,12 +34,14 @@ NOISE = Path(__file__).with_name("hostile_noise.py")
 
 @dataclass(frozen=True)
 class Outcome:
-    """Times in milliseconds, medians. `wrong`: what another tenant saw that was not right. `memory`: MiB at most, by process."""
+    """Times in milliseconds, medians; `bare` of one PATCH of a model by itself, quiet and beside: what the API server costs
+    every client. `wrong`: what another tenant saw that was not right. `memory`: MiB at most, by process."""
 
     objects: int
     events: int
     quiet: float
     beside: float
+    bare: tuple[float, float]
     rounds: int
     wrong: tuple[str, ...]
     memory: dict[str, float]
@@ -49,7 +51,9 @@ class Outcome:
         memory = " ".join(f"{name}_mib={size:.0f}" for name, size in self.memory.items())
         return (
             f"hostile objects={self.objects:,} events={self.events:,} stop_quiet_ms={self.quiet:.0f} stop_beside_ms={self.beside:.0f} "
-            f"ratio={self.beside / self.quiet:.2f} goal={SLOWER_AT_MOST:.0f} timer_rounds={self.rounds} {memory} wrong={len(self.wrong)}"
+            f"ratio={self.beside / self.quiet:.2f} goal={SLOWER_AT_MOST:.0f} "
+            f"patch_quiet_ms={self.bare[0]:.0f} patch_beside_ms={self.bare[1]:.0f} patch_ratio={self.bare[1] / self.bare[0]:.2f} "
+            f"timer_rounds={self.rounds} {memory} wrong={len(self.wrong)}"
         )
 
 
@@ -94,9 +98,11 @@ def _resident(pid: int) -> float:
     return pages * 4096 / 2**20
 
 
-async def _stop(session: aiohttp.ClientSession, place: Place, chosen: list[Model], wrong: list[str]) -> float:
-    """Stops them one by one; the median of the milliseconds until each was accepted."""
-    taken = []
+async def _stop(
+    session: aiohttp.ClientSession, place: Place, write: Writer, chosen: list[Model], wrong: list[str]
+) -> tuple[float, float]:
+    """Stops them one by one; the median of the milliseconds until each was accepted, and of a bare PATCH after each."""
+    taken, bare = [], []
     for model in chosen:
         began = time.monotonic()
         path = f"/api/v1/namespaces/{model.ref.namespace}/models/{model.ref.name}/stop"
@@ -104,8 +110,12 @@ async def _stop(session: aiohttp.ClientSession, place: Place, chosen: list[Model
             if answer.status != 202:
                 wrong.append(f"stop of {model.ref}: {answer.status} {(await answer.text())[:200]}")
         taken.append((time.monotonic() - began) * 1000)
+        began = time.monotonic()
+        labels = {"metadata": {"labels": {"example.com/patched": "yes"}}}
+        await write.call("PATCH", f"{model.collection}/{model.ref.name}", labels, kind=MERGE)
+        bare.append((time.monotonic() - began) * 1000)
         await asyncio.sleep(0.05)
-    return statistics.median(taken)
+    return statistics.median(taken), statistics.median(bare)
 
 
 async def _all_right(judge: Judge, others: list[Model], stopped: set[str]) -> list[str]:
@@ -136,7 +146,7 @@ async def beside(objects: int, events: int, folder: Path) -> Outcome:
                 await write.fill(others)
                 labels = {"modelswitch.dev/events": "allow"}
                 await write.call("POST", "/api/v1/namespaces", {"metadata": {"name": tenant, "labels": labels}})
-                return await _measure(session, place, kubeconfig, others, tenant, objects, events)
+                return await _measure(session, place, (kubeconfig, write), others, tenant, objects, events)
             finally:
                 if real:
                     await write.empty(others)
@@ -146,25 +156,26 @@ async def beside(objects: int, events: int, folder: Path) -> Outcome:
 async def _measure(
     session: aiohttp.ClientSession,
     place: Place,
-    kubeconfig: Path,
+    cluster: tuple[Path, Writer],
     others: list[Model],
     tenant: str,
     objects: int,
     events: int,
 ) -> Outcome:
+    kubeconfig, write = cluster
     judge, watcher = Judge(session, place.api, others), Watcher(session, place)
     watching = asyncio.create_task(watcher.run())
     try:
         await _until_right(judge, others, set())
         running = [model for model in others if model.state is State.RUNNING and model.pod]
         first, second = running[:STOPS], running[STOPS : 2 * STOPS]
-        quiet = await _stop(session, place, first, watcher.wrong)
+        quiet, bare_quiet = await _stop(session, place, write, first, watcher.wrong)
         orders = {"api": place.api, "tick": place.tick, "command": place.command, "pod_status": place.pod_status}
         words = [str(NOISE), str(kubeconfig), tenant, str(objects), str(events), json.dumps(orders)]
         noise = await asyncio.create_subprocess_exec(sys.executable, *words, stdout=asyncio.subprocess.PIPE)
         assert noise.stdout is not None
         await noise.stdout.readline()  # it says that it has begun
-        slow = await _stop(session, place, second, watcher.wrong)
+        slow, bare_beside = await _stop(session, place, write, second, watcher.wrong)
         made = json.loads((await noise.communicate())[0].decode().splitlines()[-1])
         stopped = {model.ref.subject for model in (*first, *second)}
         await _until_right(judge, others, stopped)
@@ -172,7 +183,9 @@ async def _measure(
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
     wrong = (*watcher.wrong, *judge.tally.wrong)
-    return Outcome(made["objects"], made["events"], quiet, slow, watcher.rounds, wrong, watcher.memory)
+    return Outcome(
+        made["objects"], made["events"], quiet, slow, (bare_quiet, bare_beside), watcher.rounds, wrong, watcher.memory
+    )
 
 
 async def _until_right(judge: Judge, others: list[Model], stopped: set[str]) -> None:
