@@ -52,10 +52,11 @@ def _stop_run(seen: Observation, record: Record) -> Run:
     stop_note = seen.stop_note
     if stop_note and _is_remembered(seen, record) and record.stop:
         return record.stop
+    first_seen = seen.observed_at if record.state is not None else None
     if stop_note:
         hold = stop_note.holds[0] if stop_note.holds else None
         return Run(
-            since=stop_note.since,
+            since=stop_note.since if stop_note.signed else first_seen,
             actor=hold.actor if hold else "modelswitch",
             claimed_actor=hold.claimed_actor if hold else None,
             reason=hold.reason if hold else None,
@@ -66,9 +67,8 @@ def _stop_run(seen: Observation, record: Record) -> Run:
         )
     if record.stop and not record.stop.ours:
         return record.stop
-    known = record.state is not None
     return Run(
-        since=seen.observed_at if known else None,
+        since=first_seen,
         actor=f"external:{seen.stop_actor or 'unknown'}",
         key=f"external {seen.uid} {seen.version}",
         ours=False,
@@ -91,8 +91,10 @@ def _holds(seen: Observation, run: Run | None, record: Record) -> tuple[Hold, ..
         return ()
     if _is_remembered(seen, record):
         return record.holds
-    if seen.stop_note:
+    if seen.stop_note and seen.stop_note.signed:
         return seen.stop_note.holds
+    if seen.stop_note:
+        return tuple(hold.model_copy(update={"since": run.since}) for hold in seen.stop_note.holds)
     return (Hold(kind=HoldKind.EXTERNAL, actor=run.actor, since=run.since),)
 
 

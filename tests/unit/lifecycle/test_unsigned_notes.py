@@ -48,3 +48,16 @@ def test_of_a_forged_stop_the_history_names_no_command():
     [entry, *_] = decide(known, stop_set(stop_note=FORGED, observed_at=later(5)), None, LIMITS).audit
     assert (entry.action, entry.actor, entry.claimed_actor) == ("stop", "unknown", "ceo@bank")
     assert (entry.source, entry.event_id) == (None, None)
+
+
+def test_a_forged_stop_began_when_it_was_first_observed_whatever_it_claims():
+    known = decide(None, running(a_pod()), None, LIMITS).record
+    hour_ago = FORGED.model_copy(update={"since": later(-3600), "queued": None})
+    record = decide(known, stop_set(a_pod(), stop_note=hour_ago, observed_at=later(5)), None, LIMITS).record
+    assert record.state is State.STOPPING, "no stop is ignored for an hour that began a moment ago"
+    assert record.stop.since == record.holds[0].since == later(5)
+
+
+def test_of_a_forged_stop_that_was_there_before_us_the_beginning_is_unknown():
+    record = decide(None, stop_set(stop_note=FORGED.model_copy(update={"queued": None})), None, LIMITS).record
+    assert (record.state, record.stop.since, record.holds[0].since) == (State.STOPPED, None, None)
