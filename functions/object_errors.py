@@ -34,6 +34,7 @@ class Stage(StrEnum):
     DUE = "due"
     RESYNC = "resync"
     LEFT_POD = "left-pod"
+    LISTED = "listed"
     QUOTA = "quota"
     RECORD = "record"
     PINS = "pins"

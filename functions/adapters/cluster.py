@@ -17,6 +17,7 @@ from functions.adapters import bounded_http, bounded_json
 from functions.adapters.credentials import Credentials
 from functions.adapters.segments import leads_elsewhere
 from functions.lifecycle.errors import ClusterRefused, ClusterUnavailable, PreconditionFailed
+from functions.object_errors import Stage, count
 
 Json = dict[str, Any]
 FIELD_MANAGER = "modelswitch"
@@ -37,6 +38,10 @@ class Forbidden(ClusterRefused):
 
 class TooLarge(ClusterUnavailable):
     """The answer is larger than is read."""
+
+
+class NotAnObject(ClusterUnavailable):
+    """The answer is JSON, but no object: a number, a text, a list."""
 
 
 class Changed(Exception):
@@ -142,7 +147,8 @@ class Cluster:
                 return
 
     async def list_all(self, path: str, **query: str) -> list[Json]:
-        return [item async for page in self.pages(path, **query) for item in page.get("items") or []]
+        """Every object of a list. Whatever else stands in it is counted and left out."""
+        return [item async for page in self.pages(path, **query) for item in _objects(page, path)]
 
     async def _request(
         self,
@@ -205,14 +211,25 @@ async def _read(response: Any, what: str) -> bytes:
 
 
 def _decode(text: bytes, what: str) -> Json:
+    shown = text[:100].decode(errors="replace")
+    message = f"{what}: the answer is not a JSON object but {shown!r}; a proxy may have answered"
     try:
         content = bounded_json.loads(text)
     except ValueError as error:
-        content = error
+        raise ClusterUnavailable(message) from error
     if not isinstance(content, dict):
-        shown = text[:100].decode(errors="replace")
-        raise ClusterUnavailable(f"{what}: the answer is not a JSON object but {shown!r}; a proxy may have answered")
+        raise NotAnObject(message)
     return content
+
+
+def _objects(page: Json, path: str) -> list[Json]:
+    items = page.get("items") or []
+    if not isinstance(items, list):
+        raise NotAnObject(f"GET {path}: `items` is not a list but {str(items)[:100]!r}; a proxy may have answered")
+    found = [item for item in items if isinstance(item, dict)]
+    if len(found) < len(items):
+        count(Stage.LISTED, path, f"{len(items) - len(found)} of the {len(items)} items are not objects")
+    return found
 
 
 def _refuse_steps(path: str) -> None:

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.openapi.utils import get_openapi
 from starlette.middleware import Middleware
 from starlette.staticfiles import StaticFiles
@@ -20,6 +20,7 @@ from functions.api.context import Api, Outbox
 from functions.api.contract import PROBLEM_SCHEMA
 from functions.api.guard import Guard
 from functions.api.meters import Meters
+from functions.api.naming import refuse_repeated
 from functions.api.overview import Overview
 from functions.api.pages import again, audit, capacity, live, model, models, plan, reference, sign_in
 from functions.api.pages.frame import STATIC
@@ -72,7 +73,9 @@ def create_app(settings: Settings, beside: Mapping[str, Callable[[], Awaitable[N
         ],
     )
     problems.install(app)
-    for part in (commands, bulk, reading, holdings, stream, health, *_PAGES):
+    for part in (commands, bulk, reading, holdings, stream):
+        app.include_router(part.router, dependencies=[Depends(refuse_repeated)])
+    for part in (health, *_PAGES):
         app.include_router(part.router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign] # FastAPI's documented way to extend it

@@ -49,9 +49,14 @@ def _of_kind(request: Request, kind: KindText = None) -> Kind | None:
             f"query parameter {unknown[0][:80]!r} is not known here; {' and '.join(sorted(known))} may be given",
             "Pass stop and start options in the JSON body.",
         )
-    if len(request.query_params.multi_items()) > len(request.query_params.keys()):
-        raise invalid("a query parameter is there more than once; one value of each was expected")
     return parse_kind(kind)
+
+
+def refuse_repeated(request: Request) -> None:
+    """Which of two values counts is a guess, and readers in front of us may guess another. A label filter may be repeated."""
+    names = [name for name, _ in request.query_params.multi_items() if name != "label"]
+    if repeated := next((name for name in names if names.count(name) > 1), None):
+        raise invalid(f"the query parameter {repeated[:80]!r} is there more than once; one value was expected")
 
 
 OfKind = Annotated[Kind | None, Depends(_of_kind)]

@@ -9,7 +9,7 @@ from datetime import datetime
 from events.commands import Verb
 from events.model import Kind, ModelRef, is_name
 from events.status import State
-from functions.adapters.cluster import Cluster, Json, Missing
+from functions.adapters.cluster import Cluster, Json, Missing, NotAnObject
 from functions.adapters.kserve.blockers import find_blockers
 from functions.adapters.kserve.canaries import Canaries
 from functions.adapters.kserve.grace import Grace
@@ -215,10 +215,14 @@ class Observer:
         return Page(tuple(seen for portion in found for seen in portion), token, tuple(named))
 
     async def _object(self, ref: ModelRef) -> Json | None:
+        """None: there is none. An answer that is no object is read as one that has nothing in it."""
         try:
             return await self._cluster.get(await self._resources.model(ref))
         except Missing:
             return None
+        except NotAnObject as error:
+            count(Stage.MODEL, ref.subject, error)
+            return {}
 
     async def _pins(self, seen: Observation, *, pinned: bool) -> tuple[Pin, ...]:
         """Pins are looked for where a stop with another grace is under way; the tick finds what a crash left."""

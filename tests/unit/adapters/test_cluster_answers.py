@@ -51,6 +51,20 @@ async def test_an_error_without_a_status_object_keeps_its_meaning(cluster, api_s
             await cluster.json_patch("/api/v1/things/x", [])
 
 
+@pytest.mark.parametrize("odd", ["", "text", 3, True, None, ["a"]], ids=str)
+async def test_what_is_no_object_in_a_list_costs_none_of_its_neighbours(cluster, api_server, odd):
+    fine = [{"metadata": {"name": "first"}}, {"metadata": {"name": "last"}}]
+    api_server.answers = lambda _: web.json_response({"items": [fine[0], odd, fine[1]]})
+    assert await cluster.list_all("/api/v1/things") == fine
+
+
+@pytest.mark.parametrize("items", [True, 3, "text", {"a": 1}], ids=str)
+async def test_a_list_that_is_none_is_not_taken_for_an_empty_one(cluster, api_server, items):
+    api_server.answers = lambda _: web.json_response({"items": items})
+    with pytest.raises(ClusterUnavailable, match="`items` is not a list"):
+        await cluster.list_all("/api/v1/things")
+
+
 async def test_one_object_nested_too_deep_leaves_the_others_of_its_page_readable(cluster, api_server):
     item = '{"metadata": {"name": "%s"}, "spec": {"text": "[[{\\"\\\\", "deep": %s, "after": %d}}'
     items = [item % ("odd", nested(5000).decode(), 1), item % ("fine", "[1]", 2)]
