@@ -6,4 +6,7 @@ bench: setup ## measure speed against peers: KUBECONFIG=… for the rows that ne
 	@test -z "$$KUBECONFIG" || export KSERVE=$${KSERVE:-$$($(PY) tests/e2e/kserve_controller.py)}; \
 	  $(PY) tests/bench/run.py --rounds $(ROUNDS) $(ROWS)
 
-.PHONY: bench
+walk: setup ## the path of a stop, a reload, an artifact and a pod event through the code: files, moves, calls (WALK=--files lists them)
+	@$(PY) tests/bench/walk.py $(WALK)
+
+.PHONY: bench walk
