@@ -7,7 +7,7 @@ entry of the history (`v`). How documents of other versions are read: stored.py.
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -36,6 +36,8 @@ _COMMANDS: dict[str, type[ModelCommand]] = {
 MOST_ENTRY_BYTES = 1024
 _SHORTENED = ("message", "reason", "source", "event_id", "correlation_id", "actor", "claimed_actor", "code", "action")
 _SHORT_BYTES = 80
+_RENAMED_REASONS = {"CanaryFailed": "SmokeTestFailed"}
+"""Of the version before, as this one calls them."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _FACT_TYPE = re.compile(r"dev\.modelswitch\.[a-z0-9.-]{1,200}")
 F = TypeVar("F", bound=Frozen)
@@ -85,10 +87,15 @@ def load_record(text: str | None) -> Record | None:
         return None
     try:
         record = read_model(Record, text)
-        return record if record.observed_at else record.model_copy(update={"state": None})
+        state = record.state if record.observed_at else None
+        return record.model_copy(update={"state": state, "reason": _renamed(record.reason)})
     except Unreadable as error:
         told_unreadable("record", error)
         return None
+
+
+def _renamed(reason: str | None) -> str | None:
+    return _RENAMED_REASONS.get(reason or "", reason)
 
 
 def dump_intent(intent: Intent) -> str:
@@ -231,7 +238,8 @@ def load_audit(text: str) -> AuditEntry:
     values["ref"] = _ref(values["ref"]) if values.get("ref") else None
     values["time"] = _moment(values.get("time"))
     values.setdefault("correlation_id", values.get("event_id"))
-    return read_values(_ENTRY, values)
+    entry = read_values(_ENTRY, values)
+    return replace(entry, code=_renamed(entry.code))
 
 
 def dump_letter(letter: DeadLetter) -> str:

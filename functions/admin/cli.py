@@ -183,7 +183,7 @@ def verify(
         bool,
         typer.Option(
             "--predict",
-            help="Also send each model's canary (annotation modelswitch.dev/canary or ConfigMap modelswitch-canary-NAME: payload, "
+            help="Also send each model's smoke test (annotation modelswitch.dev/smoke-test or ConfigMap modelswitch-smoke-test-NAME: payload, "
             "path, expect) to its own pods. It costs the model the work of one prediction a pod.",
         ),
     ] = False,

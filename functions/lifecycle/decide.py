@@ -8,7 +8,6 @@ from dataclasses import replace
 
 from events.commands import ReloadRequested, StartRequested, StopRequested
 from events.location import Location
-from functions.lifecycle.canary import to_ask
 from functions.lifecycle.decision import Decision, audited_once
 from functions.lifecycle.derive import Limits, next_look
 from functions.lifecycle.effects import PinOwners
@@ -20,6 +19,7 @@ from functions.lifecycle.observe import observe
 from functions.lifecycle.record import Intent, Record
 from functions.lifecycle.reloading import follow_reload, take_reload
 from functions.lifecycle.request import Request
+from functions.lifecycle.smoke_test import to_ask
 from functions.lifecycle.starting import take_start
 from functions.lifecycle.stopping import is_resumed, take_stop
 from functions.lifecycle.upkeep import keep_up

@@ -15,7 +15,7 @@ class Decision:
     """`record` is what holds once `effects` are done. `note` says why nothing changed.
 
     `again`: commit this and come back; what is due may only be done once the record knows of it.
-    `predict`: the pods that are to be sent the model's canary, by uid.
+    `predict`: the pods that are to be sent the model's smoke test, by uid.
     """
 
     record: Record

@@ -7,10 +7,10 @@ from functools import cached_property
 
 from events.senders import named
 from events.status import State
-from functions.lifecycle.canary import next_try
 from functions.lifecycle.observation import Answer, Answered, Mode, Observation, Pod, Trouble
 from functions.lifecycle.reasons import advice
 from functions.lifecycle.record import Record
+from functions.lifecycle.smoke_test import next_try
 from functions.lifecycle.unusable import Unusable
 from functions.lifecycle.verification import Verification, Verified, verify
 
@@ -191,10 +191,10 @@ def _running(scene: Scene) -> tuple[str | None, str | None]:
     if silent:
         detail = silent[0].answer.detail if silent[0].answer else ""
         return "Degraded", f"{len(silent)} of {count_pods(len(scene.up))} without the model; {silent[0].name}: {detail}"
-    if failing := [tried for pod in scene.up if (tried := scene.record.canaries.get(pod.uid)) and tried.failed]:
+    if failing := [tried for pod in scene.up if (tried := scene.record.smoke_tests.get(pod.uid)) and tried.failed]:
         return (
             "Degraded",
-            f"{len(failing)} of {count_pods(len(scene.up))} fail the canary prediction; {failing[0].said}",
+            f"{len(failing)} of {count_pods(len(scene.up))} fail the smoke test; {failing[0].said}",
         )
     if scene.record.reload:
         return "Reloading", f"It answers while {scene.record.reload.wanted.uri} is loaded again."
@@ -216,8 +216,8 @@ def _missing(scene: Scene) -> tuple[str, str]:
     )
 
 
-def _canary(scene: Scene) -> tuple[str, str]:
-    return "CanaryFailed", f"KServe says Ready, but its canary prediction fails: {scene.verification.detail}."
+def _smoke_test(scene: Scene) -> tuple[str, str]:
+    return "SmokeTestFailed", f"KServe says Ready, but its smoke test fails: {scene.verification.detail}."
 
 
 def _unanswered(scene: Scene) -> tuple[str, str]:
@@ -335,11 +335,11 @@ RULES: tuple[Rule, ...] = (
         _missing,
     ),
     Rule(
-        "KServe says Ready, no ready pod answers the canary prediction that its owner wants",
+        "KServe says Ready, no ready pod passes the smoke test that its owner wants",
         State.ERROR,
-        "CanaryFailed",
-        lambda s: s.serving and s.verified is Verified.CANARY,
-        _canary,
+        "SmokeTestFailed",
+        lambda s: s.serving and s.verified is Verified.SMOKE_TEST,
+        _smoke_test,
     ),
     Rule(
         "KServe says Ready, the ready pods say nothing for 10 s (60 s where they did before)",

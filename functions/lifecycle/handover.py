@@ -10,11 +10,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from events.model import Kind
-from functions.lifecycle.canary import answers_canary
 from functions.lifecycle.decision import Decision
 from functions.lifecycle.effects import DeletePod, Effect, MarkPod
 from functions.lifecycle.observation import Answered, Handover, Mode, Observation, Pod
 from functions.lifecycle.record import Intent, Record
+from functions.lifecycle.smoke_test import passes_smoke_test
 
 LEAVES_FOR = timedelta(seconds=10)
 """From a pod's leaving its Service to its end: proxies learn of it within a second, CoreDNS may be believed for five."""
@@ -23,7 +23,7 @@ _BESIDE_THE_MODEL = frozenset({"transformer", "explainer"})
 
 def settled(record: Record, seen: Observation, pod: Pod) -> bool:
     """It serves in place of an old pod: nothing that it was asked speaks against it."""
-    return pod.ready and answers(pod) and answers_canary(record, seen, pod)
+    return pod.ready and answers(pod) and passes_smoke_test(record, seen, pod)
 
 
 def answers(pod: Pod) -> bool:

@@ -54,7 +54,7 @@ class Answered(StrEnum):
 class PodAnswer:
     """`detail` is for a person: what was asked, and what came back.
 
-    `own_protocol`: it was reached, and answers HTTP in a way that says nothing of a model: only a canary can tell.
+    `own_protocol`: it was reached, and answers HTTP in a way that says nothing of a model: only a smoke test can tell.
     `heard_at`: when it said so, None in this very look.
     """
 
@@ -104,7 +104,7 @@ class Pod:
     """One pod of the model. `requests` as Kubernetes quantities by resource name, init containers considered.
 
     `serves`: it holds the model, unlike a transformer, a router or the worker of a group. `answer` is None where it was
-    not asked. `digest` is the artifact that it was made for, as far as a reload said so. `prediction` is what the canary
+    not asked. `digest` is the artifact that it was made for, as far as a reload said so. `prediction` is what the smoke test
     brought, where this look sent it. `restarts`: of its containers, by the kubelet's count. `deleting`: it is on its way out:
     terminating, or LEAVING since `left_at`.
     """
@@ -256,6 +256,6 @@ class Observation:
 
 STOP_ANNOTATION = "serving.kserve.io/stop"
 DIGEST_ANNOTATION = "modelswitch.dev/artifact-digest"
-CANARY_ANNOTATION = "modelswitch.dev/canary"
+SMOKE_TEST_ANNOTATION = "modelswitch.dev/smoke-test"
 """Of a model's owner: a prediction that its pods must answer before it counts as running."""
 AUTOSCALER_ANNOTATION = "serving.kserve.io/autoscalerClass"

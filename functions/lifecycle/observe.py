@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 from events.facts import ModelFact, ModelFailed, ModelStarted, ModelStarting, ModelStopped, ModelStopping
 from events.model import ModelRef
 from events.status import Hold, HoldKind, State
-from functions.lifecycle.canary import tried
 from functions.lifecycle.command_key import split_key
 from functions.lifecycle.derive import Limits, Verdict, derive
 from functions.lifecycle.effects import AuditEntry, Published
@@ -20,6 +19,7 @@ from functions.lifecycle.receipt import merge, seen_pod, write_receipt
 from functions.lifecycle.record import Intent, Record, Run
 from functions.lifecycle.reload_seen import reload_under_way
 from functions.lifecycle.saving import saved_by
+from functions.lifecycle.smoke_test import tried
 from functions.lifecycle.verification import is_silent
 
 _PLAN_IS_FRESH = timedelta(seconds=60)
@@ -181,7 +181,7 @@ def observe(
             "unanswered_since": (before.unanswered_since or now) if is_silent(seen) else None,
             "heard": heard_of_pods(seen, before.heard),
             "heard_members": heard_of_members(seen, before.heard_members),
-            "canaries": tried(before, seen),
+            "smoke_tests": tried(before, seen),
             "artifacts": seen.artifacts,
             "digest": seen.digest,
             "reload": reload_under_way(seen, before, planned, known=before.state is not None),

@@ -1,4 +1,4 @@
-"""What a canary prediction brought, and what is remembered of it: each pod is asked until it has answered well, and then no more."""
+"""Results of smoke tests, and what is remembered of them: each pod is asked until it has answered well, then no more."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,7 +13,7 @@ _LONGEST_PAUSE = timedelta(minutes=5)
 
 
 class Outcome(StrEnum):
-    """GOOD: 200 with the shape. BAD: anything else of the server. UNUSABLE: what is given can't be meant as a canary.
+    """GOOD: 200 with the shape. BAD: anything else of the server. UNUSABLE: the smoke test is invalid.
     UNREACHED: the pod can't be asked. NOT_ASKED: `said` tells why.
     """
 
@@ -40,9 +40,9 @@ class Prediction:
         return f"{self.pod}: POST {self.path}: {self.said}" if self.path else self.said
 
 
-class CanaryTry(Frozen):
-    """What one pod made of its model's canary. `of` names the canary and the life of the pod's containers, so that another one,
-    and one that was restarted, is asked again.
+class SmokeTestTry(Frozen):
+    """One pod's result of its model's smoke test. `of` names the smoke test and the life of the pod's containers, so
+    that a pod with another smoke test, or with a restarted container, is asked again.
 
     `failures` in a row; `again_at`: not before then; None once it has answered well. `said` and `next` as the last one
     said: a process that can't reach the pod unsays nothing that another one heard.
@@ -62,17 +62,17 @@ class CanaryTry(Frozen):
     def due(self, now: datetime) -> bool:
         return self.again_at is not None and self.again_at <= now
 
-    def being_asked(self, now: datetime) -> "CanaryTry":
+    def being_asked(self, now: datetime) -> "SmokeTestTry":
         return self.model_copy(update={"again_at": now + LEASE})
 
-    def after(self, prediction: Prediction, now: datetime) -> "CanaryTry":
+    def after(self, prediction: Prediction, now: datetime) -> "SmokeTestTry":
         """A pod that fails is asked again after 10 s, 20 s, 40 s, … and at last every 5 minutes: each costs it a prediction."""
         if prediction.outcome is Outcome.GOOD:
-            return CanaryTry(of=self.of, outcome=Outcome.GOOD, said=prediction.sentence)
+            return SmokeTestTry(of=self.of, outcome=Outcome.GOOD, said=prediction.sentence)
         pause = min(_FIRST_PAUSE * 2 ** min(self.failures, 10), _LONGEST_PAUSE)
         if prediction.outcome is Outcome.UNREACHED and self.failed:
             return self.model_copy(update={"failures": self.failures + 1, "again_at": now + pause})
-        return CanaryTry(
+        return SmokeTestTry(
             of=self.of,
             outcome=prediction.outcome,
             failures=self.failures + 1,

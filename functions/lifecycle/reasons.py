@@ -21,8 +21,8 @@ ADVICE: dict[str, str] = {
     "InvalidPredictorSpec": "Fix the model's spec; KServe's message says what is wrong.",
     "ModelMissing": "Write the artifact and publish artifact.written (modelswitch publish artifact); it is then loaded. Or stop "
     "and start the model once the artifact is there.",
-    "CanaryFailed": "Fix the model, its artifact or its canary (annotation modelswitch.dev/canary); its pods are asked again by "
-    "themselves, every 5 minutes at the latest.",
+    "SmokeTestFailed": "Fix the model, its artifact or its smoke test (annotation modelswitch.dev/smoke-test); its pods "
+    "are asked again by themselves, every 5 minutes at the latest.",
     "ModelNotAnswering": "Read the predictor's log: it may hang; stop and start the model.",
     "MemberNotRunning": "Start or fix the models that the graph names; it runs again by itself.",
     "ModelLoadFailed": "Check the artifact at storageUri; the predictor's log says more.",

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import AliasChoices, ConfigDict, Field
 
 from events.artifact import Completeness, Strategy
 from events.commands import Verb
@@ -11,7 +11,7 @@ from events.model import Frozen, ModelRef, Moment
 from events.status import Endpoints, Hold, LoadedArtifact, ModelStatus, Receipt, Resources, State
 from functions.lifecycle.heard import Heard, HeardMember
 from functions.lifecycle.observation import Pod
-from functions.lifecycle.prediction import CanaryTry
+from functions.lifecycle.prediction import SmokeTestTry
 from functions.lifecycle.quantity import format_memory
 
 Desired = Literal["running", "stopped"]
@@ -167,8 +167,10 @@ class Record(Frozen):
     heard_members: dict[str, HeardMember] = Field(
         default_factory=dict, description="Of a graph, by subject: how its members were when they were last asked."
     )
-    canaries: dict[str, CanaryTry] = Field(
-        default_factory=dict, description="By pod: what it made of the canary prediction that the model's owner wants."
+    smoke_tests: dict[str, SmokeTestTry] = Field(
+        default_factory=dict,
+        validation_alias=AliasChoices("smoke_tests", "canaries"),  # the name that the version before wrote
+        description="By pod: its result of the smoke test that the model's owner wants.",
     )
     artifacts: tuple[str, ...] = Field(default=(), description="The storage URIs that it loads from.")
     digest: str | None = Field(default=None, description="What the model's digest annotation says.")

@@ -257,8 +257,8 @@ def _failure(
             return pod.trouble.reason if pod.trouble else "ModelLoadFailed", f"{pod.name}: {pod.crashed}"
         if pod.answer and _is_without_it(seen, pod):
             return "ModelMissing", f"{pod.name}: {pod.answer.detail}"
-        if (tried := record.canaries.get(pod.uid)) and tried.failed:
-            return "CanaryFailed", tried.said
+        if (tried := record.smoke_tests.get(pod.uid)) and tried.failed:
+            return "SmokeTestFailed", tried.said
     if new and record.state is State.ERROR and record.reason:
         return record.reason, record.message or record.reason
     elapsed = seen.observed_at - (reload.run.since or seen.observed_at)
@@ -283,7 +283,7 @@ def _failed(known: Decision, seen: Observation, reload: Reload, code: str, messa
         reason=reload.run.reason,
         code=code,
         message=f"{reload.wanted.uri} ({reload.wanted.digest}) was not loaded: {message}",
-        next_action=advice(code) if code in {"ModelMissing", "CanaryFailed"} else _WAY_BACK,
+        next_action=advice(code) if code in {"ModelMissing", "SmokeTestFailed"} else _WAY_BACK,
         during="reload",
     )
     record = known.record.model_copy(update={"reload": None})

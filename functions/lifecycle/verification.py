@@ -10,10 +10,10 @@ from enum import Enum, auto
 
 from events.model import Kind
 from events.status import State
-from functions.lifecycle.canary import canary_of, takes_canary
 from functions.lifecycle.observation import Answered, Observation, Pod
 from functions.lifecycle.prediction import Outcome
 from functions.lifecycle.record import Record
+from functions.lifecycle.smoke_test import smoke_test_of, takes_smoke_test
 
 SETTLING = timedelta(seconds=5)
 """A server that is just up may list its model a moment later (MLServer does)."""
@@ -29,7 +29,7 @@ class Verified(Enum):
     UNASKABLE = auto()
     NOT_YET = auto()
     MISSING = auto()
-    CANARY = auto()
+    SMOKE_TEST = auto()
     UNANSWERED = auto()
     MEMBERS = auto()
 
@@ -52,8 +52,8 @@ def verify(seen: Observation, record: Record, ready: Sequence[Pod]) -> Verificat
     asked = [pod for pod in servers if pod.answer]
     if not asked:
         return Verification(_as_before(record), "its pods were not asked yet")
-    if canary_of(seen) and (takers := [pod for pod in asked if takes_canary(pod)]):
-        return _by_canary(takers, record)
+    if smoke_test_of(seen) and (takers := [pod for pod in asked if takes_smoke_test(pod)]):
+        return _by_smoke_test(takers, record)
     for what, verdict in _ORDER:
         pod = next((pod for pod in asked if pod.answer and pod.answer.what is what), None)
         if pod and pod.answer:
@@ -70,20 +70,18 @@ _ORDER = (
 )
 
 
-def _by_canary(takers: Sequence[Pod], record: Record) -> Verification:
+def _by_smoke_test(takers: Sequence[Pod], record: Record) -> Verification:
     """One pod that answers it is enough, as one that has its model is. Until one was asked, what was known before holds."""
-    tries = {pod.uid: record.canaries.get(pod.uid) for pod in takers}
+    tries = {pod.uid: record.smoke_tests.get(pod.uid) for pod in takers}
     known = {tried.outcome: tried for tried in tries.values() if tried}
     if Outcome.GOOD in known:
         return Verification(Verified.YES)
     if None in tries.values() or Outcome.NOT_ASKED in known:
-        return Verification(_as_before(record), "its canary prediction was not asked for yet")
+        return Verification(_as_before(record), "its smoke test was not sent yet")
     if tried := known.get(Outcome.UNREACHED):
-        return Verification(
-            Verified.UNASKABLE, f"its canary prediction could not be asked for: {tried.next or tried.said}"
-        )
+        return Verification(Verified.UNASKABLE, f"its smoke test could not be sent: {tried.next or tried.said}")
     tried = known.get(Outcome.UNUSABLE) or known[Outcome.BAD]
-    return Verification(Verified.CANARY, f"{tried.said}. {tried.next}".removesuffix(" ").removesuffix("."))
+    return Verification(Verified.SMOKE_TEST, f"{tried.said}. {tried.next}".removesuffix(" ").removesuffix("."))
 
 
 def _as_before(record: Record) -> Verified:

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from events.model import ModelRef
-from functions.lifecycle.canary import being_asked, brought, with_brought
 from functions.lifecycle.decide import decide
 from functions.lifecycle.derive import Limits
 from functions.lifecycle.effects import AuditEntry, StepAnswer, UnpinOwners
@@ -13,6 +12,7 @@ from functions.lifecycle.handover import end_left
 from functions.lifecycle.observation import Observation
 from functions.lifecycle.prediction import Prediction
 from functions.lifecycle.record import Record
+from functions.lifecycle.smoke_test import being_asked, brought, with_brought
 from functions.reconcile.apply import ATTEMPTS, apply, commit_of
 from functions.reconcile.ports import Commit, Ports
 
@@ -31,7 +31,7 @@ async def reconcile_notification(
     beyond the record.
 
     A notification never fails for a conflict: what was faster has observed the model too. `pinned`: a pin was found
-    whose stop may have died before it could say so. `in_passing`: do not wait for a canary prediction; the next
+    whose stop may have died before it could say so. `in_passing`: do not wait for a smoke test; the next
     observation that is due sends it.
     """
     predict: tuple[str, ...] = ()

@@ -105,7 +105,7 @@ class Ports(Protocol):
     ) -> Observation:
         """The object and its pods; for a command also what stands in its way.
 
-        `pinned`: look for pins although no stop shows one. `predict`: uids of the pods that are sent the model's canary.
+        `pinned`: look for pins although no stop shows one. `predict`: uids of the pods that get the smoke test.
         """
 
     async def save_intent(self, token: str, request: Request, intent: Intent) -> None:

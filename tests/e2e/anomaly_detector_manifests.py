@@ -39,8 +39,8 @@ class Example:
         return self._one("ConfigMap", f"{NAME}-code")
 
     @property
-    def canary(self):
-        return self._one("ConfigMap", f"modelswitch-canary-{NAME}")
+    def smoke_test(self):
+        return self._one("ConfigMap", f"modelswitch-smoke-test-{NAME}")
 
     @property
     def runtime(self):

@@ -35,7 +35,7 @@ def trained(api, place, product):
     """The address of its pod, once it answers."""
     example, claim = Example(place.namespace), Claim(place)
     claim.empty(NAME)
-    for config_map in (example.code, example.canary):
+    for config_map in (example.code, example.smoke_test):
         api.create(f"/api/v1/namespaces/{place.namespace}/configmaps", config_map)
     api.create(f"{KSERVE}/v1alpha1/namespaces/{place.namespace}/servingruntimes", example.runtime)
     node = api.items("/api/v1/nodes", labelSelector="!type")[0]["status"]["addresses"][0]["address"]

@@ -39,7 +39,7 @@ def example(place, claim):
     enforce(place, "restricted")
     found = Example(place.namespace)
     namespace = f"/api/v1/namespaces/{place.namespace}"
-    for config_map in (found.code, found.canary):
+    for config_map in (found.code, found.smoke_test):
         place.api.create(f"{namespace}/configmaps", config_map)
     place.api.create(f"{KSERVE}/v1alpha1/namespaces/{place.namespace}/servingruntimes", found.runtime)
     return found

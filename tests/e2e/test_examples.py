@@ -19,8 +19,8 @@ from product_process import DIRECT_SECRET
 pytestmark = [pytest.mark.timeout(180), pytest.mark.xdist_group("examples")]
 MODEL = "fraud-detector"
 DIGEST = "modelswitch.dev/artifact-digest"
-CANARY = "modelswitch.dev/canary"
-CANARY_OF_IRIS = '{"payload": {"instances": [[5.1, 3.5, 1.4, 0.2]]}, "expect": {"predictions": [0]}}'
+SMOKE_TEST = "modelswitch.dev/smoke-test"
+SMOKE_TEST_OF_IRIS = '{"payload": {"instances": [[5.1, 3.5, 1.4, 0.2]]}, "expect": {"predictions": [0]}}'
 VOLUMES = [{"name": "models", "persistentVolumeClaim": {"claimName": CLAIM}}]
 
 
@@ -43,7 +43,7 @@ def here(new_place):
     place = new_place()
     place.claim = Claim(place)
     uri = place.claim.empty(MODEL)
-    place.make(stored(uri, MODEL, annotations={STOP: "true", CANARY: CANARY_OF_IRIS}))
+    place.make(stored(uri, MODEL, annotations={STOP: "true", SMOKE_TEST: SMOKE_TEST_OF_IRIS}))
     place.make(stored(f"s3://{place.namespace}/{MODEL}", "bucketed", annotations={STOP: "true"}))
     for name in (MODEL, "bucketed"):
         place.until(name, "stopped")
@@ -221,7 +221,7 @@ def test_after_a_sync_the_model_loads_what_came_after_it_and_is_verified(here, e
     loaded = eventually(lambda: here.shown(MODEL)["artifact"], "the artifact is shown as loaded", 30)
     assert loaded["complete"] == "success-file"
     here.answers(MODEL)
-    wrong = {"metadata": {"annotations": {CANARY: CANARY_OF_IRIS.replace("[0]", "[0, 0]")}}}
+    wrong = {"metadata": {"annotations": {SMOKE_TEST: SMOKE_TEST_OF_IRIS.replace("[0]", "[0, 0]")}}}
     here.api.merge(models(here.namespace, name=MODEL), wrong)
-    shown = here.until(MODEL, "error", reason="CanaryFailed", seconds=60)
+    shown = here.until(MODEL, "error", reason="SmokeTestFailed", seconds=60)
     assert "200, but predictions has 1 elements, expected 2" in shown["message"]

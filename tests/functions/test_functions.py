@@ -392,10 +392,12 @@ def test_an_artifact_that_comes_late_is_loaded_once_and_verified(cluster, functi
 
 def test_a_model_whose_owner_wants_it_runs_only_once_it_predicts(cluster, functions, redis_url, facts):
     subject = "namespaces/fraud/inferenceservices/careful"
-    canary = json.dumps({"payload": {"instances": [[1]]}, "expect": {"predictions": [0]}})
-    annotations = {"modelswitch.dev/canary": canary, "sim.modelswitch.dev/model": "broken"}
+    smoke_test = json.dumps({"payload": {"instances": [[1]]}, "expect": {"predictions": [0]}})
+    annotations = {"modelswitch.dev/smoke-test": smoke_test, "sim.modelswitch.dev/model": "broken"}
     cluster.model("careful", **annotations)
-    until(lambda: ping(functions) or record(redis_url, subject).get("reason") == "CanaryFailed", "its canary fails")
+    until(
+        lambda: ping(functions) or record(redis_url, subject).get("reason") == "SmokeTestFailed", "its smoke test fails"
+    )
     assert "500 ValueError" in record(redis_url, subject)["message"]
     (pod,) = cluster.pods("careful")
     url = f"{cluster.url}/api/v1/namespaces/fraud/pods/{pod['metadata']['name']}"
@@ -403,7 +405,7 @@ def test_a_model_whose_owner_wants_it_runs_only_once_it_predicts(cluster, functi
     body = {"metadata": {"annotations": {"sim.modelswitch.dev/model": None}}}
     HTTP.patch(url, json=body, headers=headers).raise_for_status()
     until(lambda: ping(functions) or record(redis_url, subject)["state"] == "running", "it heals by itself")
-    (tried,) = record(redis_url, subject)["canaries"].values()
+    (tried,) = record(redis_url, subject)["smoke_tests"].values()
     assert (tried["outcome"], tried.get("again_at")) == ("good", None)
     assert [fact["type"] for fact in facts() if fact["subject"] == subject][-1].endswith("started.v1")
 

@@ -40,8 +40,8 @@ class Place:
         for name in names:
             wait_for(lambda name=name: self.world.ready(self.namespace, name), f"{name} is ready")
 
-    def canary(self, name, payload='{"instances": [[1], [2]]}', **data):
-        body = {"metadata": {"name": f"modelswitch-canary-{name}"}, "data": {"payload": payload, **data}}
+    def smoke_test(self, name, payload='{"instances": [[1], [2]]}', **data):
+        body = {"metadata": {"name": f"modelswitch-smoke-test-{name}"}, "data": {"payload": payload, **data}}
         self.post(f"/api/v1/namespaces/{self.namespace}/configmaps", body)
 
     def post(self, path, body):
@@ -142,7 +142,7 @@ def stopped(place, name):
 
 def test_a_prediction_is_sent_only_when_asked_for(place):
     place.make("broken", annotations={MODEL: "broken"})
-    place.canary("broken")
+    place.smoke_test("broken")
     place.ready("broken")
     assert place.rows()[0] == 0, "nobody has predicted"
     code, rows = place.rows("--predict")
@@ -152,7 +152,7 @@ def test_a_prediction_is_sent_only_when_asked_for(place):
 
 
 @pytest.mark.parametrize(
-    ("canary", "code", "said"),
+    ("smoke_test", "code", "said"),
     [
         ({}, 0, "200 {predictions: [2 of number]}"),
         ({"expect": '{"predictions": [0, 0]}'}, 0, "200 {predictions: [2 of number]}"),
@@ -169,20 +169,20 @@ def test_a_prediction_is_sent_only_when_asked_for(place):
         ),
         ({"path": "/v1/models/another:predict"}, 1, '404 {"detail":"Not Found"}'),
         ({"payload": "[]"}, 1, "400 Unrecognized request format"),
-        ({"payload": "{"}, 1, "its canary: `payload` is not JSON"),
-        ({"path": "/v1/../../../namespaces/other"}, 1, "its canary: `path` is"),
+        ({"payload": "{"}, 1, "its smoke test: `payload` is not JSON"),
+        ({"path": "/v1/../../../namespaces/other"}, 1, "its smoke test: `path` is"),
     ],
 )
-def test_what_a_prediction_brings(place, canary, code, said):
+def test_what_a_prediction_brings(place, smoke_test, code, said):
     place.make("one")
-    place.canary("one", **canary)
+    place.smoke_test("one", **smoke_test)
     place.ready("one")
     ended, rows = place.rows("--predict", "one")
     assert said in rows["one"]["prediction"]["said"]
     assert ended == code
 
 
-CANARY = "modelswitch.dev/canary"
+SMOKE_TEST = "modelswitch.dev/smoke-test"
 
 
 @pytest.mark.parametrize(
@@ -192,15 +192,15 @@ CANARY = "modelswitch.dev/canary"
         ('{"payload": {"instances": [[1]]}, "expect": {"predictions": [0, 0]}}', 1, "has 1 elements, expected 2"),
         ("configmap", 0, "200 {predictions: [2 of number]}"),
         ("ConfigMap", 0, "200 {predictions: [2 of number]}"),
-        ("yes", 1, "its canary: it is neither `configmap` nor JSON"),
+        ("yes", 1, "its smoke test: it is neither `configmap` nor JSON"),
         ('{"instances": [[1]]}', 1, 'with a key "payload"'),
-        ('{"payload": 1, "shape": []}', 1, "its canary: it has shape"),
+        ('{"payload": 1, "shape": []}', 1, "its smoke test: it has shape"),
     ],
 )
-def test_a_canary_that_the_model_itself_carries_counts(place, annotation, code, said):
-    place.make("one", annotations={CANARY: annotation})
+def test_a_smoke_test_that_the_model_itself_carries_counts(place, annotation, code, said):
+    place.make("one", annotations={SMOKE_TEST: annotation})
     if annotation.lower() == "configmap":
-        place.canary("one")
+        place.smoke_test("one")
     place.ready("one")
     ended, rows = place.rows("--predict", "one")
     assert said in rows["one"]["prediction"]["said"]
@@ -209,18 +209,18 @@ def test_a_canary_that_the_model_itself_carries_counts(place, annotation, code, 
 
 
 def test_a_config_map_that_the_model_names_must_be_there(place):
-    place.make("one", annotations={CANARY: "configmap"})
+    place.make("one", annotations={SMOKE_TEST: "configmap"})
     place.ready("one")
     code, rows = place.rows("--predict", "one")
     assert (code, rows["one"]["prediction"]["outcome"]) == (1, "unusable")
-    assert "ConfigMap modelswitch-canary-one is not there" in rows["one"]["prediction"]["said"]
+    assert "ConfigMap modelswitch-smoke-test-one is not there" in rows["one"]["prediction"]["said"]
 
 
-def test_a_model_without_a_canary_is_not_asked_for_a_prediction(place):
+def test_a_model_without_a_smoke_test_is_not_asked_for_a_prediction(place):
     place.make("one")
     place.ready("one")
     code, rows = place.rows("--predict")
-    assert (code, rows["one"]["prediction"]["said"]) == (0, "no canary")
+    assert (code, rows["one"]["prediction"]["said"]) == (0, "no smoke test")
 
 
 def test_a_graph_is_as_its_members_are(place):
@@ -242,7 +242,9 @@ def test_a_graph_is_as_its_members_are(place):
 def test_an_llm_lists_its_model_and_completes(place):
     spec = {"model": {"uri": "hf://facebook/opt-125m"}, "replicas": 1}
     place.make("llm", kind="llminferenceservices", spec=spec)
-    place.canary("llm", payload='{"model": "llm", "prompt": "1 + 1 =", "max_tokens": 1}', expect='{"choices": [{}]}')
+    place.smoke_test(
+        "llm", payload='{"model": "llm", "prompt": "1 + 1 =", "max_tokens": 1}', expect='{"choices": [{}]}'
+    )
     code, rows = place.rows("--wait", "20s", "--predict")
     assert (code, rows["llm"]["verdict"], rows["llm"]["pods_say"]) == (0, "answers", "loaded 1/1")
     assert rows["llm"]["prediction"]["path"] == "/v1/completions"

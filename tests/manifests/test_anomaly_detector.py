@@ -8,7 +8,7 @@ from rendered import KNATIVE, of_kind, render
 from test_examples import RESTRICTED, commands, containers
 
 from events.model import Kind
-from functions.adapters import canary
+from functions.adapters import smoke_test
 from functions.adapters.kserve.artifacts import artifacts_of
 from functions.adapters.kserve.model import Model
 
@@ -57,10 +57,10 @@ def test_it_is_scaled_by_its_processor_scraped_traced_and_logged(way):
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_its_code_is_mounted_whole_and_its_canary_is_one(way):
+def test_its_code_is_mounted_whole_and_its_smoke_test_is_one(way):
     maps = of_kind(rendered(way), "ConfigMap")
     assert set(maps["anomaly-detector-code"]["data"]) == {"predictor.py", "train.py", "upload.py"}
-    found = canary.read(maps["modelswitch-canary-anomaly-detector"])
+    found = smoke_test.read(maps["modelswitch-smoke-test-anomaly-detector"])
     assert len(found.payload["instances"]) == len(found.expect["predictions"]) == len(found.expect["anomaly_scores"])
 
 

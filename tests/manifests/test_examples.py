@@ -8,8 +8,8 @@ import pytest
 import yaml
 from rendered import KNATIVE
 
-from functions.adapters import canary
-from functions.lifecycle.observation import CANARY_ANNOTATION
+from functions.adapters import smoke_test
+from functions.lifecycle.observation import SMOKE_TEST_ANNOTATION
 
 EXAMPLES = sorted((KNATIVE / "examples").rglob("*.yaml"))
 RESTRICTED = {
@@ -117,16 +117,16 @@ def test_every_file_of_a_whole_system_is_in_its_own_readme(name):
     assert [str(f.relative_to(folder)) for f in files if f"`{f.relative_to(folder)}`" not in readme] == []
 
 
-def test_the_canaries_of_the_example_can_be_meant_so():
-    found = manifests(KNATIVE / "examples" / "canary.yaml")
+def test_the_smoke_tests_of_the_example_can_be_meant_so():
+    found = manifests(KNATIVE / "examples" / "smoke-test.yaml")
     kinds = {m["metadata"]["name"]: m for m in found if m["kind"] in {"InferenceService", "ConfigMap"}}
-    text = kinds["fraud-detector"]["metadata"]["annotations"][CANARY_ANNOTATION]
-    assert canary.parse(text).expect == {"predictions": [0]}
-    assert kinds["scorer"]["metadata"]["annotations"][CANARY_ANNOTATION] == canary.IN_CONFIG_MAP
-    assert canary.read(kinds[f"{canary.PREFIX}scorer"]).path == "/v1/models/scorer:predict"
+    text = kinds["fraud-detector"]["metadata"]["annotations"][SMOKE_TEST_ANNOTATION]
+    assert smoke_test.parse(text).expect == {"predictions": [0]}
+    assert kinds["scorer"]["metadata"]["annotations"][SMOKE_TEST_ANNOTATION] == smoke_test.IN_CONFIG_MAP
+    assert smoke_test.read(kinds[f"{smoke_test.PREFIX}scorer"]).path == "/v1/models/scorer:predict"
     (role,) = (m for m in found if m["kind"] == "Role")
     (rule,) = role["rules"]
-    assert (rule["resourceNames"], rule["verbs"]) == ([f"{canary.PREFIX}scorer"], ["get"])
+    assert (rule["resourceNames"], rule["verbs"]) == ([f"{smoke_test.PREFIX}scorer"], ["get"])
     (binding,) = (m for m in found if m["kind"] == "RoleBinding")
     assert binding["subjects"] == [
         {"kind": "ServiceAccount", "name": name, "namespace": "modelswitch"}

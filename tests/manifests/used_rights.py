@@ -26,7 +26,7 @@ def _workloads(verb):
 
 LIST_PODS = {("", "pods", "list")}
 ALL_MAY = set()  # /version and the discovery of API groups: system:public-info-viewer, system:discovery
-BY_TENANT = set()  # a ConfigMap that a tenant lets us read by a Role of its own: examples/canary.yaml
+BY_TENANT = set()  # a ConfigMap that a tenant lets us read by a Role of its own: examples/smoke-test.yaml
 READ_POLICY = {
     ("admissionregistration.k8s.io", f"validatingadmission{resource}", "get")
     for resource in ("policies", "policybindings")
@@ -44,7 +44,7 @@ REQUESTS: dict[str, tuple[set[str], set[Right]]] = {
     f"{ADAPTERS}/command_log.py": ({"create"}, {("", "events", "create")}),
     f"{ADAPTERS}/probe.py": ({"raw"}, OUTSIDE_ONLY),
     f"{ADAPTERS}/consents.py": ({"get"}, {("", "namespaces", "get")}),
-    f"{ADAPTERS}/kserve/canaries.py": ({"get"}, BY_TENANT),
+    f"{ADAPTERS}/kserve/smoke_tests.py": ({"get"}, BY_TENANT),
     f"{ADAPTERS}/kserve/grace.py": (
         {"get", "list_all", "merge_patch", "delete"},
         _workloads("get") | _workloads("list") | _workloads("patch") | LIST_PODS | {("", "pods", "delete")},
@@ -79,7 +79,7 @@ REQUESTS: dict[str, tuple[set[str], set[Right]]] = {
 STEPS = {
     *(
         f"{ADAPTERS}/kserve/{name}.py"
-        for name in ("canaries", "grace", "handover", "observer", "resources", "runtimes")
+        for name in ("smoke_tests", "grace", "handover", "observer", "resources", "runtimes")
     ),
     f"{ADAPTERS}/command_log.py",
     f"{ADAPTERS}/probe.py",

@@ -11,7 +11,6 @@ from events.model import Kind, ModelRef, is_name
 from events.status import State
 from functions.adapters.cluster import Cluster, Json, Missing, NotAnObject
 from functions.adapters.kserve.blockers import find_blockers
-from functions.adapters.kserve.canaries import Canaries
 from functions.adapters.kserve.grace import Grace
 from functions.adapters.kserve.handover import Handovers, leaving
 from functions.adapters.kserve.model import Model
@@ -24,12 +23,13 @@ from functions.adapters.kserve.resources import Resources, kind_selector, owner_
 from functions.adapters.kserve.runtimes import Runtimes
 from functions.adapters.kserve.schema import MOST_PODS
 from functions.adapters.kserve.served import Server
+from functions.adapters.kserve.smoke_tests import SmokeTests
 from functions.adapters.probe import Probe
-from functions.lifecycle.canary import takes_canary, without_canary
 from functions.lifecycle.derive import Limits, derive
 from functions.lifecycle.errors import StepError
 from functions.lifecycle.observation import Blocker, Member, Observation, Pin, QuotaShortage
 from functions.lifecycle.record import Record
+from functions.lifecycle.smoke_test import takes_smoke_test, without_smoke_test
 from functions.lifecycle.stop_note import STOP_NOTE_ANNOTATION
 from functions.object_errors import Stage, count, one_object
 
@@ -70,7 +70,7 @@ class Observer:
         self._resources = resources
         self._grace = grace
         self._probe = probe
-        self._canaries = Canaries(cluster, probe.line)
+        self._smoke_tests = SmokeTests(cluster, probe.line)
         self._handovers = Handovers(cluster)
         self._clock = clock
         self._notes = notes
@@ -177,9 +177,9 @@ class Observer:
     async def _with_predictions(
         self, seen: Observation, model: Model, found: PodList, wanted: Collection[str]
     ) -> Observation:
-        answers = {pod.uid: pod.answer for pod in seen.pods if pod.uid in wanted and takes_canary(pod)}
+        answers = {pod.uid: pod.answer for pod in seen.pods if pod.uid in wanted and takes_smoke_test(pod)}
         servers = [server for server in servers_of(model, seen, found) if server.pod_uid in answers]
-        told = await self._canaries.ask(model.metadata, [(server, answers[server.pod_uid]) for server in servers])
+        told = await self._smoke_tests.ask(model.metadata, [(server, answers[server.pod_uid]) for server in servers])
         return replace(seen, pods=tuple(replace(pod, prediction=told.get(pod.uid)) for pod in seen.pods))
 
     async def _blockers(self, model: Model, runtimes: Runtimes) -> tuple[Blocker, ...]:
@@ -321,7 +321,7 @@ def members_of(model: Model) -> tuple[ModelRef, ...]:
 def _member(seen: Observation) -> Member:
     if not seen.exists:
         return Member(seen.ref, State.ERROR, "there is no such model")
-    verdict = derive(without_canary(seen), Record(ref=seen.ref), Limits())
+    verdict = derive(without_smoke_test(seen), Record(ref=seen.ref), Limits())
     return Member(seen.ref, verdict.state, verdict.what, unverified=verdict.reason == "Unverified")
 
 

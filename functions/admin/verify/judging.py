@@ -11,12 +11,12 @@ from functions.adapters.kserve.notes import NoteState
 from functions.admin.verify.leaving import Leaving, leaving
 from functions.admin.verify.readiness import Advice, advice
 from functions.admin.verify.sighting import Sighting
-from functions.lifecycle.canary import without_canary
 from functions.lifecycle.derive import Limits, Verdict, derive
 from functions.lifecycle.observation import Answer, Answered, Observation, Pod
 from functions.lifecycle.prediction import Outcome, Prediction
 from functions.lifecycle.reasons import advice as what_next
 from functions.lifecycle.record import Record
+from functions.lifecycle.smoke_test import without_smoke_test
 from functions.lifecycle.verification import SETTLING
 
 _WORDS = {
@@ -108,7 +108,7 @@ def _standing(sighting: Sighting) -> tuple[Standing, str | None, str | None]:
     if not seen.exists:
         return Standing.ABSENT, f"There is no {seen.ref}.", "Check the name, the namespace and --kind."
     verdict = derive(
-        without_canary(seen),
+        without_smoke_test(seen),
         Record(ref=seen.ref, state=State.STARTING, unanswered_since=sighting.unanswered_since),
         Limits(),
     )
@@ -155,7 +155,7 @@ def _running(sighting: Sighting, verdict: Verdict) -> tuple[Standing, str | None
 
 
 def _to_verify(what: str) -> str | None:
-    own = "A canary with a `path` verifies a server that speaks HTTP of its own: --predict."
+    own = "A smoke test with a `path` verifies a server that speaks HTTP of its own: --predict."
     return own if "no known readiness protocol" in what else None
 
 

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from functions.adapters.canary import asked_path
 from functions.adapters.cluster import Json
+from functions.adapters.smoke_test import asked_path
 from functions.admin.verify.sighting import Sighting
 from functions.lifecycle.observation import Answered
 

@@ -125,7 +125,8 @@ def model(name: str, annotations: dict[str, str] | None = None, stopped: str = "
             "resourceVersion": "7",
             "generation": 2,
             "labels": {"team": "x"},
-            "annotations": annotations or {"serving.kserve.io/autoscalerClass": "hpa", "modelswitch.dev/canary": "{}"},
+            "annotations": annotations
+            or {"serving.kserve.io/autoscalerClass": "hpa", "modelswitch.dev/smoke-test": "{}"},
             "finalizers": ["f"],
             "managedFields": [
                 {
@@ -212,7 +213,7 @@ _WAITING = {
 TEMPLATES = (
     Placed("inferenceservices", "odd", model("odd")),
     Placed("inferenceservices", "odd", model("odd", _STOPPED, "True")),
-    Placed("inferenceservices", "odd", model("odd", {**_STOPPED, "modelswitch.dev/canary": "configmap"}, "False")),
+    Placed("inferenceservices", "odd", model("odd", {**_STOPPED, "modelswitch.dev/smoke-test": "configmap"}, "False")),
     Placed("llminferenceservices", "llm", _LLM),
     Placed("inferencegraphs", "graph", _GRAPH),
     Placed("pods", "odd-a", pod("odd-a", "odd"), _OWN),

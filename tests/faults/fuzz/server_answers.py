@@ -1,4 +1,4 @@
-"""What model servers should not answer, and what teams should not write into a canary: almost right, with something
+"""What model servers should not answer, and what teams should not write into a smoke test: almost right, with something
 wrong.
 """
 
@@ -113,7 +113,7 @@ def raw_answers(draw: Callable) -> bytes:
 
 
 @st.composite
-def canaries(draw: Callable) -> str:
+def smoke_tests(draw: Callable) -> str:
     """The annotation's text."""
     if draw(st.integers(0, 5)) == 0:
         return draw(bodies()).decode(errors="replace")

@@ -1,4 +1,4 @@
-"""Model servers' answers, metrics and canaries: whatever comes, nothing is raised and other pods are judged by their
+"""Model servers' answers, metrics and smoke tests: whatever comes, nothing is raised and other pods are judged by their
 own answers.
 """
 
@@ -11,17 +11,17 @@ from typing import Any
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
-from functions.adapters import canary
+from functions.adapters import smoke_test
 from functions.adapters.answers import Reply, judge, paths
-from functions.adapters.kserve.canaries import Canaries
 from functions.adapters.kserve.metered import Metered
 from functions.adapters.kserve.served import Protocol, Server
+from functions.adapters.kserve.smoke_tests import SmokeTests
 from functions.adapters.probe import DirectLine, Probe
 from functions.adapters.under_way import ask_under_way, read_metrics, read_queue_proxy
 from functions.lifecycle.observation import Answered, PodAnswer
 from functions.lifecycle.prediction import Outcome, Prediction
 from fuzz.judge import Findings
-from fuzz.server_answers import STATUSES, bodies, canaries, raw_answers
+from fuzz.server_answers import STATUSES, bodies, raw_answers, smoke_tests
 from fuzz.strategies import any_text, long_text
 
 READY = b'HTTP/1.1 200 OK\r\nContent-Length: 28\r\nConnection: close\r\n\r\n{"name":"m","ready": true  }'
@@ -37,7 +37,7 @@ def fuzz_servers(calls: int, start: int, found: Findings) -> None:
         lambda one: _in_process(one, found),
         calls - on_the_wire,
         start,
-        st.tuples(bodies(), st.sampled_from(STATUSES), canaries(), _NAMES),
+        st.tuples(bodies(), st.sampled_from(STATUSES), smoke_tests(), _NAMES),
         found,
     )
     with asyncio.Runner() as runner:
@@ -47,7 +47,7 @@ def fuzz_servers(calls: int, start: int, found: Findings) -> None:
             lambda one: runner.run(_asked(pods, one, found)),
             on_the_wire,
             start,
-            st.tuples(raw_answers(), canaries(), _NAMES),
+            st.tuples(raw_answers(), smoke_tests(), _NAMES),
             found,
         )
         runner.run(pods.close())
@@ -81,22 +81,22 @@ def _in_process(one: tuple[bytes, int, str, str], found: Findings) -> None:
             counted = read(body)
             if counted and not 0 <= counted.requests <= 10**10:
                 found.add(f"{read.__name__} believes {counted.requests}", body)
-    with _nothing_raised("a canary", found, one):
+    with _nothing_raised("a smoke test", found, one):
         _predicted(_parsed(text), Reply(status, body), found, one)
 
 
-def _parsed(text: str) -> canary.Canary | str:
+def _parsed(text: str) -> smoke_test.SmokeTest | str:
     try:
-        return canary.parse(text)
-    except canary.Unusable as error:
+        return smoke_test.parse(text)
+    except smoke_test.Unusable as error:
         return str(error)
 
 
-def _predicted(meant: canary.Canary | str, reply: Reply, found: Findings, one: Any) -> None:
+def _predicted(meant: smoke_test.SmokeTest | str, reply: Reply, found: Findings, one: Any) -> None:
     if isinstance(meant, str):
-        _fits(meant, "an unusable canary", found, one)
+        _fits(meant, "an unusable smoke test", found, one)
     else:
-        _fits(canary.judge(meant, reply, "pod", "/p").sentence, "a prediction", found, one)
+        _fits(smoke_test.judge(meant, reply, "pod", "/p").sentence, "a prediction", found, one)
 
 
 class Pods:
@@ -160,12 +160,12 @@ async def _asked(pods: Pods, one: tuple[bytes, str, str], found: Findings) -> No
         told = await ask_under_way(pods.line, metered, within=10)
         if "counted" not in told or told["counted"].requests != 3:
             found.add("another pod's requests are not counted", one)
-    if text.strip().lower() in {"", canary.IN_CONFIG_MAP}:
+    if text.strip().lower() in {"", smoke_test.IN_CONFIG_MAP}:
         return
-    with _nothing_raised("sending a canary", found, one):
-        metadata = {"name": "m", "namespace": "n", "annotations": {"modelswitch.dev/canary": text}}
+    with _nothing_raised("sending a smoke test", found, one):
+        metadata = {"name": "m", "namespace": "n", "annotations": {"modelswitch.dev/smoke-test": text}}
         known = PodAnswer(Answered.LOADED, "GET /v1/models/m: 200")
-        predictions = await Canaries(_NoObjects(), pods.line).ask(metadata, [(odd, known), (good, known)])
+        predictions = await SmokeTests(_NoObjects(), pods.line).ask(metadata, [(odd, known), (good, known)])
         _judge(predictions, found, one)
 
 

@@ -135,7 +135,7 @@ def test_a_right_that_is_missing_is_told_apart_from_a_network_that_is():
     assert not judge(sighting(a_pod(MISSING))).forbidden
 
 
-def test_a_canary_is_advised_where_the_server_has_a_protocol_of_its_own():
+def test_a_smoke_test_is_advised_where_the_server_has_a_protocol_of_its_own():
     own = PodAnswer(Answered.UNASKABLE, "its server implements no known readiness protocol")
     assert "--predict" in (judge(sighting(a_pod(own))).next or "")
     assert judge(sighting(a_pod(GRPC))).next is None

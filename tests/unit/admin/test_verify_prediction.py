@@ -1,4 +1,4 @@
-"""Canaries, and what a real server on a real socket makes of them: asked in the pod's own protocol, bounded, each pod once."""
+"""Smoke tests against a real server on a real socket: sent in the pod's own protocol, bounded, each pod once."""
 
 import asyncio
 import json
@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 import pytest
 
 from events.model import ModelRef
-from functions.adapters import canary
-from functions.adapters.canary import default_path
+from functions.adapters import smoke_test
 from functions.adapters.cluster import Forbidden, Missing
 from functions.adapters.kserve.served import Protocol, Server
 from functions.adapters.probe import DirectLine
+from functions.adapters.smoke_test import default_path
 from functions.admin.verify.prediction import Predictions
 from functions.admin.verify.reading import Reader
 from functions.admin.verify.sighting import Sighting
@@ -49,7 +49,7 @@ class ConfigMaps:
         self.data = data
 
     async def get(self, path):
-        assert path == "/api/v1/namespaces/ml/configmaps/modelswitch-canary-m"
+        assert path == "/api/v1/namespaces/ml/configmaps/modelswitch-smoke-test-m"
         if isinstance(self.data, Exception):
             raise self.data
         return {"data": self.data}
@@ -136,7 +136,7 @@ async def test_only_a_pod_that_may_have_its_model_is_asked(line):
         assert (await predictions.of(grpc)).outcome is Outcome.NOT_ASKED
         assert asked == []
         own = await predictions.of(sighting(port, answer=PodAnswer(Answered.UNASKABLE)))
-    assert own.outcome is Outcome.GOOD, "a server of its own kind is verified by a canary with a path"
+    assert own.outcome is Outcome.GOOD, "a server of its own kind is verified by a smoke test with a path"
     assert asked == [("POST", "/predict", {})]
 
 
@@ -158,7 +158,7 @@ def test_the_path_follows_from_what_the_server_was_asked(detail, path):
 
 @pytest.mark.parametrize("path", ["/v1/models/m:predict", "/v2/models/m/versions/1/infer", "/predict", "/a.b/c"])
 def test_paths_of_a_server(path):
-    assert canary.read({"data": {"payload": "{}", "path": path}}).path == path
+    assert smoke_test.read({"data": {"payload": "{}", "path": path}}).path == path
 
 
 @pytest.mark.parametrize(
@@ -166,8 +166,8 @@ def test_paths_of_a_server(path):
     ["", "predict", "/../x", "/a/../b", "/a/./b", "/a/..", "/%2e%2e/x", "//x", "http://x/", "/a b", "/a?b=c", "/a/"],
 )
 def test_a_path_that_could_lead_away_from_the_pod_is_refused(path):
-    with pytest.raises(canary.Unusable, match="`path`"):
-        canary.read({"data": {"payload": "{}", "path": path}})
+    with pytest.raises(smoke_test.Unusable, match="`path`"):
+        smoke_test.read({"data": {"payload": "{}", "path": path}})
 
 
 async def test_a_pod_that_said_nothing_is_asked_again_before_it_counts_as_silent(line):
@@ -193,9 +193,9 @@ async def test_a_pod_that_said_nothing_is_asked_again_before_it_counts_as_silent
 
 
 @pytest.mark.parametrize(
-    ("answer", "said"), [(Missing("404"), "no canary"), (Forbidden("403"), "no canary that may be read")]
+    ("answer", "said"), [(Missing("404"), "no smoke test"), (Forbidden("403"), "no smoke test that may be read")]
 )
-async def test_a_model_without_a_canary_is_not_asked(line, answer, said):
-    """A Role that names each canary answers 403 for a model that has none."""
+async def test_a_model_without_a_smoke_test_is_not_asked(line, answer, said):
+    """A Role that names each smoke test answers 403 for a model that has none."""
     found = await Predictions(ConfigMaps(answer), line).of(sighting(1))
     assert (found.outcome, found.said) == (Outcome.NOT_ASKED, said)

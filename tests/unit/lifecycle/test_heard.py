@@ -12,7 +12,7 @@ from functions.lifecycle.heard import HELD_FOR, MOST_KEPT, NOTED_AGAIN_AFTER
 from functions.lifecycle.observation import Answered, Member, PodAnswer
 from functions.lifecycle.prediction import Outcome, Prediction
 
-CANARY = {"modelswitch.dev/canary": '{"payload": 1}'}
+SMOKE_TEST = {"modelswitch.dev/smoke-test": '{"payload": 1}'}
 NO_CONNECTION = PodAnswer(Answered.UNASKABLE, "no connection to 10.0.0.1:8080")
 OWN_PROTOCOL = PodAnswer(Answered.UNASKABLE, "its server implements no known readiness protocol", own_protocol=True)
 GRAPH = ModelRef(namespace="fraud", name="route", kind=Kind.INFERENCE_GRAPH)
@@ -102,17 +102,17 @@ def test_of_a_thousand_pods_a_record_keeps_a_hundred():
     assert len(record.heard["uid-scorer-0"].detail) <= 300
 
 
-def test_a_canary_that_failed_is_not_unsaid_by_whoever_can_not_send_it():
+def test_a_smoke_test_that_failed_is_not_unsaid_by_whoever_can_not_send_it():
     def sent(outcome, said):
         return lambda answer: [a_pod(answer=answer, prediction=Prediction(outcome, said))]
 
-    record, _ = looks(Answered.LOADED, annotations=CANARY, pods=sent(Outcome.BAD, "500 no"))
-    assert state(record) == (State.ERROR, "CanaryFailed")
+    record, _ = looks(Answered.LOADED, annotations=SMOKE_TEST, pods=sent(Outcome.BAD, "500 no"))
+    assert state(record) == (State.ERROR, "SmokeTestFailed")
     unreached = sent(Outcome.UNREACHED, "cannot be asked")
-    record, facts = looks(Answered.LOADED, begin=80, annotations=CANARY, pods=unreached, record=record)
-    assert state(record) == (State.ERROR, "CanaryFailed")
+    record, facts = looks(Answered.LOADED, begin=80, annotations=SMOKE_TEST, pods=unreached, record=record)
+    assert state(record) == (State.ERROR, "SmokeTestFailed")
     assert facts == []
-    record, _ = looks(Answered.LOADED, begin=90, annotations=CANARY, pods=sent(Outcome.GOOD, "200"), record=record)
+    record, _ = looks(Answered.LOADED, begin=90, annotations=SMOKE_TEST, pods=sent(Outcome.GOOD, "200"), record=record)
     assert state(record) == (State.RUNNING, None)
 
 

@@ -1,4 +1,4 @@
-"""Sending canaries to real servers on real sockets: few at once, given up in time, and each reason why there is none to send."""
+"""Sending smoke tests to real servers on real sockets: few at once, given up in time, and each reason why none is sent."""
 
 import asyncio
 import json
@@ -8,19 +8,19 @@ from contextlib import asynccontextmanager
 import pytest
 
 from functions.adapters.cluster import Forbidden, Missing
-from functions.adapters.kserve.canaries import Canaries
 from functions.adapters.kserve.served import Protocol, Server
+from functions.adapters.kserve.smoke_tests import SmokeTests
 from functions.lifecycle.errors import ClusterUnavailable
 from functions.lifecycle.observation import Answered, PodAnswer
 from functions.lifecycle.prediction import Outcome
 
 pytestmark = pytest.mark.timeout(60)
 LOADED = PodAnswer(Answered.LOADED, "GET /v1/models/m: 200")
-CANARY = "modelswitch.dev/canary"
+SMOKE_TEST = "modelswitch.dev/smoke-test"
 
 
-def metadata(canary='{"payload": {"instances": [[1]]}}'):
-    return {"name": "m", "namespace": "ml", "annotations": {CANARY: canary}}
+def metadata(smoke_test='{"payload": {"instances": [[1]]}}'):
+    return {"name": "m", "namespace": "ml", "annotations": {SMOKE_TEST: smoke_test}}
 
 
 @asynccontextmanager
@@ -71,7 +71,7 @@ class Objects:
 async def test_what_the_annotation_holds_is_sent_and_nothing_else_is_read(line):
     objects = Objects()
     async with serving() as (port, asked, _):
-        (said,) = (await Canaries(objects, line).ask(metadata(), pods(port))).values()
+        (said,) = (await SmokeTests(objects, line).ask(metadata(), pods(port))).values()
     assert (said.outcome, asked) == (Outcome.GOOD, [("/v1/models/m:predict", {"instances": [[1]]})])
     assert said.sentence == "pod-0: POST /v1/models/m:predict: 200 {predictions: [1 of number]}"
     assert objects.read == []
@@ -80,15 +80,15 @@ async def test_what_the_annotation_holds_is_sent_and_nothing_else_is_read(line):
 async def test_a_config_map_is_read_where_the_annotation_says_so(line):
     objects = Objects({"data": {"payload": "[2]", "path": "/p"}})
     async with serving() as (port, asked, _):
-        await Canaries(objects, line).ask(metadata("configmap"), pods(port))
-    assert objects.read == ["/api/v1/namespaces/ml/configmaps/modelswitch-canary-m"]
+        await SmokeTests(objects, line).ask(metadata("configmap"), pods(port))
+    assert objects.read == ["/api/v1/namespaces/ml/configmaps/modelswitch-smoke-test-m"]
     assert asked == [("/p", [2])]
 
 
 async def test_a_crowd_is_asked_eight_at_once_and_whoever_gets_no_turn_is_left_for_later(line):
     begun = time.monotonic()
     async with serving(seconds=0.8) as (port, asked, most):
-        said = await Canaries(Objects(), line).ask(metadata(), pods(port, 40))
+        said = await SmokeTests(Objects(), line).ask(metadata(), pods(port, 40))
         assert most[0] == 8
     assert {one.outcome for one in said.values()} == {Outcome.GOOD}
     assert 8 <= len(said) < 40
@@ -98,20 +98,20 @@ async def test_a_crowd_is_asked_eight_at_once_and_whoever_gets_no_turn_is_left_f
 
 async def test_a_server_that_hangs_is_given_up(line):
     async with serving(seconds=30) as (port, _, _):
-        (said,) = (await Canaries(Objects(), line, seconds=0.2).ask(metadata(), pods(port))).values()
+        (said,) = (await SmokeTests(Objects(), line, seconds=0.2).ask(metadata(), pods(port))).values()
     assert (said.outcome, said.said) == (Outcome.BAD, "no answer in 0.2s")
 
 
 @pytest.mark.parametrize(
     ("error", "outcome", "words"),
     [
-        (Missing("404"), Outcome.UNUSABLE, "ConfigMap modelswitch-canary-m is not there"),
+        (Missing("404"), Outcome.UNUSABLE, "ConfigMap modelswitch-smoke-test-m is not there"),
         (Forbidden("403"), Outcome.UNREACHED, "may not be read"),
         (ClusterUnavailable("away"), Outcome.UNREACHED, "could not be read"),
     ],
 )
 async def test_a_config_map_that_cannot_be_had(line, error, outcome, words):
-    (said,) = (await Canaries(Objects(error), line).ask(metadata("configmap"), pods(1))).values()
+    (said,) = (await SmokeTests(Objects(error), line).ask(metadata("configmap"), pods(1))).values()
     assert (said.outcome, words in said.said) == (outcome, True)
     assert said.next
 
@@ -121,11 +121,11 @@ async def test_a_config_map_that_cannot_be_had(line, error, outcome, words):
 )
 async def test_what_cannot_be_meant_so_is_said_and_nothing_is_sent(line, text):
     async with serving() as (port, asked, _):
-        (said,) = (await Canaries(Objects(), line).ask(metadata(text), pods(port))).values()
+        (said,) = (await SmokeTests(Objects(), line).ask(metadata(text), pods(port))).values()
     assert (said.outcome, asked) == (Outcome.UNUSABLE, [])
-    assert "the annotation modelswitch.dev/canary" in said.next
+    assert "the annotation modelswitch.dev/smoke-test" in said.next
 
 
 async def test_nobody_is_asked_where_asking_is_off():
-    (said,) = (await Canaries(Objects(), None).ask(metadata(), pods(1))).values()
+    (said,) = (await SmokeTests(Objects(), None).ask(metadata(), pods(1))).values()
     assert said.outcome is Outcome.UNREACHED

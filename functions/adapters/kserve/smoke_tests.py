@@ -1,4 +1,4 @@
-"""Sending a model's canary to its own pods: found where its owner keeps it, few at a time, and given up in time.
+"""Sending a model's smoke test to its own pods: found where its owner keeps it, few at a time, and given up in time.
 
 It costs the model the work of one prediction a pod. Whose turn it is, is not decided here.
 """
@@ -8,16 +8,16 @@ from collections.abc import Iterable
 from contextlib import AsyncExitStack
 from typing import Protocol
 
-from functions.adapters import canary
+from functions.adapters import smoke_test
 from functions.adapters.answers import Silent, shown
-from functions.adapters.canary import Canary, Unusable
 from functions.adapters.cluster import Forbidden, Json, Missing
 from functions.adapters.conversation import could_not
 from functions.adapters.kserve.served import Server
 from functions.adapters.probe import Line
 from functions.adapters.segments import quoted
+from functions.adapters.smoke_test import SmokeTest, Unusable
 from functions.adapters.turns import Turns
-from functions.lifecycle.observation import CANARY_ANNOTATION, PodAnswer
+from functions.lifecycle.observation import SMOKE_TEST_ANNOTATION, PodAnswer
 from functions.lifecycle.prediction import Outcome, Prediction
 
 PREDICTION_SECONDS = 4.0
@@ -28,13 +28,13 @@ _AT_ONCE_OF_ONE_NAMESPACE = 8
 
 
 class ReadsObjects(Protocol):
-    """As much of the cluster as a canary needs."""
+    """As much of the cluster as a smoke test needs."""
 
     async def get(self, path: str, **query: str) -> Json: ...
 
 
-class Canaries:
-    """`line` None: nobody is asked."""
+class SmokeTests:
+    """Sends smoke tests. With `line` None no pod is asked."""
 
     def __init__(self, cluster: ReadsObjects, line: Line | None, seconds: float = PREDICTION_SECONDS) -> None:
         self._cluster = cluster
@@ -49,23 +49,23 @@ class Canaries:
             return {}
         try:
             found = await self.read(metadata)
-        except Exception as error:  # noqa: BLE001 - whatever is wrong with one model's canary is about that model
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with one model's smoke test is about that model
             why = unreadable(error, metadata)
             return {server.pod_uid: why for server, _ in pods}
         answers = await asyncio.gather(*(self._in_turn(found, server, answer) for server, answer in pods))
         return {server.pod_uid: said for (server, _), said in zip(pods, answers, strict=True) if said}
 
-    async def read(self, metadata: Json, otherwise: str = "") -> Canary:
+    async def read(self, metadata: Json, otherwise: str = "") -> SmokeTest:
         """Raises Unusable, and as the cluster does. `otherwise`: what counts where the annotation is not there."""
         text = _text(metadata) or otherwise
-        if text.lower() != canary.IN_CONFIG_MAP:
-            return canary.parse(text)
+        if text.lower() != smoke_test.IN_CONFIG_MAP:
+            return smoke_test.parse(text)
         namespace, name = quoted(metadata["namespace"]), quoted(_config_map(metadata))
         if not namespace or not name:
             raise Unusable(f"{shown(_config_map(metadata))} is not a valid name of a ConfigMap")
-        return canary.read(await self._cluster.get(f"/api/v1/namespaces/{namespace}/configmaps/{name}"))
+        return smoke_test.read(await self._cluster.get(f"/api/v1/namespaces/{namespace}/configmaps/{name}"))
 
-    async def _in_turn(self, found: Canary, server: Server, answer: PodAnswer | None) -> Prediction | None:
+    async def _in_turn(self, found: SmokeTest, server: Server, answer: PodAnswer | None) -> Prediction | None:
         async with AsyncExitStack() as stack:
             try:
                 async with asyncio.timeout(_TURN_SECONDS):
@@ -74,16 +74,18 @@ class Canaries:
                 return None
             return await self.send(found, server, answer)
 
-    async def send(self, found: Canary, server: Server, answer: PodAnswer | None) -> Prediction:
+    async def send(self, found: SmokeTest, server: Server, answer: PodAnswer | None) -> Prediction:
         """`answer` is what the pod said when it was asked for its model: it tells the protocol."""
         if self._line is None:
             return Prediction(Outcome.UNREACHED, "cannot be asked", server.pod, next="asking is turned off")
-        path = found.path or canary.default_path(answer)
+        path = found.path or smoke_test.default_path(answer)
         if path is None:
-            return Prediction(Outcome.UNUSABLE, "its canary has no path", server.pod, next="Set `path` in its canary.")
+            return Prediction(
+                Outcome.UNUSABLE, "its smoke test has no path", server.pod, next="Set `path` in its smoke test."
+            )
         try:
             reply = await self._line.post(server, path, found.payload, self._seconds)
-            return canary.judge(found, reply, server.pod, path)
+            return smoke_test.judge(found, reply, server.pod, path)
         except Silent:
             said = f"no answer in {self._seconds:g}s"
             return Prediction(Outcome.BAD, said, server.pod, path, "Read the predictor's log: it may hang.")
@@ -96,24 +98,24 @@ def unreadable(error: Exception, metadata: Json) -> Prediction:
     place = f"ConfigMap {_config_map(metadata)}"
     match error:
         case Missing():
-            said = f"its canary's {place} is not there"
+            said = f"its smoke test's {place} is not there"
             return Prediction(
-                Outcome.UNUSABLE, said, next=f"Create it, or take the annotation {CANARY_ANNOTATION} away."
+                Outcome.UNUSABLE, said, next=f"Create it, or take the annotation {SMOKE_TEST_ANNOTATION} away."
             )
         case Forbidden():
-            said = f"its canary's {place} may not be read"
-            return Prediction(Outcome.UNREACHED, said, next=f"{said} (knative/examples/canary.yaml has the Role)")
+            said = f"its smoke test's {place} may not be read"
+            return Prediction(Outcome.UNREACHED, said, next=f"{said} (knative/examples/smoke-test.yaml has the Role)")
         case Unusable():
-            in_annotation = _text(metadata).lower() not in {"", canary.IN_CONFIG_MAP}
-            place_of_it = f"the annotation {CANARY_ANNOTATION}" if in_annotation else place
-            return Prediction(Outcome.UNUSABLE, f"its canary: {error}", next=f"Fix {place_of_it}.")
+            in_annotation = _text(metadata).lower() not in {"", smoke_test.IN_CONFIG_MAP}
+            place_of_it = f"the annotation {SMOKE_TEST_ANNOTATION}" if in_annotation else place
+            return Prediction(Outcome.UNUSABLE, f"its smoke test: {error}", next=f"Fix {place_of_it}.")
         case _:
-            return Prediction(Outcome.UNREACHED, "its canary could not be read", next=could_not(error).detail)
+            return Prediction(Outcome.UNREACHED, "its smoke test could not be read", next=could_not(error).detail)
 
 
 def _text(metadata: Json) -> str:
-    return str((metadata.get("annotations") or {}).get(CANARY_ANNOTATION) or "").strip()
+    return str((metadata.get("annotations") or {}).get(SMOKE_TEST_ANNOTATION) or "").strip()
 
 
 def _config_map(metadata: Json) -> str:
-    return f"{canary.PREFIX}{metadata['name']}"
+    return f"{smoke_test.PREFIX}{metadata['name']}"

@@ -1,4 +1,4 @@
-"""Canaries that can't be meant so, and servers that answer them with anything: one model's concern, and said in a few
+"""Smoke tests that can't be meant so, and servers that answer them with anything: one model's concern, and said in a few
 words.
 """
 
@@ -8,14 +8,14 @@ import json
 import pytest
 from hostile_server import READY, answer, endless_flood, gzip_bomb, never_ending, serving, silence
 
-from functions.adapters import canary
-from functions.adapters.kserve.canaries import Canaries
+from functions.adapters import smoke_test
 from functions.adapters.kserve.served import Protocol, Server
+from functions.adapters.kserve.smoke_tests import SmokeTests
 from functions.lifecycle.observation import Answered, PodAnswer
 from functions.lifecycle.prediction import Outcome
 
 pytestmark = pytest.mark.timeout(60)
-CANARY = "modelswitch.dev/canary"
+SMOKE_TEST = "modelswitch.dev/smoke-test"
 LOADED = PodAnswer(Answered.LOADED, "GET /v1/models/m: 200")
 
 
@@ -28,7 +28,7 @@ class ConfigMap:
 
 
 def metadata(text):
-    return {"name": "m", "namespace": "ml", "annotations": {CANARY: text}}
+    return {"name": "m", "namespace": "ml", "annotations": {SMOKE_TEST: text}}
 
 
 def a_pod(port, uid="0", namespace="ml"):
@@ -86,9 +86,9 @@ def fits_a_record(said):
 
 
 @pytest.mark.parametrize("case", UNUSABLE)
-async def test_a_canary_that_can_not_be_meant_so_is_said_in_a_few_words_and_nothing_is_sent(line, case):
+async def test_a_smoke_test_that_can_not_be_meant_so_is_said_in_a_few_words_and_nothing_is_sent(line, case):
     async with serving(otherwise=READY) as (port, tally):
-        (said,) = (await Canaries(ConfigMap(), line).ask(metadata(UNUSABLE[case]), [a_pod(port)])).values()
+        (said,) = (await SmokeTests(ConfigMap(), line).ask(metadata(UNUSABLE[case]), [a_pod(port)])).values()
     assert (said.outcome, tally.asked) == (Outcome.UNUSABLE, [])
     assert fits_a_record(said)
 
@@ -96,7 +96,7 @@ async def test_a_canary_that_can_not_be_meant_so_is_said_in_a_few_words_and_noth
 @pytest.mark.parametrize("found", CONFIG_MAPS, ids=range(len(CONFIG_MAPS)))
 async def test_a_config_map_that_can_not_be_meant_so_is_said(line, found):
     async with serving(otherwise=READY) as (port, tally):
-        (said,) = (await Canaries(ConfigMap(found), line).ask(metadata("configmap"), [a_pod(port)])).values()
+        (said,) = (await SmokeTests(ConfigMap(found), line).ask(metadata("configmap"), [a_pod(port)])).values()
     assert (said.outcome, tally.asked) == (Outcome.UNUSABLE, [])
     assert fits_a_record(said)
 
@@ -105,7 +105,7 @@ async def test_a_config_map_that_can_not_be_meant_so_is_said(line, found):
 async def test_whatever_one_server_answers_another_is_judged_by_its_own_answer(line, case):
     text = '{"payload": 1, "expect": {"ready": true}}'
     async with serving(otherwise=ODD[case]) as (odd, _), serving(otherwise=READY) as (good, _):
-        said = await Canaries(ConfigMap(), line, seconds=2).ask(
+        said = await SmokeTests(ConfigMap(), line, seconds=2).ask(
             metadata(text), [a_pod(odd, "odd"), a_pod(good, "good")]
         )
     assert (said["odd"].outcome, said["good"].outcome) == (Outcome.BAD, Outcome.GOOD)
@@ -115,20 +115,20 @@ async def test_whatever_one_server_answers_another_is_judged_by_its_own_answer(l
 async def test_what_is_expected_may_be_nested_as_deep_as_is_read(line):
     text = json.dumps({"payload": 1, "expect": json.loads(deep(150, '{"a": 1}'))})
     async with serving(otherwise=answer(200, deep(150, '{"b": 1}').encode())) as (port, _):
-        (said,) = (await Canaries(ConfigMap(), line).ask(metadata(text), [a_pod(port)])).values()
+        (said,) = (await SmokeTests(ConfigMap(), line).ask(metadata(text), [a_pod(port)])).values()
     assert said.outcome is Outcome.BAD
     assert fits_a_record(said)
 
 
 async def test_pods_of_one_tenant_that_hang_leave_turns_to_others(line):
-    canaries = Canaries(ConfigMap(), line, seconds=3)
+    smoke_tests = SmokeTests(ConfigMap(), line, seconds=3)
     async with serving(otherwise=silence) as (hangs, tally), serving(otherwise=READY) as (works, _):
         hog = asyncio.create_task(
-            canaries.ask(metadata('{"payload": 1}'), [a_pod(hangs, str(n), "hog") for n in range(100)])
+            smoke_tests.ask(metadata('{"payload": 1}'), [a_pod(hangs, str(n), "hog") for n in range(100)])
         )
         while tally.now < 8:
             await asyncio.sleep(0.01)
-        said = await canaries.ask(metadata('{"payload": 1}'), [a_pod(works)])
+        said = await smoke_tests.ask(metadata('{"payload": 1}'), [a_pod(works)])
         assert not hog.done()
         hog.cancel()
         await asyncio.gather(hog, return_exceptions=True)
@@ -139,5 +139,5 @@ async def test_pods_of_one_tenant_that_hang_leave_turns_to_others(line):
     "listed", ['{"models": ["../../x"]}', '{"models": [7]}', '{"models": {"a": 1}}', "[1]", '{"models": [["a"]]}', "{"]
 )
 def test_a_name_that_a_server_gave_itself_leads_nowhere_else(listed):
-    path = canary.default_path(PodAnswer(Answered.LOADED, f"GET /v1/models: 200 {listed}"))
+    path = smoke_test.default_path(PodAnswer(Answered.LOADED, f"GET /v1/models: 200 {listed}"))
     assert path in {None, "/v1/completions"}

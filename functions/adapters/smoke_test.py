@@ -1,7 +1,8 @@
-"""The canary: a small request that a team keeps with its model, and how what comes back is judged.
+"""The smoke test: a small request that a team keeps with its model, and how what comes back is judged.
 
-It stands in the model's annotation `modelswitch.dev/canary`, as JSON, or in the ConfigMap `modelswitch-canary-NAME`, which
-the annotation then names by the word `configmap`. `modelswitch verify --predict` takes a ConfigMap without annotation too.
+It stands in the model's annotation `modelswitch.dev/smoke-test`, as JSON, or in the ConfigMap
+`modelswitch-smoke-test-NAME`, which the annotation then names by the word `configmap`. `modelswitch verify --predict`
+takes a ConfigMap without annotation too.
 """
 
 import re
@@ -17,7 +18,7 @@ from functions.adapters.segments import leads_elsewhere, quoted
 from functions.lifecycle.observation import Answered, PodAnswer
 from functions.lifecycle.prediction import Outcome, Prediction
 
-PREFIX = "modelswitch-canary-"
+PREFIX = "modelswitch-smoke-test-"
 IN_CONFIG_MAP = "configmap"
 # No dots as a step and no escapes: through the API server's proxy they could lead away from the pod.
 _PATH = re.compile(r"(/[A-Za-z0-9_~:@!$&'()*+,;=-][A-Za-z0-9._~:@!$&'()*+,;=-]*)+")
@@ -27,11 +28,11 @@ _ABOUT_A_MODEL = re.compile(r"GET (?P<path>/v1/models/[^/:\s]+|/v2/models/[^/:\s
 
 
 class Unusable(Exception):
-    """It is there, and can't be meant so."""
+    """The smoke test is defined but invalid."""
 
 
 @dataclass(frozen=True)
-class Canary:
+class SmokeTest:
     """`path` None: the protocol's own. `expect` None: any JSON will do."""
 
     payload: Any
@@ -39,15 +40,15 @@ class Canary:
     expect: Any = None
 
 
-def read(config_map: Mapping[str, Any]) -> Canary:
+def read(config_map: Mapping[str, Any]) -> SmokeTest:
     """Of a ConfigMap, whose values are text. Raises Unusable."""
     data = config_map.get("data")
     if not isinstance(data, dict) or "payload" not in data:
         raise Unusable("it has no key `payload`")
-    return Canary(_json(data, "payload"), _path(data), _json(data, "expect") if "expect" in data else None)
+    return SmokeTest(_json(data, "payload"), _path(data), _json(data, "expect") if "expect" in data else None)
 
 
-def parse(annotation: str) -> Canary:
+def parse(annotation: str) -> SmokeTest:
     """Of the annotation's JSON. Raises Unusable."""
     try:
         document = parse_json(annotation)
@@ -58,7 +59,7 @@ def parse(annotation: str) -> Canary:
         raise Unusable('it is not a JSON object with a key "payload"')
     if strange := sorted(document.keys() - _KEYS):
         raise Unusable(f"it has {shown(', '.join(strange))}, expected of {', '.join(sorted(_KEYS))} only")
-    return Canary(document["payload"], _path(document), document.get("expect"))
+    return SmokeTest(document["payload"], _path(document), document.get("expect"))
 
 
 def _path(data: Mapping[str, Any]) -> str | None:
@@ -118,31 +119,33 @@ def _of_list(listed: str) -> str | None:
     return f"/v1/models/{segment}:predict" if segment else None
 
 
-def judge(found: Canary, reply: Reply, pod: str, path: str) -> Prediction:
+def judge(found: SmokeTest, reply: Reply, pod: str, path: str) -> Prediction:
     """Pure. 200 with the shape is good; nothing else."""
     if reply.status != HTTPStatus.OK:
         return Prediction(Outcome.BAD, reply.said, pod, path, _next(reply.status))
     if reply.odd:
-        return Prediction(Outcome.BAD, reply.said, pod, path, "Check the `path` of its canary and the predictor's log.")
+        return Prediction(
+            Outcome.BAD, reply.said, pod, path, "Check the `path` of its smoke test and the predictor's log."
+        )
     try:
         document = parse_json(reply.body)
     except ValueError:
         said = "200, but the answer is not JSON"
-        return Prediction(Outcome.BAD, said, pod, path, "Check the `path` of its canary.")
+        return Prediction(Outcome.BAD, said, pod, path, "Check the `path` of its smoke test.")
     difference = shape.differs(found.expect, document)
     if difference:
         said = f"200, but {shown(difference, 300)}"
         return Prediction(
-            Outcome.BAD, said, pod, path, "Check which artifact it has loaded, and its canary's `expect`."
+            Outcome.BAD, said, pod, path, "Check which artifact it has loaded, and its smoke test's `expect`."
         )
     return Prediction(Outcome.GOOD, f"200 {shown(shape.describe(document))}", pod, path)
 
 
 def _next(status: int) -> str:
     if status in {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED}:
-        return "Its server answers elsewhere or calls its model otherwise: set `path` in its canary."
+        return "Its server answers elsewhere or calls its model otherwise: set `path` in its smoke test."
     if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-        return "Its server wants credentials, and a canary carries none: take the canary away."
+        return "Its server wants credentials, and a smoke test carries none: take the smoke test away."
     if status < HTTPStatus.INTERNAL_SERVER_ERROR:
-        return "Its server does not take the payload: correct it in its canary, or fix the model."
+        return "Its server does not take the payload: correct it in its smoke test, or fix the model."
     return "Read the predictor's log; the model is loaded and can't predict."

@@ -1,4 +1,4 @@
-"""The canary as a part of the state: asked once for each pod, noted before it is asked, and nothing without the annotation."""
+"""The smoke test as a part of the state: sent once to each pod, noted before, and only where the annotation is."""
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -11,25 +11,25 @@ from builders import LIMITS, REF, a_pod, start, stop
 from reload_world import ONE, ReloadWorld, answering, reload
 
 from events.status import State
-from functions.lifecycle.canary import tried, without_canary
 from functions.lifecycle.derive import derive
-from functions.lifecycle.observation import CANARY_ANNOTATION, Answered
-from functions.lifecycle.prediction import CanaryTry, Outcome, Prediction
+from functions.lifecycle.observation import SMOKE_TEST_ANNOTATION, Answered
+from functions.lifecycle.prediction import Outcome, Prediction, SmokeTestTry
 from functions.lifecycle.reasons import advice
 from functions.lifecycle.record import Record
+from functions.lifecycle.smoke_test import tried, without_smoke_test
 
-CANARY = '{"payload": {"instances": [[1]]}}'
+SMOKE_TEST = '{"payload": {"instances": [[1]]}}'
 GOOD = Prediction(Outcome.GOOD, "200 {predictions: [1 of number]}", "p", "/v1/models/scorer:predict")
 BAD = Prediction(Outcome.BAD, "500 ValueError", "p", "/v1/models/scorer:predict", "Read the predictor's log.")
 UNREACHED = Prediction(Outcome.UNREACHED, "cannot be asked", "p", "/x", "no connection to 10.0.0.1:8080")
-UNUSABLE = Prediction(Outcome.UNUSABLE, "its canary: it is not JSON", next="Correct it.")
+UNUSABLE = Prediction(Outcome.UNUSABLE, "its smoke test: it is not JSON", next="Correct it.")
 
 
 @dataclass
-class CanaryWorld(ReloadWorld):
+class SmokeTestWorld(ReloadWorld):
     """`says` is what a prediction brings; `asked` are the pods that were sent one. `None`: no turn in time."""
 
-    annotations: dict[str, str] = field(default_factory=lambda: {CANARY_ANNOTATION: CANARY})
+    annotations: dict[str, str] = field(default_factory=lambda: {SMOKE_TEST_ANNOTATION: SMOKE_TEST})
     says: Prediction | None = GOOD
     asked: list[str] = field(default_factory=list)
     due: datetime | None = None
@@ -46,7 +46,7 @@ class CanaryWorld(ReloadWorld):
 
 def starting(**changes):
     """A model that was seen before its pod was up, so that its start is told."""
-    world = CanaryWorld(**changes)
+    world = SmokeTestWorld(**changes)
     pods, world.pods = world.pods, [a_pod(ready=False, answer=None)]
     world.notification()
     world.pods = pods
@@ -55,11 +55,11 @@ def starting(**changes):
     return world
 
 
-def test_it_is_started_only_once_its_pod_has_answered_the_canary():
+def test_it_is_started_only_once_its_pod_has_answered_the_smoke_test():
     world = starting(says=None)
     world.notification()
     assert (world.record.state, world.record.reason, world.told()) == (State.STARTING, "Verifying", [])
-    assert "canary" in world.record.message
+    assert "smoke test" in world.record.message
     world.says = GOOD
     world.later(16)
     world.notification()
@@ -70,7 +70,7 @@ def test_a_pod_that_answered_it_is_not_asked_again():
     world = starting()
     world.settle()
     assert world.asked == ["uid-scorer-0"]
-    assert world.record.canaries["uid-scorer-0"].outcome is Outcome.GOOD
+    assert world.record.smoke_tests["uid-scorer-0"].outcome is Outcome.GOOD
 
 
 def test_a_container_that_was_begun_again_is_asked_again_and_its_model_runs_only_once_it_answers():
@@ -84,14 +84,14 @@ def test_a_container_that_was_begun_again_is_asked_again_and_its_model_runs_only
     world.version += 1
     world.notification()
     assert world.asked == ["uid-scorer-0"] * 2
-    assert (world.record.state, world.record.reason) == (State.ERROR, "CanaryFailed")
+    assert (world.record.state, world.record.reason) == (State.ERROR, "SmokeTestFailed")
 
 
-@pytest.mark.parametrize("annotations", [{}, {CANARY_ANNOTATION: ""}])
+@pytest.mark.parametrize("annotations", [{}, {SMOKE_TEST_ANNOTATION: ""}])
 def test_without_the_annotation_nothing_is_asked_and_nothing_is_remembered(annotations):
     world = starting(annotations=annotations)
     world.settle()
-    assert (world.asked, world.record.canaries) == ([], {})
+    assert (world.asked, world.record.smoke_tests) == ([], {})
     assert (world.record.state, world.told()) == (State.RUNNING, ["started"])
 
 
@@ -99,9 +99,9 @@ def test_without_the_annotation_nothing_is_asked_and_nothing_is_remembered(annot
 def test_one_that_fails_is_an_error_that_says_what_came_back_and_what_to_do(says):
     world = starting(says=says)
     world.notification()
-    assert (world.record.state, world.record.reason, world.told()) == (State.ERROR, "CanaryFailed", ["failed"])
+    assert (world.record.state, world.record.reason, world.told()) == (State.ERROR, "SmokeTestFailed", ["failed"])
     assert says.said in world.record.message and says.next in world.record.message
-    assert "modelswitch.dev/canary" in world.facts[0].fact.next_action
+    assert "modelswitch.dev/smoke-test" in world.facts[0].fact.next_action
 
 
 def test_one_that_fails_is_asked_again_ever_more_rarely_and_heals_by_itself():
@@ -176,7 +176,7 @@ def test_a_look_in_passing_leaves_it_to_the_look_that_is_due_then():
 
 
 def test_a_model_first_seen_while_it_runs_is_not_told_of_as_started():
-    world = CanaryWorld()
+    world = SmokeTestWorld()
     world.run(take_notification(REF, LIMITS, in_passing=True))
     assert (world.record.state, world.record.reason) == (State.RUNNING, "Unverified")
     assert world.due == world.now + timedelta(seconds=1)
@@ -199,13 +199,13 @@ def test_a_new_pod_is_asked_and_one_good_pod_is_enough():
     world.pods = world.pods[1:]
     world.version += 1
     world.notification()
-    assert (world.record.reason, list(world.record.canaries)) == ("CanaryFailed", ["uid-scorer-1"])
+    assert (world.record.reason, list(world.record.smoke_tests)) == ("SmokeTestFailed", ["uid-scorer-1"])
 
 
-def test_another_canary_is_asked_anew():
+def test_another_smoke_test_is_asked_anew():
     world = starting()
     world.settle()
-    world.annotations = {CANARY_ANNOTATION: '{"payload": 2}'}
+    world.annotations = {SMOKE_TEST_ANNOTATION: '{"payload": 2}'}
     world.version += 1
     world.notification()
     assert world.asked == ["uid-scorer-0"] * 2
@@ -234,7 +234,7 @@ def test_a_stop_is_not_kept_waiting_and_a_start_asks_the_new_pod():
     world.notification()
     world.command(stop())
     world.settle()
-    assert (world.record.state, world.record.canaries) == (State.STOPPED, {})
+    assert (world.record.state, world.record.smoke_tests) == (State.STOPPED, {})
     world.says = GOOD
     world.command(start())
     world.settle()
@@ -263,9 +263,9 @@ def test_a_reload_whose_pod_fails_it_has_failed():
     world.says = BAD
     world.command(reload(ONE))
     world.settle()
-    assert (world.record.state, world.record.reason) == (State.ERROR, "CanaryFailed")
+    assert (world.record.state, world.record.reason) == (State.ERROR, "SmokeTestFailed")
     failed = next(told.fact for told in world.facts if told.fact.during == "reload")
-    assert (failed.code, "500 ValueError" in failed.message) == ("CanaryFailed", True)
+    assert (failed.code, "500 ValueError" in failed.message) == ("SmokeTestFailed", True)
     assert "reloaded" not in world.told()
 
 
@@ -277,43 +277,43 @@ def test_a_reload_whose_pod_fails_it_beside_an_old_pod_that_serves_has_failed_to
     world.command(reload(ONE))
     world.settle()
     assert (world.record.state, world.record.reason, world.told()) == (State.RUNNING, "Degraded", ["failed"])
-    assert world.facts[0].fact.code == "CanaryFailed"
-    assert world.facts[0].fact.next_action == advice("CanaryFailed")
+    assert world.facts[0].fact.code == "SmokeTestFailed"
+    assert world.facts[0].fact.next_action == advice("SmokeTestFailed")
 
 
 def test_who_has_no_record_of_it_judges_without():
-    seen = CanaryWorld().look()
+    seen = SmokeTestWorld().look()
     assert derive(seen, Record(ref=REF, state=State.STARTING), LIMITS).state is State.STARTING
-    assert derive(without_canary(seen), Record(ref=REF, state=State.STARTING), LIMITS).state is State.RUNNING
+    assert derive(without_smoke_test(seen), Record(ref=REF, state=State.STARTING), LIMITS).state is State.RUNNING
 
 
 def test_what_failed_often_is_still_asked_every_five_minutes():
-    tried, world = CanaryTry(of="x", failures=10_000), CanaryWorld()
+    tried, world = SmokeTestTry(of="x", failures=10_000), SmokeTestWorld()
     assert tried.after(BAD, world.now).again_at == world.now + timedelta(minutes=5)
 
 
 def test_who_judges_without_keeps_all_that_else_is_said_of_the_model():
     """A model under a stop is no running one for want of a record."""
     wanted = {"serving.kserve.io/stop": "true"}
-    world = CanaryWorld(annotations={CANARY_ANNOTATION: CANARY, **wanted})
-    assert without_canary(world.look()).annotations == wanted
-    plain = CanaryWorld(annotations=wanted).look()
-    assert without_canary(plain) == plain
+    world = SmokeTestWorld(annotations={SMOKE_TEST_ANNOTATION: SMOKE_TEST, **wanted})
+    assert without_smoke_test(world.look()).annotations == wanted
+    plain = SmokeTestWorld(annotations=wanted).look()
+    assert without_smoke_test(plain) == plain
 
 
 @pytest.mark.parametrize("changes", [{"ready": False}, {"serves": False}, {"deleting": True}, {"answer": None}])
 def test_a_pod_that_does_not_serve_yet_or_any_more_is_not_asked(changes):
     world = starting(pods=[a_pod(**changes)])
     world.notification()
-    assert (world.asked, world.record.canaries) == ([], {})
+    assert (world.asked, world.record.smoke_tests) == ([], {})
 
 
 def test_what_another_look_brought_and_could_not_keep_counts():
-    seen = replace(CanaryWorld().look(), pods=(a_pod(prediction=BAD),))
+    seen = replace(SmokeTestWorld().look(), pods=(a_pod(prediction=BAD),))
     found = tried(Record(ref=REF), seen)["uid-scorer-0"]
     assert (found.outcome, found.failures) == (Outcome.BAD, 1)
     again = replace(seen, observed_at=seen.observed_at + timedelta(seconds=10))
-    assert tried(Record(ref=REF, canaries={"uid-scorer-0": found}), again)["uid-scorer-0"].failures == 2
+    assert tried(Record(ref=REF, smoke_tests={"uid-scorer-0": found}), again)["uid-scorer-0"].failures == 2
 
 
 def test_one_that_fails_and_loses_its_readiness_keeps_its_place_in_the_back_off():
@@ -321,12 +321,12 @@ def test_one_that_fails_and_loses_its_readiness_keeps_its_place_in_the_back_off(
     world.notification()
     world.later(10)
     world.notification()
-    before = world.record.canaries["uid-scorer-0"]
+    before = world.record.smoke_tests["uid-scorer-0"]
     world.pods = [replace(world.pods[0], ready=False), a_pod("scorer-1")]
     world.says = GOOD
     world.version += 1
     world.notification()
-    assert (before.failures, world.record.canaries["uid-scorer-0"]) == (2, before)
+    assert (before.failures, world.record.smoke_tests["uid-scorer-0"]) == (2, before)
     world.later(100)
     world.notification()
     assert world.record.state is State.RUNNING
@@ -335,20 +335,20 @@ def test_one_that_fails_and_loses_its_readiness_keeps_its_place_in_the_back_off(
 
 @pytest.mark.parametrize("known", ["Unverified", None])
 def test_until_a_running_models_new_pod_was_asked_what_was_known_before_holds(known):
-    world = CanaryWorld(says=None)
+    world = SmokeTestWorld(says=None)
     record = Record(ref=REF, uid="model-1", state=State.RUNNING, reason=known)
     verdict = derive(world.look(), record, LIMITS)
     assert (verdict.state, verdict.reason) == (State.RUNNING, known)
     if known:
-        assert verdict.message.endswith("could not be asked: its canary prediction was not asked for yet.")
+        assert verdict.message.endswith("could not be asked: its smoke test was not sent yet.")
 
 
 def test_what_failed_is_said_in_whole_sentences_with_and_without_a_way_out():
-    said = "KServe says Ready, but its canary prediction fails: p: POST /v1/models/scorer:predict: 500 ValueError. "
+    said = "KServe says Ready, but its smoke test fails: p: POST /v1/models/scorer:predict: 500 ValueError. "
     for says, then in ((BAD, "Read the predictor's log. "), (replace(BAD, next=""), "")):
         world = starting(says=says)
         world.notification()
-        assert world.record.message == f"{said}{then}{advice('CanaryFailed')}"
+        assert world.record.message == f"{said}{then}{advice('SmokeTestFailed')}"
 
 
 def test_how_many_pods_fail_it_is_said():
@@ -358,4 +358,4 @@ def test_how_many_pods_fail_it_is_said():
     world.pods = [*world.pods, a_pod("scorer-1"), a_pod("scorer-2")]
     world.version += 1
     world.notification()
-    assert world.record.message.startswith("2 of 3 pods fail the canary prediction; p: POST")
+    assert world.record.message.startswith("2 of 3 pods fail the smoke test; p: POST")
