@@ -78,6 +78,7 @@ async def test_a_model_that_is_there(probe):
     async with serving({"/v1/models/m": answer(200, {"name": "m", "ready": True})}) as (port, asked):
         found = await asked_one(probe, a_server(port))
     assert (found.what, asked) == (Answered.LOADED, ["/v1/models/m"])
+    assert (found.model_path, found.predict_path) == ("/v1/models/m", "/v1/models/m:predict")
 
 
 async def test_a_server_without_its_model_is_quoted(probe):
@@ -85,13 +86,13 @@ async def test_a_server_without_its_model_is_quoted(probe):
         found = await asked_one(probe, a_server(port))
     assert found.what is Answered.MISSING
     assert found.detail == "GET /v1/models/m: 404 Model with name m does not exist."
-    assert asked == ["/v1/models/m"]
+    assert asked == [found.model_path] == ["/v1/models/m"]
 
 
 async def test_a_server_that_speaks_another_protocol_than_declared(probe):
     async with serving({"/v1/models": answer(200, {"object": "list", "data": [{"id": "m"}]})}) as (port, _):
         found = await asked_one(probe, a_server(port))
-    assert found.what is Answered.LOADED
+    assert (found.what, found.model_path, found.predict_path) == (Answered.LOADED, "", "/v1/completions")
 
 
 async def test_a_server_that_nobody_told_a_name_may_have_its_own(probe):
@@ -100,7 +101,8 @@ async def test_a_server_that_nobody_told_a_name_may_have_its_own(probe):
         "/v1/models": answer(200, {"models": ["own-name"]}),
     }
     async with serving(paths) as (port, _):
-        assert (await asked_one(probe, a_server(port, told=False))).what is Answered.LOADED
+        found = await asked_one(probe, a_server(port, told=False))
+        assert (found.what, found.predict_path) == (Answered.LOADED, "/v1/models/own-name:predict")
         assert (await asked_one(probe, a_server(port, told=True))).what is Answered.MISSING
 
 

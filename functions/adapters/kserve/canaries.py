@@ -78,8 +78,8 @@ class Canaries:
         """`answer` is what the pod said when it was asked for its model: it tells the protocol."""
         if self._line is None:
             return Prediction(Outcome.UNREACHED, "cannot be asked", server.pod, next="asking is turned off")
-        path = found.path or canary.default_path(answer)
-        if path is None:
+        path = found.path or (answer.predict_path if answer else "")
+        if not path:
             return Prediction(Outcome.UNUSABLE, "its canary has no path", server.pod, next="Set `path` in its canary.")
         try:
             reply = await self._line.post(server, path, found.payload, self._seconds)
