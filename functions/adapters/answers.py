@@ -27,6 +27,10 @@ class Unreached(Exception):
     """No connection to the server came about: the network between, not the model, may be why."""
 
 
+class NotPermitted(Unreached):
+    """The API server refuses to connect us to the pod: the right to do so is missing."""
+
+
 class Silent(Exception):
     """The connection was taken, and nothing came."""
 

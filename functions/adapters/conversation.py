@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field, replace
 
-from functions.adapters.answers import Reply, Silent, Unreached, judge, paths, predict_path, shown
+from functions.adapters.answers import NotPermitted, Reply, Silent, Unreached, judge, paths, predict_path, shown
 from functions.adapters.kserve.served import MOST_NAMES, Protocol, Server
 from functions.lifecycle.errors import StepError
 from functions.lifecycle.observation import Answered, PodAnswer
@@ -139,4 +139,4 @@ def could_not(error: Exception) -> PodAnswer:
     """What an error comes to that was raised for one pod."""
     expected = isinstance(error, (Unreached, StepError))
     said = str(error) if expected else f"{type(error).__name__} {error}"
-    return PodAnswer(Answered.UNASKABLE, shown(said, 300))
+    return PodAnswer(Answered.UNASKABLE, shown(said, 300), forbidden=isinstance(error, NotPermitted))

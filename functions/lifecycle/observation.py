@@ -56,6 +56,7 @@ class PodAnswer:
 
     `own_protocol`: it was reached, and answers HTTP in a way that says nothing of a model: only a canary can tell.
     `model_path`: the path of the V1 or V2 request about one model that its server answered; "" if there is none.
+    `forbidden`: the API server does not let us connect to the pod.
     `predict_path`: where that protocol takes a prediction for the model; "" if that is not known.
     `heard_at`: when it said so, None in this very look.
     """
@@ -66,6 +67,7 @@ class PodAnswer:
     heard_at: datetime | None = None
     model_path: str = ""
     predict_path: str = ""
+    forbidden: bool = False
 
 
 @dataclass(frozen=True)

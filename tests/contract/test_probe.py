@@ -24,9 +24,12 @@ def answer(status, document=None, **headers):
     return "\r\n".join([*lines, "", ""]).encode() + body
 
 
+NOT_FOUND = answer(404, {"detail": "Not Found"})
+
+
 @asynccontextmanager
-async def serving(paths, *, silent=False):
-    """A server that answers these paths and 404 elsewhere; yields its port and what it was asked."""
+async def serving(paths, *, silent=False, otherwise=NOT_FOUND):
+    """A server that answers these paths and `otherwise` elsewhere; yields its port and what it was asked."""
     asked = []
 
     async def handle(reader, writer):
@@ -34,7 +37,7 @@ async def serving(paths, *, silent=False):
         asked.append(request.decode().split(" ")[1])
         if silent:
             await asyncio.sleep(30)
-        writer.write(paths.get(asked[-1], answer(404, {"detail": "Not Found"})))
+        writer.write(paths.get(asked[-1], otherwise))
         await writer.drain()
         writer.close()
 
@@ -60,6 +63,19 @@ async def asked_one(probe, server):
     return (await probe.ask([server]))[server.pod_uid]
 
 
+@asynccontextmanager
+async def proxied_by(reply):
+    """A probe through an API server that gives every request this answer, and the server's port."""
+    async with serving({}, otherwise=reply) as (port, _):
+        settings = Configuration()
+        settings.host = f"http://127.0.0.1:{port}"
+        cluster = Cluster(settings)
+        probe = Probe(ProxyLine(cluster))
+        yield probe, port
+        await probe.close()
+        await cluster.close()
+
+
 @pytest.mark.parametrize("through_the_api_server", [False, True])
 async def test_a_pod_without_an_address_is_not_asked_for(through_the_api_server):
     async with serving({}) as (port, asked):
@@ -72,6 +88,14 @@ async def test_a_pod_without_an_address_is_not_asked_for(through_the_api_server)
         await cluster.close()
     assert (got.what, got.detail) == (Answered.UNASKABLE, "pod-1 has no address")
     assert asked == []
+
+
+@pytest.mark.parametrize(("status", "forbidden"), [(403, True), (503, False)])
+async def test_a_missing_right_to_proxy_is_told_apart_from_a_pod_that_is_not_reached(status, forbidden):
+    refusal = answer(status, {"kind": "Status", "apiVersion": "v1", "message": "whatever it says", "code": status})
+    async with proxied_by(refusal) as (probe, port):
+        found = await asked_one(probe, a_server(port))
+    assert (found.what, found.forbidden) == (Answered.UNASKABLE, forbidden)
 
 
 async def test_a_model_that_is_there(probe):

@@ -88,7 +88,8 @@ class Canaries:
             said = f"no answer in {self._seconds:g}s"
             return Prediction(Outcome.BAD, said, server.pod, path, "Read the predictor's log: it may hang.")
         except Exception as error:  # noqa: BLE001 - whatever one pod answers is about that pod
-            return Prediction(Outcome.UNREACHED, "cannot be asked", server.pod, path, could_not(error).detail)
+            why = could_not(error)
+            return Prediction(Outcome.UNREACHED, "cannot be asked", server.pod, path, why.detail, why.forbidden)
 
 
 def unreadable(error: Exception, metadata: Json) -> Prediction:
