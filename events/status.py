@@ -40,7 +40,6 @@ class Hold(Frozen):
     claimed_actor: str | None = Field(default=None, description="Who that sender says it is: only a claim.")
     reason: str | None = None
     since: Moment | None = None
-    until: Moment | None = None
 
 
 class PodGrace(Frozen):

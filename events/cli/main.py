@@ -6,12 +6,11 @@ Exit codes: 0 done · 1 the model is in error, or the request was refused · 2 u
 
 # ruff: noqa: PLC0415 - commands import what they need when they run, so that --help and completion are quick
 import functools
-import importlib
-import importlib.util
 import os
 import signal
 import sys
 from enum import StrEnum
+from importlib.metadata import entry_points
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -34,6 +33,7 @@ class Via(StrEnum):
     BROKER = "broker"
 
 
+_COMMANDS = "modelswitch.commands"
 _Way = Annotated[Via, typer.Option("--via", help="rest: ask the API and get an answer. broker: publish the command.")]
 
 
@@ -165,16 +165,16 @@ app.command("watch-claim")(watch_claim)
 
 
 @functools.cache
-def _join_admin() -> None:
-    """What talks to the cluster lives beside the functions: a pipeline step has neither them nor what they need."""
-    if importlib.util.find_spec("functions"):
-        app.add_typer(importlib.import_module("functions.admin.cli").admin_app)
+def _add_installed_commands() -> None:
+    """Adds the commands that installed packages offer as entry points, such as those that talk to the cluster itself."""
+    for entry_point in sorted(entry_points(group=_COMMANDS)):
+        app.add_typer(entry_point.load())
 
 
 def run() -> NoReturn:
     """The `modelswitch` command."""
     signal.signal(signal.SIGINT, _interrupted)
-    _join_admin()
+    _add_installed_commands()
     try:
         app(prog_name="modelswitch")
     except CliError as error:

@@ -27,6 +27,10 @@ class Unreached(Exception):
     """No connection to the server came about: the network between, not the model, may be why."""
 
 
+class NotPermitted(Unreached):
+    """The API server refuses to connect us to the pod: the right to do so is missing."""
+
+
 class Silent(Exception):
     """The connection was taken, and nothing came."""
 
@@ -81,6 +85,27 @@ def paths(protocol: Protocol, name: str) -> tuple[str, ...]:
             return ("/v1/models", "/openai/v1/models")
         case Protocol.GRPC:
             return ()
+
+
+def predict_path(protocol: Protocol, path: str, reply: Reply) -> str:
+    """Where a server that answered `reply` to GET `path` takes predictions; "" if its answer does not tell."""
+    match protocol:
+        case Protocol.V1:
+            return f"{path}:predict"
+        case Protocol.V2:
+            return f"{path.removesuffix('/ready')}/infer"
+        case Protocol.OPENAI if "models" in reply.document:
+            return _predict_path_of_listed(reply.document["models"])
+        case Protocol.OPENAI:
+            return f"{path.removesuffix('/models')}/completions"
+        case Protocol.GRPC:
+            return ""
+
+
+def _predict_path_of_listed(listed: Any) -> str:
+    """A server that was given no name lists its own: KServe's list of names, which is not OpenAI's."""
+    segment = quoted(listed[0]) if isinstance(listed, list) and listed else None
+    return f"/v1/models/{segment}:predict" if segment else ""
 
 
 def judge(protocol: Protocol, reply: Reply, names: Sequence[str]) -> Answered | None:

@@ -5,9 +5,9 @@ Whatever a server answers, the worst that comes of it is that this pod could not
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from functions.adapters.answers import Reply, Silent, Unreached, judge, paths, shown
+from functions.adapters.answers import NotPermitted, Reply, Silent, Unreached, judge, paths, predict_path, shown
 from functions.adapters.kserve.served import MOST_NAMES, Protocol, Server
 from functions.lifecycle.errors import StepError
 from functions.lifecycle.observation import Answered, PodAnswer
@@ -41,7 +41,7 @@ class Conversation:
     _replies: int = 0
     _octets: int = MOST_BYTES
     _ends: float = 0.0
-    _odd: str = ""
+    _odd: PodAnswer | None = None
     _known: dict[str, Reply] = field(default_factory=dict)
 
     async def ask(self) -> PodAnswer:
@@ -50,7 +50,7 @@ class Conversation:
         try:
             return await self._each_protocol()
         except _Spent as error:
-            return PodAnswer(Answered.UNASKABLE, self._odd or str(error))
+            return self._odd or PodAnswer(Answered.UNASKABLE, str(error))
 
     async def _each_protocol(self) -> PodAnswer:
         """Each protocol and name until one is understood; a model that is missing under one name may have another."""
@@ -63,9 +63,10 @@ class Conversation:
                 return await self._under_any_name() or understood
             if understood:
                 return understood
-        return PodAnswer(
-            Answered.UNASKABLE, self._odd or self._spoken(), own_protocol=Protocol.GRPC not in server.protocols
-        )
+        own_protocol = Protocol.GRPC not in server.protocols
+        if self._odd:
+            return replace(self._odd, own_protocol=own_protocol)
+        return PodAnswer(Answered.UNASKABLE, self._spoken(), own_protocol=own_protocol)
 
     async def _by_protocol(self, protocol: Protocol) -> PodAnswer | None:
         understood: PodAnswer | None = None
@@ -73,11 +74,12 @@ class Conversation:
             reply = await self._get(path)
             what = judge(protocol, reply, self.server.names)
             if what is Answered.LOADED:
-                return PodAnswer(what, f"GET {path}: {reply.status}")
+                return _answer(what, protocol, path, reply, f"{reply.status}")
             if what is Answered.UNASKABLE:
-                self._odd = self._odd or f"GET {path}: an answer that can't be understood: {reply.said}"
+                said = f"an answer that can't be understood: {reply.said}"
+                self._odd = self._odd or _answer(what, protocol, path, reply, said)
             elif what and understood is None:
-                understood = PodAnswer(what, f"GET {path}: {reply.said}")
+                understood = _answer(what, protocol, path, reply, reply.said)
         return understood
 
     def _paths(self, protocol: Protocol) -> Iterator[str]:
@@ -88,7 +90,7 @@ class Conversation:
         """A server that was given no name serves its model under one of its own."""
         reply = await self._get("/v1/models")
         if judge(Protocol.OPENAI, reply, ()) is Answered.LOADED:
-            return PodAnswer(Answered.LOADED, f"GET /v1/models: {reply.said}")
+            return _answer(Answered.LOADED, Protocol.OPENAI, "/v1/models", reply, reply.said)
         return None
 
     async def _get(self, path: str) -> Reply:
@@ -121,8 +123,20 @@ class Conversation:
         return "its server implements no known readiness protocol"
 
 
+def _answer(what: Answered, protocol: Protocol, path: str, reply: Reply, said: str) -> PodAnswer:
+    """What a server answered to GET `path`; only a V1 or V2 path names one model."""
+    names_a_model = protocol in {Protocol.V1, Protocol.V2}
+    predicts = names_a_model or what is Answered.LOADED
+    return PodAnswer(
+        what,
+        f"GET {path}: {said}",
+        model_path=path if names_a_model else "",
+        predict_path=predict_path(protocol, path, reply) if predicts else "",
+    )
+
+
 def could_not(error: Exception) -> PodAnswer:
     """What an error comes to that was raised for one pod."""
     expected = isinstance(error, (Unreached, StepError))
     said = str(error) if expected else f"{type(error).__name__} {error}"
-    return PodAnswer(Answered.UNASKABLE, shown(said, 300))
+    return PodAnswer(Answered.UNASKABLE, shown(said, 300), forbidden=isinstance(error, NotPermitted))

@@ -18,8 +18,8 @@ from typing import Protocol as Interface
 import aiohttp
 
 from functions.adapters import bounded_http
-from functions.adapters.answers import Reply, Silent, Unreached, shown
-from functions.adapters.cluster import Cluster
+from functions.adapters.answers import NotPermitted, Reply, Silent, Unreached, shown
+from functions.adapters.cluster import Cluster, Forbidden
 from functions.adapters.conversation import ANSWER_SECONDS, Bounds, Conversation, could_not
 from functions.adapters.kserve.served import Server
 from functions.adapters.segments import quoted
@@ -38,10 +38,10 @@ class Line(Interface):
     """One way to reach a pod."""
 
     async def ask(self, server: Server, path: str, bounds: Bounds = _WHOLE) -> Reply:
-        """`path` is quoted already. Raises Unreached or Silent."""
+        """`path` is quoted already. Raises Unreached, NotPermitted or Silent."""
 
     async def post(self, server: Server, path: str, body: Any, seconds: float) -> Reply:
-        """`body` goes as JSON. Raises Unreached or Silent."""
+        """`body` goes as JSON. Raises Unreached, NotPermitted or Silent."""
 
     async def close(self) -> None: ...
 
@@ -122,10 +122,11 @@ class ProxyLine:
         except TimeoutError as error:
             raise Silent(f"{server.pod}:{server.port} said nothing for {bounds.seconds:.1f}s") from error
         except StepError as error:
-            raise Unreached(error.message) from error
+            raise (NotPermitted if isinstance(error, Forbidden) else Unreached)(error.message) from error
         reply = Reply(*found)
         if said := _api_servers_own(reply):
-            raise Unreached(f"the API server did not reach {server.pod}:{server.port} ({said})")
+            kind = NotPermitted if reply.status == HTTPStatus.FORBIDDEN else Unreached
+            raise kind(f"the API server did not reach {server.pod}:{server.port} ({said})")
         return reply
 
     async def close(self) -> None:

@@ -14,8 +14,7 @@ from typing import Any
 from functions.adapters import shape
 from functions.adapters.answers import Reply, shown
 from functions.adapters.bounded_json import parse_json
-from functions.adapters.segments import leads_elsewhere, quoted
-from functions.lifecycle.observation import Answered, PodAnswer
+from functions.adapters.segments import leads_elsewhere
 from functions.lifecycle.prediction import Outcome, Prediction
 
 PREFIX = "modelswitch-smoke-test-"
@@ -24,7 +23,6 @@ IN_CONFIG_MAP = "configmap"
 _PATH = re.compile(r"(/[A-Za-z0-9_~:@!$&'()*+,;=-][A-Za-z0-9._~:@!$&'()*+,;=-]*)+")
 _LONGEST_PATH = 1024
 _KEYS = frozenset({"payload", "path", "expect"})
-_ABOUT_A_MODEL = re.compile(r"GET (?P<path>/v1/models/[^/:\s]+|/v2/models/[^/:\s]+/ready):")
 
 
 class Unusable(Exception):
@@ -83,40 +81,6 @@ def _json(data: Mapping[str, Any], key: str) -> Any:
         return parse_json(data[key])
     except ValueError as error:
         raise Unusable(f"`{key}` is not JSON ({shown(str(error))})") from error
-
-
-def asked_path(answer: PodAnswer | None) -> str | None:
-    """The path of a V1 or V2 request about one model that its server understood."""
-    found = _ABOUT_A_MODEL.match(answer.detail) if answer else None
-    return found["path"] if found else None
-
-
-def default_path(answer: PodAnswer | None) -> str | None:
-    """Of the protocol in which the server told of its model; its name as it told it."""
-    path = asked_path(answer)
-    if path and path.startswith("/v1/"):
-        return f"{path}:predict"
-    if path:
-        return f"{path.removesuffix('/ready')}/infer"
-    if answer is None or answer.what is not Answered.LOADED:
-        return None
-    if answer.detail.startswith("GET /openai/v1/models:"):
-        return "/openai/v1/completions"
-    listed = answer.detail.partition("GET /v1/models: 200")[2].strip()
-    return _of_list(listed) if listed else "/v1/completions"
-
-
-def _of_list(listed: str) -> str | None:
-    """A server that was told no name listed its own; it is quoted, and may be cut."""
-    try:
-        document = parse_json(listed)
-    except ValueError:
-        return None
-    names = document.get("models") if isinstance(document, dict) else None
-    if not names:
-        return "/v1/completions"
-    segment = quoted(names[0]) if isinstance(names, list) else None
-    return f"/v1/models/{segment}:predict" if segment else None
 
 
 def judge(found: SmokeTest, reply: Reply, pod: str, path: str) -> Prediction:

@@ -294,11 +294,8 @@ class Store:
         docs = await one_trip(self._redis, add)
         return [None if isinstance(doc, Exception) else serialization.load_record(doc) for doc in docs]
 
-    async def history(self, ref: ModelRef, limit: int) -> list[AuditEntry]:
-        """The newest entries of one model, newest first; only its own are read."""
-        return (await self.histories([ref], limit))[ref]
-
     async def histories(self, refs: Sequence[ModelRef], limit: int = _HISTORY) -> dict[ModelRef, list[AuditEntry]]:
+        """Of each model its newest entries, newest first; only its own are read."""
         return await self._past.of_models(refs, limit)
 
     async def newest(

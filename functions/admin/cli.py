@@ -1,4 +1,4 @@
-"""`modelswitch pvc …`: what talks to the cluster itself. Joined to the command line where the extra is installed."""
+"""`modelswitch pvc …` and `verify`: what talks to the cluster itself. An entry point of the group `modelswitch.commands`."""
 
 # ruff: noqa: PLC0415 - commands import what they need when they run, so that --help and completion are quick
 from pathlib import Path

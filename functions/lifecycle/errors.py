@@ -8,7 +8,6 @@ class Code(StrEnum):
 
     INVALID_TRANSITION = "InvalidTransition"
     STOP_IN_PROGRESS = "StopInProgress"
-    HELD = "Held"
     QUOTA_EXCEEDED = "QuotaExceeded"
     AMBIGUOUS_MODEL = "AmbiguousModel"
     STOP_UNSUPPORTED = "StopUnsupported"

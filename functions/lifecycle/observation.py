@@ -55,6 +55,9 @@ class PodAnswer:
     """`detail` is for a person: what was asked, and what came back.
 
     `own_protocol`: it was reached, and answers HTTP in a way that says nothing of a model: only a smoke test can tell.
+    `model_path`: the path of the V1 or V2 request about one model that its server answered; "" if there is none.
+    `forbidden`: the API server does not let us connect to the pod.
+    `predict_path`: where that protocol takes a prediction for the model; "" if that is not known.
     `heard_at`: when it said so, None in this very look.
     """
 
@@ -62,6 +65,9 @@ class PodAnswer:
     detail: str = ""
     own_protocol: bool = False
     heard_at: datetime | None = None
+    model_path: str = ""
+    predict_path: str = ""
+    forbidden: bool = False
 
 
 @dataclass(frozen=True)

@@ -26,13 +26,17 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class Prediction:
-    """`said` is short, for a table; `next` is what to do where it is BAD or UNUSABLE, and why where it is UNREACHED."""
+    """`said` is short, for a table; `next` is what to do where it is BAD or UNUSABLE, and why where it is UNREACHED.
+
+    `forbidden`: the API server does not let us connect to the pod.
+    """
 
     outcome: Outcome
     said: str
     pod: str = ""
     path: str = ""
     next: str = ""
+    forbidden: bool = False
 
     @property
     def sentence(self) -> str:

@@ -34,8 +34,7 @@ def _with_bounds(hold: Hold) -> Hold:
     """A hold is part of the contract, which has no such bounds."""
     if max(len(hold.actor), len(hold.claimed_actor or ""), len(hold.reason or "")) > 8 * 1024:
         raise ValueError("an actor and a reason of at most 8192 characters")
-    times = {name: moment for name in ("since", "until") if (moment := getattr(hold, name))}
-    return hold.model_copy(update={name: in_bounds(moment) for name, moment in times.items()})
+    return hold.model_copy(update={"since": in_bounds(hold.since)}) if hold.since else hold
 
 
 _Hold = Annotated[Hold, AfterValidator(_with_bounds)]
@@ -129,7 +128,7 @@ class StopNote(Frozen):
         if len(text) > _LONGEST:
             return _unusable(f"{len(text)} characters long", f"at most {_LONGEST}")
         try:
-            return cls.model_validate_json(text)
+            return cls.model_validate_json(text, extra="ignore")
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             place = ".".join(str(part)[:60] for part in first["loc"][:6])

@@ -8,7 +8,7 @@ import json
 import pytest
 from hostile_server import READY, answer, endless_flood, gzip_bomb, never_ending, serving, silence
 
-from functions.adapters import smoke_test
+from functions.adapters.answers import Reply, predict_path
 from functions.adapters.kserve.served import Protocol, Server
 from functions.adapters.kserve.smoke_tests import SmokeTests
 from functions.lifecycle.observation import Answered, PodAnswer
@@ -16,7 +16,7 @@ from functions.lifecycle.prediction import Outcome
 
 pytestmark = pytest.mark.timeout(60)
 SMOKE_TEST = "modelswitch.dev/smoke-test"
-LOADED = PodAnswer(Answered.LOADED, "GET /v1/models/m: 200")
+LOADED = PodAnswer(Answered.LOADED, "GET /v1/models/m: 200", predict_path="/v1/models/m:predict")
 
 
 class ConfigMap:
@@ -139,5 +139,4 @@ async def test_pods_of_one_tenant_that_hang_leave_turns_to_others(line):
     "listed", ['{"models": ["../../x"]}', '{"models": [7]}', '{"models": {"a": 1}}', "[1]", '{"models": [["a"]]}', "{"]
 )
 def test_a_name_that_a_server_gave_itself_leads_nowhere_else(listed):
-    path = smoke_test.default_path(PodAnswer(Answered.LOADED, f"GET /v1/models: 200 {listed}"))
-    assert path in {None, "/v1/completions"}
+    assert predict_path(Protocol.OPENAI, "/v1/models", Reply(200, listed.encode())) in {"", "/v1/completions"}

@@ -24,9 +24,12 @@ def answer(status, document=None, **headers):
     return "\r\n".join([*lines, "", ""]).encode() + body
 
 
+NOT_FOUND = answer(404, {"detail": "Not Found"})
+
+
 @asynccontextmanager
-async def serving(paths, *, silent=False):
-    """A server that answers these paths and 404 elsewhere; yields its port and what it was asked."""
+async def serving(paths, *, silent=False, otherwise=NOT_FOUND):
+    """A server that answers these paths and `otherwise` elsewhere; yields its port and what it was asked."""
     asked = []
 
     async def handle(reader, writer):
@@ -34,7 +37,7 @@ async def serving(paths, *, silent=False):
         asked.append(request.decode().split(" ")[1])
         if silent:
             await asyncio.sleep(30)
-        writer.write(paths.get(asked[-1], answer(404, {"detail": "Not Found"})))
+        writer.write(paths.get(asked[-1], otherwise))
         await writer.drain()
         writer.close()
 
@@ -60,6 +63,19 @@ async def asked_one(probe, server):
     return (await probe.ask([server]))[server.pod_uid]
 
 
+@asynccontextmanager
+async def proxied_by(reply):
+    """A probe through an API server that gives every request this answer, and the server's port."""
+    async with serving({}, otherwise=reply) as (port, _):
+        settings = Configuration()
+        settings.host = f"http://127.0.0.1:{port}"
+        cluster = Cluster(settings)
+        probe = Probe(ProxyLine(cluster))
+        yield probe, port
+        await probe.close()
+        await cluster.close()
+
+
 @pytest.mark.parametrize("through_the_api_server", [False, True])
 async def test_a_pod_without_an_address_is_not_asked_for(through_the_api_server):
     async with serving({}) as (port, asked):
@@ -74,10 +90,19 @@ async def test_a_pod_without_an_address_is_not_asked_for(through_the_api_server)
     assert asked == []
 
 
+@pytest.mark.parametrize(("status", "forbidden"), [(403, True), (503, False)])
+async def test_a_missing_right_to_proxy_is_told_apart_from_a_pod_that_is_not_reached(status, forbidden):
+    refusal = answer(status, {"kind": "Status", "apiVersion": "v1", "message": "whatever it says", "code": status})
+    async with proxied_by(refusal) as (probe, port):
+        found = await asked_one(probe, a_server(port))
+    assert (found.what, found.forbidden) == (Answered.UNASKABLE, forbidden)
+
+
 async def test_a_model_that_is_there(probe):
     async with serving({"/v1/models/m": answer(200, {"name": "m", "ready": True})}) as (port, asked):
         found = await asked_one(probe, a_server(port))
     assert (found.what, asked) == (Answered.LOADED, ["/v1/models/m"])
+    assert (found.model_path, found.predict_path) == ("/v1/models/m", "/v1/models/m:predict")
 
 
 async def test_a_server_without_its_model_is_quoted(probe):
@@ -85,13 +110,13 @@ async def test_a_server_without_its_model_is_quoted(probe):
         found = await asked_one(probe, a_server(port))
     assert found.what is Answered.MISSING
     assert found.detail == "GET /v1/models/m: 404 Model with name m does not exist."
-    assert asked == ["/v1/models/m"]
+    assert asked == [found.model_path] == ["/v1/models/m"]
 
 
 async def test_a_server_that_speaks_another_protocol_than_declared(probe):
     async with serving({"/v1/models": answer(200, {"object": "list", "data": [{"id": "m"}]})}) as (port, _):
         found = await asked_one(probe, a_server(port))
-    assert found.what is Answered.LOADED
+    assert (found.what, found.model_path, found.predict_path) == (Answered.LOADED, "", "/v1/completions")
 
 
 async def test_a_server_that_nobody_told_a_name_may_have_its_own(probe):
@@ -100,7 +125,8 @@ async def test_a_server_that_nobody_told_a_name_may_have_its_own(probe):
         "/v1/models": answer(200, {"models": ["own-name"]}),
     }
     async with serving(paths) as (port, _):
-        assert (await asked_one(probe, a_server(port, told=False))).what is Answered.LOADED
+        found = await asked_one(probe, a_server(port, told=False))
+        assert (found.what, found.predict_path) == (Answered.LOADED, "/v1/models/own-name:predict")
         assert (await asked_one(probe, a_server(port, told=True))).what is Answered.MISSING
 
 

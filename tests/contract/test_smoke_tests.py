@@ -15,7 +15,7 @@ from functions.lifecycle.observation import Answered, PodAnswer
 from functions.lifecycle.prediction import Outcome
 
 pytestmark = pytest.mark.timeout(60)
-LOADED = PodAnswer(Answered.LOADED, "GET /v1/models/m: 200")
+LOADED = PodAnswer(Answered.LOADED, "GET /v1/models/m: 200", predict_path="/v1/models/m:predict")
 SMOKE_TEST = "modelswitch.dev/smoke-test"
 
 

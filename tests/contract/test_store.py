@@ -147,7 +147,7 @@ async def test_a_commit_leaves_everything_or_nothing(store, raw):
     assert (await store.load(REF)).record == RECORD
     assert [waiting.fact.id for waiting in await waiting_in(store)] == [FACT.id]
     assert await store.due(due, 10) == [REF]
-    assert await store.history(REF, 10) == [ENTRY]
+    assert await store.histories([REF], 10) == {REF: [ENTRY]}
     before = {key: await dump(raw, key) for key in await raw.keys()}
     stale = await store.commit(Commit(REF, 99, RECORD, audit=(ENTRY,), facts=(FACT,)))
     assert stale.conflict

@@ -38,6 +38,10 @@ async def has_model(store, ref: ModelRef, *audit: AuditEntry, expected: int = 0)
     await store.commit(Commit(ref, expected, record, audit=audit))
 
 
+async def history_of(store, ref: ModelRef, limit: int) -> list[AuditEntry]:
+    return (await store.histories([ref], limit))[ref]
+
+
 async def flood(store, entries: list[AuditEntry]) -> None:
     for begin in range(0, len(entries), 30):
         await asyncio.gather(*(store.write_refusal(one) for one in entries[begin : begin + 30]))
@@ -47,10 +51,10 @@ async def test_10_050_refused_entries_of_one_tenant_empty_no_page(store):
     await has_model(store, MINE, entry(MINE, 1))
     await has_model(store, model("own", "tenant"), entry(model("own", "tenant"), 2))
     await flood(store, [refused(model("own", "tenant"), number) for number in range(10_050)])
-    assert [one.event_id for one in await store.history(MINE, 100)] == ["e1"]
+    assert [one.event_id for one in await history_of(store, MINE, 100)] == ["e1"]
     assert [one.audit.event_id for one in await store.newest("", 100, namespaces={"fraud"})] == ["e1"]
     assert [one.audit.event_id for one in await store.newest("", 100, kinds="h")] == ["e2", "e1"]
-    assert "e2" in [one.event_id for one in await store.history(model("own", "tenant"), 2000)]
+    assert "e2" in [one.event_id for one in await history_of(store, model("own", "tenant"), 2000)]
     assert len(await store.newest("", 100_000, kinds="r")) <= 1100
 
 
@@ -74,7 +78,7 @@ async def test_a_models_page_reads_only_its_own_entries(store, raw):
     for ref in others:
         await has_model(store, ref, *(entry(ref, number) for number in range(20)))
     await raw.config_resetstat()
-    history = await store.history(MINE, 100)
+    history = await history_of(store, MINE, 100)
     stats = await raw.info("commandstats")
     assert {one.event_id for one in history} == {"e3", "e2", "e1", "e0"}
     assert stats["cmdstat_xrange"]["calls"] == 4
@@ -162,7 +166,7 @@ async def test_no_more_than_2_000_namespaces_have_streams_of_their_own(store, ra
     late = model("late", "late")
     await has_model(store, late, entry(late, 1))
     assert await raw.zcard("{modelswitch}:namespaces") == keys.NAMESPACES
-    assert [one.event_id for one in await store.history(late, 10)] == ["e1"]
+    assert [one.event_id for one in await history_of(store, late, 10)] == ["e1"]
     assert (await store.newest("", 1))[0].audit.ref == late
 
 
@@ -173,11 +177,11 @@ async def test_what_is_left_of_a_namespace_goes_some_time_after_its_last_model_a
     assert await raw.ttl("{modelswitch}:history:fraud") == -1
     await store.commit(Commit(model("other"), 1, None, forget=True))
     assert await raw.ttl("{modelswitch}:history:fraud") > 0
-    assert [one.event_id for one in await store.history(MINE, 10)] == ["e3", "e1"]
+    assert [one.event_id for one in await history_of(store, MINE, 10)] == ["e3", "e1"]
     await has_model(store, MINE, expected=2)
     assert await raw.ttl("{modelswitch}:history:fraud") == -1
     assert await raw.ttl(keys.index_key(MINE.subject)) == -1
-    assert [one.event_id for one in await store.history(MINE, 10)] == ["e3", "e1"]
+    assert [one.event_id for one in await history_of(store, MINE, 10)] == ["e3", "e1"]
 
 
 async def test_a_namespace_whose_streams_are_gone_is_left_out_in_time(store, raw):
@@ -203,7 +207,7 @@ async def test_an_entry_that_can_t_be_read_is_shown_as_one_and_hides_no_other(st
     found = [one.audit for one in await store.newest("", 10)]
     assert [one.event_id for one in found] == ["e2", None, None, "e1"]
     assert found[1].action == "unreadable"
-    assert [one.event_id for one in await store.history(MINE, 10)] == ["e2", "e1"]
+    assert [one.event_id for one in await history_of(store, MINE, 10)] == ["e2", "e1"]
 
 
 async def test_a_model_of_a_kind_that_does_not_exist_yet_hides_no_other(store, raw):
@@ -238,8 +242,8 @@ async def test_the_same_name_of_another_kind_has_a_history_of_its_own(store):
     graph = ModelRef(namespace="fraud", name="card-fraud", kind=Kind.INFERENCE_GRAPH)
     await has_model(store, MINE, entry(MINE, 1))
     await has_model(store, graph, entry(graph, 2))
-    assert [one.event_id for one in await store.history(MINE, 10)] == ["e1"]
-    assert [one.event_id for one in await store.history(graph, 10)] == ["e2"]
+    assert [one.event_id for one in await history_of(store, MINE, 10)] == ["e1"]
+    assert [one.event_id for one in await history_of(store, graph, 10)] == ["e2"]
 
 
 async def test_a_refusal_in_a_namespace_that_has_no_model_yet_is_found_there_and_nowhere_else(store):

@@ -1,6 +1,7 @@
 """The command line against a real HTTP server: what it asks, prints, and how it exits."""
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -384,6 +385,22 @@ def test_help_names_every_exit_code_and_starts_without_heavy_imports(api):
     heavy = "import sys, events.cli.main; print(sorted({'httpx', 'pydantic', 'cloudevents', 'tenacity'} & set(sys.modules)))"
     loaded = subprocess.run([sys.executable, "-c", heavy], capture_output=True, text=True, check=True, cwd=ROOT)
     assert loaded.stdout.strip() == "[]"
+
+
+def test_commands_of_an_installed_package_are_offered(tmp_path):
+    metadata = tmp_path / "extra-1.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Name: extra\nVersion: 1\n")
+    (metadata / "entry_points.txt").write_text("[modelswitch.commands]\nextra = extra_commands:app\n")
+    (tmp_path / "extra_commands.py").write_text(
+        "import typer\napp = typer.Typer()\n@app.command()\ndef greet() -> None: print('hello')\n"
+    )
+    path = os.pathsep.join([str(ROOT), str(tmp_path)])
+    done = subprocess.run(
+        [sys.executable, "-m", "events.cli.main", "greet"],
+        env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, "hello\n"), done.stderr
 
 
 def test_shell_completion_is_there(api):

@@ -59,7 +59,7 @@ async def test_its_history_enters_the_models_indexes_once_and_goes_one_day(store
     while await store.index_older(7):
         pass
     assert await store.index_older(7) == 0
-    assert await store.history(SCORER, 100) == older
+    assert (await store.histories([SCORER], 100))[SCORER] == older
     assert await raw.ttl("{modelswitch}:audit") > 0
     assert await raw.zcard(index_key(SCORER.subject)) == sum(not entry.code for entry in older)
 

@@ -78,8 +78,8 @@ class SmokeTests:
         """`answer` is what the pod said when it was asked for its model: it tells the protocol."""
         if self._line is None:
             return Prediction(Outcome.UNREACHED, "cannot be asked", server.pod, next="asking is turned off")
-        path = found.path or smoke_test.default_path(answer)
-        if path is None:
+        path = found.path or (answer.predict_path if answer else "")
+        if not path:
             return Prediction(
                 Outcome.UNUSABLE, "its smoke test has no path", server.pod, next="Set `path` in its smoke test."
             )
@@ -90,7 +90,8 @@ class SmokeTests:
             said = f"no answer in {self._seconds:g}s"
             return Prediction(Outcome.BAD, said, server.pod, path, "Read the predictor's log: it may hang.")
         except Exception as error:  # noqa: BLE001 - whatever one pod answers is about that pod
-            return Prediction(Outcome.UNREACHED, "cannot be asked", server.pod, path, could_not(error).detail)
+            why = could_not(error)
+            return Prediction(Outcome.UNREACHED, "cannot be asked", server.pod, path, why.detail, why.forbidden)
 
 
 def unreadable(error: Exception, metadata: Json) -> Prediction:

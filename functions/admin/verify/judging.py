@@ -12,7 +12,7 @@ from functions.admin.verify.leaving import Leaving, leaving
 from functions.admin.verify.readiness import Advice, advice
 from functions.admin.verify.sighting import Sighting
 from functions.lifecycle.derive import Limits, Verdict, derive
-from functions.lifecycle.observation import Answer, Answered, Observation, Pod
+from functions.lifecycle.observation import Answer, Answered, Observation, Pod, PodAnswer
 from functions.lifecycle.prediction import Outcome, Prediction
 from functions.lifecycle.reasons import advice as what_next
 from functions.lifecycle.record import Record
@@ -31,9 +31,6 @@ _BY_HAND = (
     "kubectl annotate inferenceservice -n {namespace} {name} modelswitch.dev/artifact-digest=$(date +%s) --overwrite "
     "gives it a new pod (a rollout restart of its Deployment does nothing: KServe reverts it)."
 )
-
-
-_PROXY = 'resource "pods/proxy"'  # the authorizer's words
 
 
 class Standing(StrEnum):
@@ -55,7 +52,8 @@ class Standing(StrEnum):
 @dataclass(frozen=True)
 class Row:
     """One model's line: three who say something, the verdict, and why. `probe`: what would have told the truth. `leaving`:
-    what would let its pods end unnoticed. `note`: whether the stop annotation of a stopped model is signed.
+    what would let its pods end unnoticed. `note`: whether the stop annotation of a stopped model is signed. `forbidden`:
+    its pods could not be asked because a right is missing, so nothing is known of it, however well the rest is.
     """
 
     ref: ModelRef
@@ -68,16 +66,12 @@ class Row:
     probe: Advice | None = None
     leaving: Leaving | None = None
     note: NoteState | None = None
+    forbidden: bool = False
 
     @property
     def wrong(self) -> bool:
         """Decides the exit code."""
         return self.standing in {Standing.DIFFERS, Standing.ABSENT}
-
-    @property
-    def forbidden(self) -> bool:
-        """Its pods could not be asked for want of a right: nothing is known then, however well the rest is."""
-        return _PROXY in (self.what or "")
 
     @property
     def settled(self) -> bool:
@@ -99,6 +93,8 @@ def judge(sighting: Sighting) -> Row:
         probe=advice(sighting),
         leaving=leaving(sighting),
         note=sighting.note,
+        forbidden=prediction.forbidden
+        or (standing is Standing.UNVERIFIED and any(answer.forbidden for answer in _answers(seen))),
     )
 
 
@@ -147,16 +143,16 @@ def _running(sighting: Sighting, verdict: Verdict) -> tuple[Standing, str | None
         case "ScaledToZero" | "Waking":
             return Standing.IDLE, verdict.what, None
         case "Unverified" if prediction.outcome is not Outcome.GOOD:
-            return Standing.UNVERIFIED, verdict.what, _to_verify(verdict.what or "")
+            return Standing.UNVERIFIED, verdict.what, _to_verify(seen)
         case _ if prediction.outcome is Outcome.UNREACHED:
             return Standing.ANSWERS, f"Its prediction could not be asked for: {prediction.next}.", None
         case _:
             return Standing.ANSWERS, verdict.what if verdict.reason == "Degraded" else None, None
 
 
-def _to_verify(what: str) -> str | None:
+def _to_verify(seen: Observation) -> str | None:
     own = "A smoke test with a `path` verifies a server that speaks HTTP of its own: --predict."
-    return own if "no known readiness protocol" in what else None
+    return own if any(answer.own_protocol for answer in _answers(seen)) else None
 
 
 def _next(seen: Observation, reason: str | None) -> str | None:
@@ -176,6 +172,10 @@ def _without_it(seen: Observation) -> Iterator[Pod]:
 
 def _up(seen: Observation) -> list[Pod]:
     return [pod for pod in seen.pods if not pod.deleting and not pod.finished]
+
+
+def _answers(seen: Observation) -> Iterator[PodAnswer]:
+    return (pod.answer for pod in _serving(seen) if pod.answer)
 
 
 def _serving(seen: Observation) -> Iterator[Pod]:

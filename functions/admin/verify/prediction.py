@@ -58,7 +58,7 @@ class Predictions:
     async def _one(self, found: SmokeTest, server: Server, pod: Pod) -> Prediction:
         if pod.uid in self._good:
             return self._good[pod.uid]
-        if found.path is None and smoke_test.default_path(pod.answer) is None:
+        if found.path is None and not (pod.answer and pod.answer.predict_path):
             return Prediction(Outcome.NOT_ASKED, "its smoke test has no path")
         answer = await self._smoke_tests.send(found, server, pod.answer)
         if answer.outcome is Outcome.GOOD:

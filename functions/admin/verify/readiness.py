@@ -12,7 +12,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from functions.adapters.cluster import Json
-from functions.adapters.smoke_test import asked_path
 from functions.admin.verify.sighting import Sighting
 from functions.lifecycle.observation import Answered
 
@@ -58,12 +57,11 @@ def _advices(sighting: Sighting) -> Iterator[Advice]:
     servers = {server.pod_uid: server for server in sighting.servers}
     for pod in sighting.seen.pods:
         server, item = servers.get(pod.uid), sighting.pods.get(pod.uid)
-        path = asked_path(pod.answer)
-        if not (server and item and path and pod.answer) or pod.answer.what is Answered.UNASKABLE:
+        if not (server and item and pod.answer) or pod.answer.what is Answered.UNASKABLE or not pod.answer.model_path:
             continue
         now = _looks_at(item)
         if now and sighting.runtime:
-            asks = _template(path, sighting.ref.name)
+            asks = _template(pod.answer.model_path, sighting.ref.name)
             missed = pod.answer.what is not Answered.LOADED
             yield Advice(sighting.runtime, server_container(item)["name"], asks, server.port, now, missed)
 

@@ -164,7 +164,7 @@ async def _asked(pods: Pods, one: tuple[bytes, str, str], found: Findings) -> No
         return
     with _nothing_raised("sending a smoke test", found, one):
         metadata = {"name": "m", "namespace": "n", "annotations": {"modelswitch.dev/smoke-test": text}}
-        known = PodAnswer(Answered.LOADED, "GET /v1/models/m: 200")
+        known = PodAnswer(Answered.LOADED, "GET /v1/models/m: 200", predict_path="/v1/models/m:predict")
         predictions = await SmokeTests(_NoObjects(), pods.line).ask(metadata, [(odd, known), (good, known)])
         _judge(predictions, found, one)
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from functions.adapters.answers import Reply, judge
+from functions.adapters.answers import Reply, judge, predict_path
 from functions.adapters.kserve.served import Protocol
 from functions.lifecycle.observation import Answered
 
@@ -51,6 +51,23 @@ def test_each_server_is_understood(server, protocol, said, means):
 
 def test_a_server_that_was_told_no_name_may_call_its_model_as_it_likes():
     assert judge(OPENAI, reply(200, {"models": ["other"]}), ()) is Answered.LOADED
+
+
+@pytest.mark.parametrize(
+    ("protocol", "asked", "said", "path"),
+    [
+        (V1, "/v1/models/m", reply(200), "/v1/models/m:predict"),
+        (V2, "/v2/models/m/ready", reply(200), "/v2/models/m/infer"),
+        (OPENAI, "/v1/models", reply(200), "/v1/completions"),
+        (OPENAI, "/openai/v1/models", reply(200), "/openai/v1/completions"),
+        (OPENAI, "/v1/models", reply(200, {"object": "list", "data": [{"id": "x"}]}), "/v1/completions"),
+        (OPENAI, "/v1/models", reply(200, {"models": ["its-own", *["m" * 100] * 100]}), "/v1/models/its-own:predict"),
+        (OPENAI, "/v1/models", reply(200, {"models": ["x" * 100_000]}), ""),
+        (Protocol.GRPC, "", reply(200), ""),
+    ],
+)
+def test_the_path_of_a_prediction_follows_from_the_request_that_the_server_answered(protocol, asked, said, path):
+    assert predict_path(protocol, asked, said) == path
 
 
 def test_the_servers_own_words_are_shown_short():

@@ -126,16 +126,14 @@ def test_a_stopped_model_whose_ready_condition_lags_is_no_difference():
 
 
 def test_a_right_that_is_missing_is_told_apart_from_a_network_that_is():
-    """The API server's own words for a proxied request that it does not allow."""
-    words = 'the API server did not reach p-0:8080 (pods "p-0:8080" is forbidden: User "u" cannot get resource "pods/proxy")'
-    assert judge(sighting(a_pod(PodAnswer(Answered.UNASKABLE, words)))).forbidden
-    unsent = Prediction(Outcome.UNREACHED, "cannot be asked", "p-0", "/x", words)
+    assert judge(sighting(a_pod(PodAnswer(Answered.UNASKABLE, "no right", forbidden=True)))).forbidden
+    unsent = Prediction(Outcome.UNREACHED, "cannot be asked", "p-0", "/x", "no right", forbidden=True)
     assert judge(sighting(a_pod(), prediction=unsent)).forbidden
     assert not judge(sighting(a_pod(PodAnswer(Answered.UNASKABLE, "no connection to 10.0.0.1:8080")))).forbidden
     assert not judge(sighting(a_pod(MISSING))).forbidden
 
 
 def test_a_smoke_test_is_advised_where_the_server_has_a_protocol_of_its_own():
-    own = PodAnswer(Answered.UNASKABLE, "its server implements no known readiness protocol")
+    own = PodAnswer(Answered.UNASKABLE, "it says nothing of a model", own_protocol=True)
     assert "--predict" in (judge(sighting(a_pod(own))).next or "")
     assert judge(sighting(a_pod(GRPC))).next is None

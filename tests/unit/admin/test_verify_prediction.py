@@ -12,7 +12,6 @@ from functions.adapters import smoke_test
 from functions.adapters.cluster import Forbidden, Missing
 from functions.adapters.kserve.served import Protocol, Server
 from functions.adapters.probe import DirectLine
-from functions.adapters.smoke_test import default_path
 from functions.admin.verify.prediction import Predictions
 from functions.admin.verify.reading import Reader
 from functions.admin.verify.sighting import Sighting
@@ -20,7 +19,7 @@ from functions.lifecycle.observation import Answered, Observation, Pod, PodAnswe
 from functions.lifecycle.prediction import Outcome
 
 REF = ModelRef(namespace="ml", name="m")
-LOADED = PodAnswer(Answered.LOADED, "GET /v1/models/m: 200")
+LOADED = PodAnswer(Answered.LOADED, "GET /v1/models/m: 200", predict_path="/v1/models/m:predict")
 
 
 def a_pod(answer=LOADED, uid="1"):
@@ -138,22 +137,6 @@ async def test_only_a_pod_that_may_have_its_model_is_asked(line):
         own = await predictions.of(sighting(port, answer=PodAnswer(Answered.UNASKABLE)))
     assert own.outcome is Outcome.GOOD, "a server of its own kind is verified by a smoke test with a path"
     assert asked == [("POST", "/predict", {})]
-
-
-@pytest.mark.parametrize(
-    ("detail", "path"),
-    [
-        ("GET /v1/models/m: 200", "/v1/models/m:predict"),
-        ("GET /v2/models/m/ready: 200", "/v2/models/m/infer"),
-        ("GET /v1/models: 200", "/v1/completions"),
-        ("GET /openai/v1/models: 200", "/openai/v1/completions"),
-        ('GET /v1/models: 200 {"models": ["its-own"]}', "/v1/models/its-own:predict"),
-        ('GET /v1/models: 200 {"object": "list", "data": [{"id": "x"}]}', "/v1/completions"),
-        ('GET /v1/models: 200 {"models": ["cut sho', None),
-    ],
-)
-def test_the_path_follows_from_what_the_server_was_asked(detail, path):
-    assert default_path(PodAnswer(Answered.LOADED, detail)) == path
 
 
 @pytest.mark.parametrize("path", ["/v1/models/m:predict", "/v2/models/m/versions/1/infer", "/predict", "/a.b/c"])

@@ -12,7 +12,7 @@ from functions.admin.verify.table import probes
 from functions.lifecycle.observation import Answered, PodAnswer
 from functions.lifecycle.prediction import Outcome, Prediction
 
-V2 = PodAnswer(Answered.MISSING, "GET /v2/models/fraud/ready: 404 Model fraud not found")
+V2 = PodAnswer(Answered.MISSING, "404 Model fraud not found", model_path="/v2/models/fraud/ready")
 
 
 @pytest.mark.parametrize(
@@ -48,8 +48,8 @@ def test_one_that_may_ask_for_it_is_left_alone(probe):
         (MISSING, ("fraud",), "/v1/models/{{.Name}}"),
         (LOADED, ("fraud",), "/v1/models/{{.Name}}"),
         (V2, ("fraud",), "/v2/models/{{.Name}}/ready"),
-        (PodAnswer(Answered.LOADED, "GET /v1/models/its-own: 200"), ("its-own", "fraud"), "/v1/models/its-own"),
-        (PodAnswer(Answered.LOADED, "GET /v1/models/fraud-2: 200"), ("fraud-2", "fraud"), "/v1/models/fraud-2"),
+        (PodAnswer(Answered.LOADED, model_path="/v1/models/its-own"), ("its-own", "fraud"), "/v1/models/its-own"),
+        (PodAnswer(Answered.LOADED, model_path="/v1/models/fraud-2"), ("fraud-2", "fraud"), "/v1/models/fraud-2"),
     ],
 )
 def test_it_asks_as_the_server_was_asked(answer, names, path):

@@ -10,9 +10,10 @@ from functions.lifecycle.observation import Answer, Answered, Mode, Observation,
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 REF = ModelRef(namespace="ml", name="fraud")
 RUNTIME = "ServingRuntime ml/sklearn"
-LOADED = PodAnswer(Answered.LOADED, "GET /v1/models/fraud: 200")
-MISSING = PodAnswer(Answered.MISSING, "GET /v1/models/fraud: 404 Model with name fraud does not exist.")
-LOADING = PodAnswer(Answered.LOADING, "GET /v1/models/fraud: 503 Model with name fraud is not ready.")
+_PATH = "/v1/models/fraud"
+LOADED = PodAnswer(Answered.LOADED, f"GET {_PATH}: 200", model_path=_PATH)
+MISSING = PodAnswer(Answered.MISSING, f"GET {_PATH}: 404 Model with name fraud does not exist.", model_path=_PATH)
+LOADING = PodAnswer(Answered.LOADING, f"GET {_PATH}: 503 Model with name fraud is not ready.", model_path=_PATH)
 SILENT = PodAnswer(Answered.UNANSWERED, "10.0.0.1:8080 took the connection and said nothing for 2s")
 GRPC = PodAnswer(Answered.UNASKABLE, "it speaks gRPC only")
 TCP = {"tcpSocket": {"port": 8080}}

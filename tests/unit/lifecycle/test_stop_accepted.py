@@ -59,7 +59,6 @@ def test_the_status_says_at_once_that_it_is_stopping_by_whom_and_why():
                 "claimed_actor": None,
                 "reason": "drift",
                 "since": "2026-03-01T12:01:00Z",
-                "until": None,
             }
         ],
         "queued": False,
