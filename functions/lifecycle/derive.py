@@ -7,7 +7,7 @@ from functools import cached_property
 
 from events.senders import named
 from events.status import State
-from functions.lifecycle.observation import Answer, Answered, Mode, Observation, Pod, Trouble
+from functions.lifecycle.observation import Answer, Answered, Blocker, Mode, Observation, Pod, Trouble
 from functions.lifecycle.reasons import advice
 from functions.lifecycle.record import Record
 from functions.lifecycle.smoke_test import next_try
@@ -16,6 +16,9 @@ from functions.lifecycle.verification import Verification, Verified, verify
 
 DEFAULT_GRACE_SECONDS = 30
 KSERVE_TAKES_AT_MOST = timedelta(seconds=120)
+KSERVE_IS_QUIET_AFTER = timedelta(seconds=60)
+KSERVE_IS_BUSY_AT_MOST = timedelta(minutes=15)
+"""A stop that has waited this long is ignored, however much KServe does besides."""
 GRACE_MARGIN = timedelta(seconds=30)
 _LONGEST_PROBLEM = 500
 _TOO_FEW = "MinimumReplicasUnavailable"
@@ -69,9 +72,44 @@ class Scene:
         return tuple((pod, pod.trouble) for pod in self.up if pod.trouble)
 
     @property
+    def late(self) -> bool:
+        """KServe has not acted on the stop for longer than it needs by itself."""
+        waits = bool(self.up) or not self.seen.kserve_says_stopped
+        return self.seen.stop_wanted and waits and self.elapsed > KSERVE_TAKES_AT_MOST + self.grace
+
+    @property
+    def kserve_is_busy(self) -> bool:
+        """It works through its queue: it acted on another model lately."""
+        moved = self.seen.others_moved
+        lately = moved is not None and self.seen.observed_at - moved < KSERVE_IS_QUIET_AFTER
+        return lately and self.elapsed < KSERVE_IS_BUSY_AT_MOST
+
+    @property
+    def ignored(self) -> Blocker | None:
+        """Why KServe won't act on the stop, where that is known before it has had its time."""
+        waits = bool(self.up) or not (self.seen.pods or self.seen.kserve_says_stopped)
+        return self.seen.stop_blocker if self.seen.stop_wanted and waits else None
+
+    @property
     def grace(self) -> timedelta:
-        seconds = [pod.grace if pod.deletion_grace is None else pod.deletion_grace for pod in self.seen.pods]
-        return timedelta(seconds=max(seconds, default=0))
+        """The longest that a pod still has, or is going to get."""
+        given = [self._asked(pod) if pod.deletion_grace is None else pod.deletion_grace for pod in self.seen.pods]
+        return timedelta(seconds=max(given, default=0))
+
+    @property
+    def asked_grace(self) -> timedelta:
+        """Likewise, for pods whose own is over: Kubernetes sets it to 0 once their processes have ended."""
+        return timedelta(seconds=max((pod.deletion_grace or self._asked(pod) for pod in self.overdue), default=0))
+
+    def _asked(self, pod: Pod) -> int:
+        note = self.seen.stop_note
+        return pod.grace if note is None or note.grace is None else note.grace
+
+    @property
+    def overdue(self) -> tuple[Pod, ...]:
+        """Pods that are there although their own grace has ended; it begins when KServe acts, not with the stop."""
+        ended = self.seen.observed_at - GRACE_MARGIN
+        return tuple(pod for pod in self.seen.pods if pod.ends_by and pod.ends_by < ended)
 
     @property
     def serving(self) -> bool:
@@ -144,11 +182,19 @@ def count_pods(count: int) -> str:
 
 
 def _stop_ignored(scene: Scene) -> tuple[str, str]:
+    if scene.ignored:
+        return "StopIgnored", f"KServe ignores the stop: {scene.ignored.message}. {scene.ignored.next_action}"
+    said = f" KServe says: {scene.seen.trouble.message[:_LONGEST_PROBLEM]}" if scene.seen.trouble else ""
+    waited = f"{scene.elapsed.total_seconds():.0f}s"
     return (
         "StopIgnored",
-        f"KServe has not acted on the stop for {scene.elapsed.total_seconds():.0f}s and {count_pods(len(scene.up))} still "
-        "run.",
+        f"KServe has not acted on the stop for {waited} and {count_pods(len(scene.up))} still run.{said}",
     )
+
+
+def _kserve_busy(scene: Scene) -> tuple[str, str]:
+    waited = f"{scene.elapsed.total_seconds():.0f}s"
+    return "KServeBusy", f"The stop has waited {waited} for KServe, which is working through other models first."
 
 
 def _unreadable(scene: Scene) -> tuple[str, str]:
@@ -158,11 +204,11 @@ def _unreadable(scene: Scene) -> tuple[str, str]:
 
 
 def _pods_not_gone(scene: Scene) -> tuple[str, str]:
-    nodes = ", ".join(sorted({pod.node for pod in scene.seen.pods if pod.node})) or "no node"
-    return (
-        "PodsNotGone",
-        f"{count_pods(len(scene.seen.pods))} on {nodes} did not end within the grace of {scene.grace.total_seconds():.0f}s.",
-    )
+    nodes = ", ".join(sorted({pod.node for pod in scene.overdue if pod.node})) or "no node"
+    grace = f"within the grace of {scene.asked_grace.total_seconds():.0f}s"
+    kept = [f"{pod.name} has the finalizer {pod.finalizers[0]}" for pod in scene.overdue if pod.finalizers]
+    because = f"; {kept[0]}{f', {len(kept) - 1} more have one' if len(kept) > 1 else ''}" if kept else ""
+    return "PodsNotGone", f"{count_pods(len(scene.overdue))} on {nodes} did not end {grace}{because}."
 
 
 def _draining(scene: Scene) -> tuple[str, str]:
@@ -275,22 +321,25 @@ RULES: tuple[Rule, ...] = (
         _unreadable,
     ),
     Rule(
-        "stop set, pods terminating past their grace",
+        "stop set, all pods terminating, one for 30 s past its grace",
         State.ERROR,
         "PodsNotGone",
-        lambda s: s.seen.stop_wanted and bool(s.seen.pods) and not s.up and s.elapsed > s.grace + GRACE_MARGIN,
+        lambda s: s.seen.stop_wanted and bool(s.overdue) and not s.up,
         _pods_not_gone,
     ),
     Rule(
-        "stop set, KServe does nothing for 120 s",
+        "stop set, KServe is known to ignore it, or does nothing for 120 s and nothing for others either",
         State.ERROR,
         "StopIgnored",
-        lambda s: (
-            s.seen.stop_wanted
-            and (bool(s.up) or not s.seen.kserve_says_stopped)
-            and s.elapsed > KSERVE_TAKES_AT_MOST + s.grace
-        ),
+        lambda s: s.ignored is not None or (s.late and not s.kserve_is_busy),
         _stop_ignored,
+    ),
+    Rule(
+        "stop set, KServe does nothing for 120 s, but acted on another model within 60 s (for 15 min at most)",
+        State.STOPPING,
+        "KServeBusy",
+        lambda s: s.late,
+        _kserve_busy,
     ),
     Rule(
         "stop set, pods left",
@@ -406,6 +455,12 @@ def derive(seen: Observation, record: Record, limits: Limits) -> Verdict:
     rule = next(rule for rule in RULES if rule.when(scene))
     reason, what = rule.says(scene)
     return Verdict(rule.state, reason, what, advice(reason))
+
+
+def is_late(seen: Observation) -> bool:
+    """Whether it matters if KServe works on other models: its stop may have waited for longer than KServe needs by itself."""
+    waits = seen.stop_wanted and (not seen.kserve_says_stopped or any(not pod.deleting for pod in seen.pods))
+    return waits and (seen.stop_note is None or seen.observed_at - seen.stop_note.since > KSERVE_TAKES_AT_MOST)
 
 
 def next_look(record: Record, at_once: bool, now: datetime) -> datetime | None:

@@ -1,6 +1,7 @@
 """Looking at models and acting on them, on the simulated API and on a real one, with KServe at work on it."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 from kserve_eyes import LIMITS, POD_LABEL, ref, running, stopped
@@ -182,6 +183,36 @@ async def test_disable_auto_update_is_refused_with_the_way_out(here, eyes):
     assert error.code is Code.STOP_UNSUPPORTED
     assert "disable-auto-update-" in error.next_action
     assert "serving.kserve.io/stop" not in (await here.get("frozen"))["metadata"]["annotations"]
+
+
+async def test_a_stop_set_by_hand_that_kserve_ignores_is_told_at_once(here, eyes):
+    await here.running(inference_service(here.namespace, "held-up"))
+    await here.annotate("held-up", disable_auto_update="true")
+    await here.annotate("held-up", stop="true")
+    assert await eyes.state(ref(here, "held-up")) is State.ERROR
+    record = (await eyes.store.load(ref(here, "held-up"))).record
+    assert record.reason == "StopIgnored"
+    assert "disable-auto-update" in record.message
+
+
+async def test_whether_kserve_works_on_others_is_known_where_a_stop_waits(here, eyes):
+    await here.running(inference_service(here.namespace, "waits"))
+    await here.annotate("waits", disable_auto_update="true")
+    await here.annotate("waits", stop="true")
+    before = now()
+    await here.running(inference_service(here.namespace, "other"))
+    seen = await eyes.look(ref(here, "waits"))
+    assert (before - timedelta(seconds=1)) <= seen.others_moved <= now()
+    assert (await eyes.look(ref(here, "other"))).others_moved is None, "nothing waits"
+
+
+async def test_a_name_too_long_for_its_service_leaves_nothing_to_stop(here, eyes):
+    name = "n" * 54
+    await here.make(inference_service(here.namespace, name))
+    await here.condition(name, "PredictorReady", "False")
+    error = await refused(eyes, ref(here, name), StopRequested())
+    assert error.code is Code.STOP_UNSUPPORTED
+    assert "nothing to stop" in error.message
 
 
 async def test_a_missing_runtime_is_refused_with_the_way_out(here, eyes):

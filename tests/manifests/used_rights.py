@@ -45,6 +45,7 @@ REQUESTS: dict[str, tuple[set[str], set[Right]]] = {
     f"{ADAPTERS}/probe.py": ({"raw"}, OUTSIDE_ONLY),
     f"{ADAPTERS}/consents.py": ({"get"}, {("", "namespaces", "get")}),
     f"{ADAPTERS}/kserve/smoke_tests.py": ({"get"}, BY_TENANT),
+    f"{ADAPTERS}/kserve/activity.py": ({"list_all"}, _models("list")),
     f"{ADAPTERS}/kserve/grace.py": (
         {"get", "list_all", "merge_patch", "delete"},
         _workloads("get") | _workloads("list") | _workloads("patch") | LIST_PODS | {("", "pods", "delete")},
@@ -79,7 +80,7 @@ REQUESTS: dict[str, tuple[set[str], set[Right]]] = {
 STEPS = {
     *(
         f"{ADAPTERS}/kserve/{name}.py"
-        for name in ("smoke_tests", "grace", "handover", "observer", "resources", "runtimes")
+        for name in ("activity", "smoke_tests", "grace", "handover", "observer", "resources", "runtimes")
     ),
     f"{ADAPTERS}/command_log.py",
     f"{ADAPTERS}/probe.py",

@@ -11,11 +11,23 @@ from functions.lifecycle.observation import Answer, Blocker, Mode
 DISABLE_AUTO_UPDATE = "serving.kserve.io/disable-auto-update"
 
 
-async def find_blockers(model: Model, runtimes: Runtimes, resources: Resources) -> tuple[Blocker, ...]:
+async def find_blockers(
+    model: Model, runtimes: Runtimes, resources: Resources, *, has_pods: bool
+) -> tuple[Blocker, ...]:
     found = [_model_mesh(model), await _too_old(model, resources), _canary(model)]
+    if not has_pods:
+        found.append(_not_built(model))
     if model.kind is Kind.INFERENCE_SERVICE:
         found += [_auto_update(model), await _runtime(model, runtimes)]
     return tuple(blocker for blocker in found if blocker)
+
+
+def ignores_stop(model: Model, *, has_pods: bool) -> Blocker | None:
+    """Why KServe does not act on a stop that is set, as far as the object tells."""
+    found = [_model_mesh(model), None if has_pods else _not_built(model)]
+    if model.kind is Kind.INFERENCE_SERVICE:
+        found += [_auto_update(model), _no_runtime(model)]
+    return next((blocker for blocker in found if blocker), None)
 
 
 def _unsupported(message: str, next_action: str, *, only_stops: bool = False) -> Blocker:
@@ -104,6 +116,17 @@ async def _runtime(model: Model, runtimes: Runtimes) -> Blocker | None:
             f"Enable ServingRuntime {name} (spec.disabled: false), then ask again.",
         )
     return None
+
+
+def _not_built(model: Model) -> Blocker | None:
+    """A name that is too long for the host of its route, a configuration that is no good: KServe ends at the error, each time."""
+    failure = model.build_failure
+    if failure is None:
+        return None
+    return _unsupported(
+        f"KServe can't build it ({failure}), so no pod runs and there is nothing to stop",
+        "Fix the error that KServe reports, then retry; or delete the model.",
+    )
 
 
 def _no_runtime(model: Model) -> Blocker | None:

@@ -36,6 +36,7 @@ _TROUBLED_REASONS = frozenset(
 _RETRIED_AT_ONCE = "the object has been modified"  # KServe lost a race on a write, and writes again
 _TROUBLED_TRANSITIONS = frozenset({"InvalidSpec", "BlockedByFailedLoad"})
 _WAITS_FOR_A_COMPONENT = "ingress not created"
+_LONGEST_FAILURE = 300
 _SCALERS_TO_ZERO = frozenset({"external", "keda"})
 
 
@@ -162,6 +163,15 @@ class Model:
         failure = model_status.get("lastFailureInfo") or {}
         if model_status.get("transitionStatus") in _TROUBLED_TRANSITIONS and failure.get("reason"):
             return Trouble(failure["reason"], failure.get("message") or f"KServe says {failure['reason']}")
+        return None
+
+    @property
+    def build_failure(self) -> str | None:
+        """KServe's words, where it fails at a resource of the model each time that it tries."""
+        for condition in self.status.get("conditions") or []:
+            message = condition.get("message") or ""
+            if condition.get("status") == "False" and condition.get("reason") == "ReconcileFailed":
+                return None if _RETRIED_AT_ONCE in message else message[:_LONGEST_FAILURE] or "ReconcileFailed"
         return None
 
     @property

@@ -9,6 +9,7 @@ from typing import Self
 from events.model import ModelRef
 from functions.adapters.cluster import Json
 from functions.adapters.kserve.artifacts import artifacts_of, bucketless
+from functions.adapters.kserve.blockers import ignores_stop
 from functions.adapters.kserve.model import Model
 from functions.adapters.kserve.parsing import Parsed
 from functions.adapters.kserve.pods import name_of, parse_pod, read_pod, unreadable_pod
@@ -118,6 +119,7 @@ def read_observation(ref: ModelRef, model: Model, pods: PodList, now: datetime) 
         autoscaler=(model.annotations or {}).get(AUTOSCALER_ANNOTATION),
         autoscaler_is_ours=model.autoscaler_is_ours,
         may_scale_to_zero=model.may_scale_to_zero,
+        stop_blocker=ignores_stop(model, has_pods=bool(pods.pods)),
         unusable=(*model.unusable, *_too_many_artifacts(artifacts), *pods.unusable, *in_pods)[:_TOLD],
         unusable_note=model.unusable_note,
     )

@@ -10,6 +10,7 @@ from events.commands import Verb
 from events.model import Kind, ModelRef, is_name
 from events.status import State
 from functions.adapters.cluster import Cluster, Json, Missing, NotAnObject
+from functions.adapters.kserve.activity import Activity
 from functions.adapters.kserve.blockers import find_blockers
 from functions.adapters.kserve.grace import Grace
 from functions.adapters.kserve.handover import Handovers, leaving
@@ -25,7 +26,7 @@ from functions.adapters.kserve.schema import MOST_PODS
 from functions.adapters.kserve.served import Server
 from functions.adapters.kserve.smoke_tests import SmokeTests
 from functions.adapters.probe import Probe
-from functions.lifecycle.derive import Limits, derive
+from functions.lifecycle.derive import Limits, derive, is_late
 from functions.lifecycle.errors import StepError
 from functions.lifecycle.observation import Blocker, Member, Observation, Pin, QuotaShortage
 from functions.lifecycle.record import Record
@@ -72,6 +73,7 @@ class Observer:
         self._probe = probe
         self._smoke_tests = SmokeTests(cluster, probe.line)
         self._handovers = Handovers(cluster)
+        self._activity = Activity(cluster, resources, clock)
         self._clock = clock
         self._notes = notes
 
@@ -102,9 +104,10 @@ class Observer:
         return replace(
             seen,
             pins=await self._pins(seen, pinned=pinned),
-            blockers=await self._blockers(model, Runtimes(self._cluster)) if verb in _HINDERED else (),
+            blockers=await self._blockers(model, Runtimes(self._cluster), seen) if verb in _HINDERED else (),
             shortages=await self._shortages(model, seen) if verb == "start" else (),
             wanted=await self._handovers.wanted(seen) if verb is None else {},
+            others_moved=await self._activity.beside(ref) if is_late(seen) else None,
         )
 
     def _read(self, ref: ModelRef, model: Model, found: PodList, now: datetime) -> Observation:
@@ -135,7 +138,7 @@ class Observer:
                 if ref not in refs or model.stop_note:
                     continue
                 seen = self._read(ref, model, PodList.read(ref, by_model(ref)), now)
-                found[ref] = replace(seen, blockers=await self._blockers(model, runtimes))
+                found[ref] = replace(seen, blockers=await self._blockers(model, runtimes, seen))
         return found
 
     async def pages(self, kind: Kind, token: str, more: Callable[[], bool]) -> AsyncGenerator[Page]:
@@ -182,10 +185,10 @@ class Observer:
         told = await self._smoke_tests.ask(model.metadata, [(server, answers[server.pod_uid]) for server in servers])
         return replace(seen, pods=tuple(replace(pod, prediction=told.get(pod.uid)) for pod in seen.pods))
 
-    async def _blockers(self, model: Model, runtimes: Runtimes) -> tuple[Blocker, ...]:
+    async def _blockers(self, model: Model, runtimes: Runtimes, seen: Observation) -> tuple[Blocker, ...]:
         """None where they can't be read off the object: it must be possible to stop what is broken."""
         try:
-            return await find_blockers(model, runtimes, self._resources)
+            return await find_blockers(model, runtimes, self._resources, has_pods=bool(seen.pods))
         except StepError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever a tenant wrote into an object
@@ -250,6 +253,9 @@ class Observer:
                 seen = self._read(ref, model, found, now)
                 servers += servers_of(model, seen, found)
                 models[ref], looks[ref] = model, seen
+        for ref, seen in looks.items():
+            if is_late(seen):
+                looks[ref] = replace(seen, others_moved=await self._activity.beside(ref))
         answers = await self._probe.ask(servers, within=_PAGE_SECONDS)
         members = await self._members(*models.values(), within=_PAGE_SECONDS)
         return [

@@ -94,7 +94,9 @@ def read_pod(item: Json) -> Pod:
         crashed=_crashed(status),
         restarts=sum(container.get("restartCount") or 0 for container in status.get("containerStatuses") or []),
         handover=handover,
-        left_at=_left_at(annotations.get(LEFT_ANNOTATION)),
+        left_at=_moment(annotations.get(LEFT_ANNOTATION)),
+        ends_by=_moment(metadata.get("deletionTimestamp")),
+        finalizers=tuple(metadata.get("finalizers") or ()),
         unusable=(*item.unusable, *too_long),
     )
 
@@ -124,7 +126,7 @@ def _handover(labels: Json) -> Handover | None:
         return None
 
 
-def _left_at(text: str | None) -> datetime | None:
+def _moment(text: str | None) -> datetime | None:
     try:
         return in_bounds(datetime.fromisoformat(text)) if text else None
     except ValueError:

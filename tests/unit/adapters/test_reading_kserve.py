@@ -16,6 +16,15 @@ from functions.lifecycle.errors import Code
 from functions.lifecycle.observation import Answer, Mode
 from functions.lifecycle.stop_note import LastRunPod, StopNote
 
+POD_ENDING = {
+    "metadata": {
+        "name": "p",
+        "uid": "u",
+        "deletionTimestamp": "2026-03-01T10:00:30Z",
+        "deletionGracePeriodSeconds": 30,
+        "finalizers": ["example.com/audit"],
+    }
+}
 READY = {"type": "Ready", "status": "True"}
 
 
@@ -25,9 +34,9 @@ def a_model(*conditions, kind=Kind.INFERENCE_SERVICE, annotations=None, spec=Non
     return Model(kind, {"metadata": metadata, "spec": spec or {"predictor": {}}, "status": status})
 
 
-async def blockers(model):
+async def blockers(model, *, has_pods=True):
     nobody = None  # no question to the cluster is needed for these
-    return await find_blockers(model, Runtimes(nobody), Resources(nobody))
+    return await find_blockers(model, Runtimes(nobody), Resources(nobody), has_pods=has_pods)
 
 
 async def test_a_ready_model_without_a_stopped_condition_comes_from_too_old_a_kserve():
@@ -42,6 +51,26 @@ async def test_one_that_is_not_ready_may_only_not_have_been_looked_at_yet():
 
 async def test_a_kserve_that_knows_the_annotation_is_no_blocker():
     assert await blockers(a_model(READY, {"type": "Stopped", "status": "False"})) == ()
+
+
+NOT_BUILT = {
+    "type": "PredictorReady",
+    "status": "False",
+    "reason": "ReconcileFailed",
+    "message": 'fails to reconcile predictor: Service "a-name-predictor" is invalid: must be no more than 63 characters',
+}
+
+
+async def test_a_model_that_kserve_cannot_build_has_nothing_to_stop():
+    (blocker,) = await blockers(a_model(NOT_BUILT), has_pods=False)
+    assert blocker.code is Code.STOP_UNSUPPORTED
+    assert "no more than 63 characters" in blocker.message
+    assert await blockers(a_model(NOT_BUILT)) == (), "old pods of it may be stopped"
+
+
+async def test_a_write_that_kserve_lost_to_another_client_is_no_failure_to_build():
+    lost = {**NOT_BUILT, "message": "Operation cannot be fulfilled: the object has been modified; please apply again"}
+    assert await blockers(a_model(lost), has_pods=False) == ()
 
 
 @pytest.mark.parametrize("legacy", ["RawDeployment", "Standard"])
@@ -286,3 +315,8 @@ def test_a_look_shows_the_bucket_that_a_pod_loads_from_and_says_where_none_does(
     assert (seen.artifacts, seen.bucketless) == (("s3://ml/scorer",), ())
     seen = read_observation(ref, model, PodList(), now)
     assert (seen.artifacts, seen.bucketless) == ((), ("scorer",))
+
+
+def test_a_pod_says_when_its_grace_ends_and_what_keeps_it():
+    pod = read_pod(POD_ENDING)
+    assert (pod.ends_by, pod.finalizers) == (datetime(2026, 3, 1, 10, 0, 30, tzinfo=UTC), ("example.com/audit",))

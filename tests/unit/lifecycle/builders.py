@@ -1,6 +1,7 @@
 """Short ways to say what was seen."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -47,7 +48,9 @@ def a_pod(name: str = "scorer-0", **changes: Any) -> Pod:
 
 
 def terminating(pod: Pod, grace: int | None = None) -> Pod:
-    return Pod(**{**vars(pod), "deleting": True, "deletion_grace": pod.grace if grace is None else grace})
+    """From NOW on."""
+    seconds = pod.grace if grace is None else grace
+    return replace(pod, deleting=True, deletion_grace=seconds, ends_by=later(seconds))
 
 
 def running(*pods: Pod, **changes: Any) -> Observation:

@@ -1,5 +1,6 @@
 """Every row of the table, and what lies between rows."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -7,7 +8,8 @@ from builders import LIMITS, NOW, REF, a_pod, a_stop_note, later, running, stop_
 
 from events.status import State
 from functions.lifecycle.derive import RULES, derive
-from functions.lifecycle.observation import Answer, Mode, Trouble
+from functions.lifecycle.errors import Code
+from functions.lifecycle.observation import Answer, Blocker, Mode, Trouble
 from functions.lifecycle.reasons import ADVICE
 from functions.lifecycle.record import Record, Run
 
@@ -81,6 +83,22 @@ def test_pods_that_outlive_their_grace_are_an_error_that_names_the_node():
     assert verdict(stop_set(terminating(a_pod()), observed_at=later(59)), STOPPING)[0] is State.STOPPING
 
 
+def test_a_pods_grace_begins_when_kserve_acts_not_with_the_stop():
+    pod = replace(terminating(a_pod()), ends_by=later(100 + 30))
+    assert verdict(stop_set(pod, observed_at=later(150)), STOPPING) == (State.STOPPING, "Draining")
+    assert verdict(stop_set(pod, observed_at=later(161)), STOPPING) == (State.ERROR, "PodsNotGone")
+
+
+def test_a_pod_that_a_finalizer_keeps_is_named_with_the_grace_that_was_asked_for():
+    """Kubernetes sets a pod's grace to 0 when its processes have ended."""
+    ended = replace(terminating(a_pod(), 0), finalizers=("example.com/audit",))
+    found = derive(stop_set(ended, observed_at=later(31)), STOPPING, LIMITS)
+    assert (found.state, found.reason) == (State.ERROR, "PodsNotGone")
+    assert "grace of 30s; scorer-0 has the finalizer example.com/audit" in found.message
+    forced = derive(stop_set(ended, observed_at=later(31), stop_note=a_stop_note(grace=7)), STOPPING, LIMITS)
+    assert "grace of 7s" in forced.message
+
+
 def test_a_long_grace_is_no_error_before_it_ends():
     seen = stop_set(terminating(a_pod(grace=300)), observed_at=later(290))
     assert verdict(seen, STOPPING) == (State.STOPPING, "Draining")
@@ -89,6 +107,27 @@ def test_a_long_grace_is_no_error_before_it_ends():
 def test_a_stop_that_kserve_ignores_becomes_an_error():
     assert verdict(stop_set(a_pod(), said=False, observed_at=later(151)), STOPPING) == (State.ERROR, "StopIgnored")
     assert verdict(stop_set(a_pod(), said=False, observed_at=later(149)), STOPPING)[0] is State.STOPPING
+
+
+def test_a_stop_that_waits_while_kserve_works_on_others_is_no_error():
+    """KServe reconciles one model after the other: a bulk stop of hundreds takes minutes."""
+    waiting = lambda seconds, moved: stop_set(  # noqa: E731
+        a_pod(), said=False, observed_at=later(seconds), others_moved=moved and later(moved)
+    )
+    assert verdict(waiting(300, 290), STOPPING) == (State.STOPPING, "KServeBusy")
+    assert verdict(waiting(300, 239), STOPPING) == (State.ERROR, "StopIgnored")
+    assert verdict(waiting(300, None), STOPPING) == (State.ERROR, "StopIgnored")
+    assert verdict(waiting(901, 900), STOPPING) == (State.ERROR, "StopIgnored")
+
+
+def test_a_stop_that_kserve_is_known_to_ignore_is_an_error_at_once():
+    blocker = Blocker(Code.STOP_UNSUPPORTED, "disable-auto-update is set", "Remove that annotation first.")
+    found = derive(stop_set(a_pod(), said=False, stop_blocker=blocker), STOPPING, LIMITS)
+    assert (found.state, found.reason) == (State.ERROR, "StopIgnored")
+    assert "disable-auto-update is set. Remove that annotation first." in found.message
+    assert verdict(stop_set(terminating(a_pod()), said=False, stop_blocker=blocker), STOPPING)[0] is State.STOPPING
+    assert verdict(stop_set(stop_blocker=blocker), STOPPING)[0] is State.STOPPED
+    assert verdict(running(stop_blocker=blocker))[0] is State.RUNNING
 
 
 def test_a_start_has_until_its_deadline():
