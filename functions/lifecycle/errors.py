@@ -91,6 +91,18 @@ class StoreUnavailable(Temporary):
         )
 
 
+class StoreRebuilding(Temporary):
+    """Redis was lost, and not every model has been read from the cluster since: a list would be short."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            Code.STORE_UNAVAILABLE,
+            "the list of models is still being rebuilt from the cluster",
+            "Ask again in a moment; the status of a single model is available.",
+            retry_after=2,
+        )
+
+
 class ClusterUnavailable(Temporary):
     """The Kubernetes API does not answer, or asks to be asked later (429)."""
 

@@ -15,7 +15,7 @@ from functions.api.overview import Tally
 from functions.api.pages import wording
 from functions.api.problems import ApiError
 from functions.api.token import has_cookie
-from functions.lifecycle.errors import Code, StepError
+from functions.lifecycle.errors import StepError, StoreRebuilding
 
 STATIC = Path(__file__).parents[1] / "static"
 _REBUILDING = "The list is being rebuilt from the cluster; nothing is lost. This page comes back by itself in a moment."
@@ -45,9 +45,9 @@ async def shown(request: Request, make: Callable[[User], Awaitable[HTMLResponse]
         return sign_in_page(request, error)
     except ApiError as error:
         return message(request, error.status, "Not available", f"{wording.sentence(error.detail)} {error.next_action}")
+    except StoreRebuilding as error:
+        return message(request, error.status, "Looking at every model", _REBUILDING, refresh=2)
     except StepError as error:
-        if error.code is Code.STORE_UNAVAILABLE and error.retry_after == 2:
-            return message(request, 503, "Looking at every model", _REBUILDING, refresh=2)
         refresh = 5 if error.status >= 500 else None
         titles = {403: "Not allowed", 404: "Not found"}
         title = titles.get(error.status, "Not available")
