@@ -1,8 +1,6 @@
 """Errors as RFC 9457 problems: what happened, what was expected, what to do next, under a stable code."""
 
-import math
-from collections.abc import Awaitable, Callable, Mapping
-from http import HTTPStatus
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -14,8 +12,7 @@ from starlette.exceptions import HTTPException
 from events.model import ModelRef
 from functions.adapters.cluster import Changed, Missing
 from functions.lifecycle.errors import Code, StepError
-
-MEDIA_TYPE = "application/problem+json"
+from functions.problem_document import response
 
 
 class Problem(BaseModel):
@@ -47,7 +44,7 @@ class ApiError(Exception):
 
 
 def malformed(detail: str, next_action: str = "Send one JSON object; /docs has examples.") -> ApiError:
-    return ApiError(400, "Malformed", detail, next_action)
+    return ApiError(400, Code.MALFORMED, detail, next_action)
 
 
 def invalid(detail: str, next_action: str = "Correct it; /docs has the fields and examples.") -> ApiError:
@@ -65,34 +62,6 @@ def ambiguous(name: str, found: list[ModelRef]) -> ApiError:
     )
 
 
-def response(
-    status: int,
-    code: str,
-    detail: str,
-    next_action: str,
-    *,
-    retry_after: float | None = None,
-    headers: Mapping[str, str] | None = None,
-    **extra: Any,
-) -> JSONResponse:
-    """The problem as a response. `retry_after` in seconds, rounded up in the header."""
-    whole = None if retry_after is None else max(1, math.ceil(retry_after))
-    content = {
-        "type": f"urn:modelswitch:problem:{code}",
-        "title": HTTPStatus(status).phrase,
-        "status": status,
-        "detail": detail,
-        "code": str(code),
-        "next_action": next_action,
-        **({} if whole is None else {"retry_after": whole}),
-        **extra,
-    }
-    all_headers = {**({} if whole is None else {"Retry-After": str(whole)}), **(headers or {})}
-    if status == 401:
-        all_headers["WWW-Authenticate"] = 'Bearer realm="modelswitch"'
-    return JSONResponse(content, status, all_headers, MEDIA_TYPE)
-
-
 def of_step(error: StepError) -> JSONResponse:
     return response(error.status, error.code, error.message, error.next_action, retry_after=error.retry_after)
 
@@ -103,7 +72,7 @@ def of_api(error: ApiError) -> JSONResponse:
 
 def of_http(error: HTTPException, path: str) -> JSONResponse:
     """What the router says: no such path, not this method."""
-    code = {404: str(Code.NOT_FOUND), 405: "MethodNotAllowed"}.get(error.status_code, "Malformed")
+    code = {404: Code.NOT_FOUND, 405: Code.METHOD_NOT_ALLOWED}.get(error.status_code, Code.MALFORMED)
     detail = {
         404: f"there is nothing at {path[:200]}",
         405: "this path does not take that method",

@@ -31,6 +31,10 @@ class Code(StrEnum):
     CLUSTER_UNAVAILABLE = "ClusterUnavailable"
     STORE_UNAVAILABLE = "StoreUnavailable"
     CLUSTER_REFUSED = "ClusterRefused"
+    MALFORMED = "Malformed"
+    METHOD_NOT_ALLOWED = "MethodNotAllowed"
+    NOT_READY = "NotReady"
+    INTERNAL_ERROR = "InternalError"
 
 
 class StepError(Exception):
