@@ -19,7 +19,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from events.errors import ContractError, Impossible
+from events.errors import ContractError, Impossible, ModelswitchError
 from events.wire import MAX_BODY_BYTES, open_event
 from functions.adapters.delivery import NotConfigured, Unverified
 from functions.composition import Parts
@@ -145,7 +145,7 @@ def _settings() -> Settings:
     return Settings()
 
 
-class _TooLarge(Exception):
+class _TooLarge(ModelswitchError):
     """More than an event may be."""
 
 

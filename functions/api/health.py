@@ -10,10 +10,10 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from functions.adapters.cluster import Changed, Missing
+from events.errors import ModelswitchError
 from functions.api.context import Api, TheApi, authenticate
 from functions.api.contract import problems
-from functions.lifecycle.errors import Code, PreconditionFailed, StepError
+from functions.lifecycle.errors import Code, StepError
 from functions.logs import logger
 from functions.problem_document import response
 
@@ -104,7 +104,7 @@ async def _trouble(check: Awaitable[object]) -> str | None:
             await check
     except TimeoutError:
         return f"no answer within {PEER_SECONDS:.0f}s"
-    except (StepError, Missing, Changed, PreconditionFailed) as error:
+    except ModelswitchError as error:
         return str(error)[:200]
     return None
 

@@ -31,15 +31,12 @@ class Problem(BaseModel):
     instance: str | None = Field(default=None, description="The request's id, as in the log.")
 
 
-class ApiError(Exception):
-    """What only HTTP can get wrong. `extra` are further members of the problem."""
+class ApiError(StepError):
+    """A request is wrong in a way that only HTTP knows. `extra` are further members of the problem."""
 
-    def __init__(self, status: int, code: str, detail: str, next_action: str, **extra: Any) -> None:
-        super().__init__(detail)
+    def __init__(self, status: int, code: Code, message: str, next_action: str, **extra: Any) -> None:
+        super().__init__(code, message, next_action)
         self.status = status
-        self.code = code
-        self.detail = detail
-        self.next_action = next_action
         self.extra = extra
 
 
@@ -63,11 +60,9 @@ def ambiguous(name: str, found: list[ModelRef]) -> ApiError:
 
 
 def of_step(error: StepError) -> JSONResponse:
-    return response(error.status, error.code, error.message, error.next_action, retry_after=error.retry_after)
-
-
-def of_api(error: ApiError) -> JSONResponse:
-    return response(error.status, error.code, error.detail, error.next_action, **error.extra)
+    """The problem of an error; an ApiError's has further members."""
+    extra = error.extra if isinstance(error, ApiError) else {}
+    return response(error.status, error.code, error.message, error.next_action, retry_after=error.retry_after, **extra)
 
 
 def of_http(error: HTTPException, path: str) -> JSONResponse:
@@ -81,7 +76,7 @@ def of_http(error: HTTPException, path: str) -> JSONResponse:
 
 
 def of_validation(error: RequestValidationError) -> JSONResponse:
-    return of_api(invalid(described(error.errors())))
+    return of_step(invalid(described(error.errors())))
 
 
 def described(errors: Any) -> str:
@@ -105,7 +100,6 @@ def install(app: FastAPI) -> None:
         app.add_exception_handler(kind, asynchronous)
 
     handle(StepError, lambda _, error: of_step(error))
-    handle(ApiError, lambda _, error: of_api(error))
     handle(HTTPException, lambda request, error: of_http(error, request.url.path))
     handle(RequestValidationError, lambda _, error: of_validation(error))
     handle(

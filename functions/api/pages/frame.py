@@ -9,6 +9,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from events.status import State
+from functions.adapters.cluster import Changed, Missing
 from functions.adapters.identity import Unauthenticated, User
 from functions.api.context import authenticate, of_request
 from functions.api.overview import Tally
@@ -44,9 +45,12 @@ async def shown(request: Request, make: Callable[[User], Awaitable[HTMLResponse]
     except Unauthenticated as error:
         return sign_in_page(request, error)
     except ApiError as error:
-        return message(request, error.status, "Not available", f"{wording.sentence(error.detail)} {error.next_action}")
+        return message(request, error.status, "Not available", f"{wording.sentence(error.message)} {error.next_action}")
     except StoreRebuilding as error:
         return message(request, error.status, "Looking at every model", _REBUILDING, refresh=2)
+    except (Changed, Missing) as error:
+        following = "Load the page again; check that KServe is installed if it goes on."
+        return message(request, 502, "Not available", f"{wording.sentence(error.message)} {following}")
     except StepError as error:
         refresh = 5 if error.status >= 500 else None
         titles = {403: "Not allowed", 404: "Not found"}
