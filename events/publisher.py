@@ -19,7 +19,7 @@ import httpx
 from cloudevents.http import CloudEvent
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_before_delay, wait_exponential_jitter
 
-from events.errors import PublishFailed
+from events.errors import ModelswitchError, PublishFailed
 from events.wire import to_binary
 
 OIDC_TOKEN = Path("/oidc/token")
@@ -30,7 +30,7 @@ _LATER = frozenset({404, 408, 409, 429})
 _RIGHTS = frozenset({401, 403})
 
 
-class _TryAgainError(Exception):
+class _TryAgainError(ModelswitchError):
     """An attempt that may work later. `after`: seconds that the sink asked for, None where it did not."""
 
     def __init__(self, what: str, *, status: int | None = None, after: float | None = None) -> None:
@@ -158,12 +158,11 @@ def trust(ca_certificates: str | None) -> ssl.SSLContext:
     return ssl.create_default_context(cadata=ca_certificates) if ca_certificates else httpx.create_ssl_context()
 
 
-class _RefusedError(Exception):
+class _RefusedError(ModelswitchError):
     """An answer that the same request will get again."""
 
     def __init__(self, what: str, next_action: str, status: int | None) -> None:
-        super().__init__(what)
-        self.next_action = next_action
+        super().__init__(what, next_action)
         self.status = status
 
 

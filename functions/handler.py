@@ -6,7 +6,6 @@ a reply that fails.
 """
 
 import asyncio
-import math
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -17,10 +16,10 @@ from cloudevents.http import CloudEvent
 from prometheus_client import CONTENT_TYPE_LATEST, Counter, Histogram, generate_latest
 from starlette.background import BackgroundTask
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from events.errors import ContractError, Impossible
+from events.errors import ContractError, Impossible, ModelswitchError
 from events.wire import MAX_BODY_BYTES, open_event
 from functions.adapters.delivery import NotConfigured, Unverified
 from functions.composition import Parts
@@ -28,6 +27,7 @@ from functions.lifecycle.dead_letter import DeadLetter
 from functions.lifecycle.effects import AuditEntry
 from functions.lifecycle.errors import Code, StepError, StoreUnavailable
 from functions.logs import configure, logger
+from functions.problem_document import response as problem
 from functions.same_origin import SameOrigin
 from functions.senders import actor_of, claim_in
 from functions.serving import serve_within, without_control_socket
@@ -88,7 +88,7 @@ async def handle(
     if request.method in {"GET", "HEAD"}:
         return await _get(request, cluster_used=cluster_used)
     if request.method != "POST":
-        return _problem(405, "MethodNotAllowed", f"{request.method} is not for events", "POST a CloudEvent.")
+        return problem(405, Code.METHOD_NOT_ALLOWED, f"{request.method} is not for events", "POST a CloudEvent.")
     begun, body = time.monotonic(), b""
     try:
         parts = await _PROCESS.get(cluster_used=cluster_used)
@@ -101,7 +101,7 @@ async def handle(
         REFUSED.labels(name, error.reason).inc()
         return _step_problem(error)
     except _TooLarge as error:
-        outcome, response = "TooLarge", _problem(413, Code.TOO_LARGE, str(error), "Send a smaller event.")
+        outcome, response = Code.TOO_LARGE, problem(413, Code.TOO_LARGE, str(error), "Send a smaller event.")
     except ContractError as error:
         outcome, response = error.code, await _poison(name, request, body, error)
     except StepError as error:
@@ -110,8 +110,8 @@ async def handle(
         outcome, response = "Disconnected", Response(status_code=400)
     except Exception:  # noqa: BLE001 - the last word: no traceback in an answer, and the broker tries again
         logger().exception("failed", action=name)
-        outcome = "InternalError"
-        response = _problem(
+        outcome = Code.INTERNAL_ERROR
+        response = problem(
             500, outcome, "something unexpected happened", "Read this function's log; it is tried again."
         )
     seconds = time.monotonic() - begun
@@ -145,7 +145,7 @@ def _settings() -> Settings:
     return Settings()
 
 
-class _TooLarge(Exception):
+class _TooLarge(ModelswitchError):
     """More than an event may be."""
 
 
@@ -191,7 +191,7 @@ async def _poison(name: str, request: Request, body: bytes, error: ContractError
             await parts.store.write_audit(entry, letter)
         except StoreUnavailable as away:
             return _step_problem(away)
-    return _problem(error.status, error.code, error.message, error.next_action)
+    return problem(error.status, error.code, error.message, error.next_action)
 
 
 def _readable(request: Request, body: bytes) -> CloudEvent | None:
@@ -202,12 +202,4 @@ def _readable(request: Request, body: bytes) -> CloudEvent | None:
 
 
 def _step_problem(error: StepError) -> Response:
-    response = _problem(error.status, error.code, error.message, error.next_action)
-    if error.retry_after is not None:
-        response.headers["Retry-After"] = str(math.ceil(error.retry_after))
-    return response
-
-
-def _problem(status: int, code: str, detail: str, next_action: str) -> Response:
-    content = {"title": code, "status": status, "code": code, "detail": detail, "next_action": next_action}
-    return JSONResponse(content, status_code=status, media_type="application/problem+json")
+    return problem(error.status, error.code, error.message, error.next_action, retry_after=error.retry_after)

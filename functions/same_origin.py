@@ -5,12 +5,14 @@ that page's own site. What gives it away are the headers Host, Origin and Sec-Fe
 port that is served without a token checks them here.
 """
 
-import json
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+from functions.lifecycle.errors import Code
+from functions.problem_document import response
 
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -66,19 +68,17 @@ class SameOrigin:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
         elif why := refusal(scope.get("method", "GET"), Headers(scope=scope)):
-            await _refuse(scope, send, *why)
+            await _refuse(scope, receive, send, *why)
         else:
             await self._app(scope, receive, send)
 
 
-async def _refuse(scope: Scope, send: Send, why: str, next_action: str) -> None:
+async def _refuse(scope: Scope, receive: Receive, send: Send, why: str, next_action: str) -> None:
     if scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": 1008, "reason": why})
         return
-    body = {"title": "Forbidden", "status": 403, "code": "Forbidden", "detail": why, "next_action": next_action}
-    headers = [(b"content-type", b"application/problem+json"), (b"x-content-type-options", b"nosniff")]
-    await send({"type": "http.response.start", "status": 403, "headers": headers})
-    await send({"type": "http.response.body", "body": json.dumps(body).encode()})
+    headers = {"X-Content-Type-Options": "nosniff"}
+    await response(403, Code.FORBIDDEN, why, next_action, headers=headers)(scope, receive, send)
 
 
 def _name(host: str) -> str:

@@ -11,12 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from events.artifacts.survey import Absent, FileSeen, Survey, survey
+from events.errors import ModelswitchError
 
 CHUNK_BYTES = 1024 * 1024
 _ESCAPES = str.maketrans({"\\": "\\\\", "\n": "\\n", "\r": "\\r"})
 
 
-class Changed(Exception):
+class Changed(ModelswitchError):
     """The artifact changed while it was being read, so what was read is not one consistent state of it."""
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 
-from events.errors import shown
+from events.errors import ModelswitchError, shown
 
 MARKER = "_SUCCESS"
 MOST_FILES = 100_000
@@ -15,13 +15,8 @@ MOST_FILES = 100_000
 _TICK_NS = 500_000_000
 
 
-class Unfit(Exception):
+class Unfit(ModelswitchError):
     """What is there is no artifact that a model could load. `next_action` says what to do."""
-
-    def __init__(self, message: str, next_action: str) -> None:
-        super().__init__(message)
-        self.message = message
-        self.next_action = next_action
 
 
 class Absent(Unfit):

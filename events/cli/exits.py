@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from enum import IntEnum
 from typing import Any
 
+from events.errors import ModelswitchError
+
 
 class Exit(IntEnum):
     """Documented in --help; scripts rely on them."""
@@ -18,16 +20,14 @@ class Exit(IntEnum):
     INTERRUPTED = 130
 
 
-class CliError(Exception):
+class CliError(ModelswitchError):
     """What happened and what to do next, in words for the person at the terminal. `problem` is the server's, if any."""
 
     def __init__(
         self, exit_code: Exit, message: str, next_action: str, *, problem: Mapping[str, Any] | None = None
     ) -> None:
-        super().__init__(message)
+        super().__init__(message, next_action)
         self.exit_code = exit_code
-        self.message = message
-        self.next_action = next_action
         self.problem = problem or {}
 
     @property

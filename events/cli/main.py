@@ -18,6 +18,7 @@ import typer
 from events.cli import options as opt
 from events.cli.event_commands import publish, watch_claim
 from events.cli.exits import CliError, Exit
+from events.errors import ModelswitchError
 
 app = typer.Typer(
     name="modelswitch",
@@ -177,9 +178,10 @@ def run() -> NoReturn:
     _add_installed_commands()
     try:
         app(prog_name="modelswitch")
-    except CliError as error:
-        sys.stderr.write((error.as_json() if "--json" in sys.argv else error.as_text()) + "\n")
-        sys.exit(error.exit_code)
+    except ModelswitchError as error:
+        end = error if isinstance(error, CliError) else CliError(Exit.REFUSED, error.message, error.next_action)
+        sys.stderr.write((end.as_json() if "--json" in sys.argv else end.as_text()) + "\n")
+        sys.exit(end.exit_code)
     except BrokenPipeError:
         # The process that read the output has exited; Python's flush at exit must not report that.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -16,6 +16,7 @@ from events.cli.exits import CliError, Exit
 from events.cli.names import Target
 from events.cli.options import Connection
 from events.commands import Verb
+from events.errors import ModelswitchError
 from events.publisher import retry_after
 from events.status import ModelStatus
 
@@ -24,7 +25,7 @@ _PATIENCE_SECONDS = 10.0
 _PAGE = 500
 
 
-class _LaterError(Exception):
+class _LaterError(ModelswitchError):
     """503 or 429: the server asks for patience."""
 
     def __init__(self, response: httpx.Response) -> None:

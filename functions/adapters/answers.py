@@ -14,6 +14,7 @@ from functools import cached_property
 from http import HTTPStatus
 from typing import Any
 
+from events.errors import ModelswitchError
 from functions.adapters.bounded_json import parse_json
 from functions.adapters.kserve.served import Protocol
 from functions.adapters.segments import quoted
@@ -23,7 +24,7 @@ _SAYS_MISSING = ("does not exist", "not found", "unknown model", "could not find
 _SHOWN = 160
 
 
-class Unreached(Exception):
+class Unreached(ModelswitchError):
     """No connection to the server came about: the network between, not the model, may be why."""
 
 
@@ -31,7 +32,7 @@ class NotPermitted(Unreached):
     """The API server refuses to connect us to the pod: the right to do so is missing."""
 
 
-class Silent(Exception):
+class Silent(ModelswitchError):
     """The connection was taken, and nothing came."""
 
 

@@ -13,6 +13,7 @@ import aiohttp
 from kubernetes.aio.client.api_client import ApiClient
 from kubernetes.aio.client.configuration import Configuration
 
+from events.errors import ModelswitchError
 from functions.adapters import bounded_http, bounded_json
 from functions.adapters.credentials import Credentials
 from functions.adapters.segments import leads_elsewhere
@@ -28,7 +29,7 @@ LARGEST = 16 * 1024 * 1024
 LONGEST_MESSAGE = 1000
 
 
-class Missing(Exception):
+class Missing(ModelswitchError):
     """The API server answers 404: no such object, or no such resource type."""
 
 
@@ -44,7 +45,7 @@ class NotAnObject(ClusterUnavailable):
     """The answer is JSON, but no object: a number, a text, a list."""
 
 
-class Changed(Exception):
+class Changed(ModelswitchError):
     """The API server answers 409: the object is not the one, or not in the version, that was named."""
 
 

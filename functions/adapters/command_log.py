@@ -14,9 +14,9 @@ from typing import Any
 
 from prometheus_client import Counter
 
+from events.errors import ModelswitchError
 from events.model import Kind
-from functions.adapters.cluster import Changed, Cluster, Missing
-from functions.lifecycle.errors import PreconditionFailed, StepError
+from functions.adapters.cluster import Changed, Cluster
 from functions.lifecycle.request import Request
 from functions.logs import logger
 
@@ -128,7 +128,7 @@ class CommandLog:
             await self._cluster.create(path, body)
         except Changed:
             return
-        except (StepError, Missing, PreconditionFailed) as error:
+        except ModelswitchError as error:
             WRITTEN.labels("failed").inc()
             self._paused_until = time.monotonic() + _PAUSE_SECONDS
             logger().warning("Kubernetes Event not written", action="kubernetes-event", error=str(error)[:300])

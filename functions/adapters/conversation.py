@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field, replace
 
+from events.errors import ModelswitchError
 from functions.adapters.answers import NotPermitted, Reply, Silent, Unreached, judge, paths, predict_path, shown
 from functions.adapters.kserve.served import MOST_NAMES, Protocol, Server
 from functions.lifecycle.errors import StepError
@@ -25,7 +26,7 @@ class Bounds:
     octets: int = MOST_BYTES
 
 
-class _Spent(Exception):
+class _Spent(ModelswitchError):
     """The pod has used up what it is given, and said nothing that tells."""
 
 

@@ -18,6 +18,7 @@ from functions.adapters.serialization import Fact
 from functions.adapters.stored import Unreadable, told_unreadable
 from functions.lifecycle.dead_letter import DeadLetter
 from functions.lifecycle.effects import AuditEntry
+from functions.lifecycle.errors import Code
 
 SET_ASIDE_LENGTH = 1000
 FLUSH_LEASE_SECONDS = 6  # renewed with each page; a page is given up after half of it
@@ -168,7 +169,7 @@ def _entry(entry: str, why: str, fact: Fact | None) -> AuditEntry:
         ref=fact.ref if fact else None,
         action="not-published",
         actor="modelswitch",
-        code="NotPublished",
+        code=Code.NOT_PUBLISHED,
         message=f"{fact.type if fact else 'An event'} could not be published: {why}",
         source="/modelswitch",
         event_id=fact.id if fact else entry,

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
+from events.errors import ModelswitchError
 from functions.adapters import shape
 from functions.adapters.answers import Reply, shown
 from functions.adapters.bounded_json import parse_json
@@ -25,7 +26,7 @@ _LONGEST_PATH = 1024
 _KEYS = frozenset({"payload", "path", "expect"})
 
 
-class Unusable(Exception):
+class Unusable(ModelswitchError):
     """The smoke test is defined but invalid."""
 
 

@@ -15,6 +15,7 @@ from prometheus_client import Counter
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails, from_json
 
+from events.errors import ModelswitchError
 from functions.logs import logger
 
 SCHEMA = 1
@@ -32,7 +33,7 @@ M = TypeVar("M", bound=BaseModel)
 T = TypeVar("T")
 
 
-class Unreadable(ValueError):
+class Unreadable(ModelswitchError, ValueError):
     """A stored document that this version can't read: what was found, in a few words."""
 
 

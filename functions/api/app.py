@@ -27,6 +27,7 @@ from functions.api.pages.frame import STATIC
 from functions.api.pages.kserve_word import Words
 from functions.api.streams import Streams
 from functions.composition import Parts
+from functions.problem_document import MEDIA_TYPE
 from functions.settings import Settings
 
 DESCRIPTION = (
@@ -97,6 +98,9 @@ def _note_policy(parts: Parts) -> NotePolicy | None:
     return None if parts.settings.auth == "none" else NotePolicy(parts.cluster, parts.settings.installation)
 
 
+_FASTAPIS_OWN = {"$ref": "#/components/schemas/HTTPValidationError"}
+
+
 def _openapi(app: FastAPI) -> dict[str, Any]:
     """FastAPI's document with our Problem in place of its own validation error."""
     if app.openapi_schema:
@@ -109,10 +113,11 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
     for methods in document["paths"].values():
         for operation in methods.values():
             answers = operation["responses"]
-            if "HTTPValidationError" in str(answers.get("422")):
+            content = answers.get("422", {}).get("content", {}).get("application/json", {})
+            if content.get("schema") == _FASTAPIS_OWN:
                 answers["422"] = {
                     "description": "InvalidRequest",
-                    "content": {problems.MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+                    "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
                 }
     app.openapi_schema = document
     return document

@@ -195,9 +195,6 @@ async def _one(bulk: _Bulk, model: BulkModel, place: Place | None) -> BulkItem:
             "next_action": "Ask again; check KServe if it goes on.",
         }
         return item.model_copy(update={"status": 502, **words})
-    except ApiError as error:
-        found = {"code": str(error.code), "message": error.detail, "next_action": error.next_action}
-        return item.model_copy(update={"status": error.status, **found})
     return item.model_copy(
         update={
             "status": answer.status,

@@ -7,7 +7,8 @@ from pydantic import BaseModel, BeforeValidator, Field
 from events.commands import StartRequested, StopRequested
 from events.model import Frozen, Kind
 from events.status import ModelStatus
-from functions.api.problems import MEDIA_TYPE, Problem
+from functions.api.problems import Problem
+from functions.problem_document import MEDIA_TYPE
 
 MOST_MODELS = 1000
 KindName = Annotated[Kind, BeforeValidator(lambda text: Kind.parse(text) if isinstance(text, str) else text)]

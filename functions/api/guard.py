@@ -13,10 +13,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from functions.adapters.identity import Unauthenticated
 from functions.api.meters import Meters
-from functions.api.problems import response
 from functions.api.token import is_encrypted, shown_by
 from functions.lifecycle.errors import Code
 from functions.logs import logger
+from functions.problem_document import response
 from functions.same_origin import READING, refusal
 from functions.settings import Settings
 
@@ -77,7 +77,9 @@ class Guard:
             if status:
                 raise
             detail = "something unexpected happened here; the log has the details"
-            await response(500, "InternalError", detail, "Ask again; report it if it goes on.")(scope, receive, answer)
+            await response(500, Code.INTERNAL_ERROR, detail, "Ask again; report it if it goes on.")(
+                scope, receive, answer
+            )
         finally:
             self._note(scope, status, time.perf_counter() - began)
 

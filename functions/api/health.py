@@ -10,12 +10,12 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from functions.adapters.cluster import Changed, Missing
+from events.errors import ModelswitchError
 from functions.api.context import Api, TheApi, authenticate
 from functions.api.contract import problems
-from functions.api.problems import response
-from functions.lifecycle.errors import PreconditionFailed, StepError
+from functions.lifecycle.errors import Code, StepError
 from functions.logs import logger
+from functions.problem_document import response
 
 router = APIRouter(tags=["health"])
 PEER_SECONDS = 2.0
@@ -59,7 +59,7 @@ async def healthz(api: TheApi, request: Request) -> JSONResponse:
         missing = {name if name not in peers else "a peer": "does not answer" for name in missing}
     return response(
         503,
-        "NotReady",
+        Code.NOT_READY,
         "; ".join(f"{name}: {trouble}" for name, trouble in missing.items()),
         "Wait a moment; if it goes on, look at the logs of what is missing.",
         retry_after=1,
@@ -104,7 +104,7 @@ async def _trouble(check: Awaitable[object]) -> str | None:
             await check
     except TimeoutError:
         return f"no answer within {PEER_SECONDS:.0f}s"
-    except (StepError, Missing, Changed, PreconditionFailed) as error:
+    except ModelswitchError as error:
         return str(error)[:200]
     return None
 

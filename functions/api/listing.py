@@ -12,7 +12,7 @@ from events.status import ModelStatus, State
 from functions.adapters.identity import NotAllowed, User
 from functions.api.context import Api
 from functions.api.problems import invalid
-from functions.lifecycle.errors import StoreUnavailable
+from functions.lifecycle.errors import StoreRebuilding
 from functions.object_errors import Stage, one_object
 
 PAGE = 500
@@ -56,7 +56,7 @@ def parse_labels(texts: list[str]) -> Labels:
 
 
 async def list_models(api: Api, user: User, wanted: Wanted, limit: int, token: str | None) -> Found:
-    """One page in order of namespace, kind and name. NotAllowed, StoreUnavailable, or InvalidRequest for the token."""
+    """One page in order of namespace, kind and name. NotAllowed, StoreUnavailable, StoreRebuilding, or InvalidRequest for the token."""
     data = await require_synced(api)
     found = await _list(api, user, wanted, limit, _position(token))
     await require_synced(api, data)
@@ -123,11 +123,7 @@ async def require_synced(api: Api, data: str | None = None) -> str:
     """
     named = await api.parts.store.synced()
     if not named or data not in {None, named}:
-        error = StoreUnavailable("the list is still being rebuilt from the cluster")
-        error.message = "the list of models is still being rebuilt from the cluster"
-        error.next_action = "Ask again in a moment; the status of a single model is available."
-        error.retry_after = 2
-        raise error
+        raise StoreRebuilding
     return named
 
 

@@ -1,8 +1,6 @@
 """Errors as RFC 9457 problems: what happened, what was expected, what to do next, under a stable code."""
 
-import math
-from collections.abc import Awaitable, Callable, Mapping
-from http import HTTPStatus
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -14,8 +12,7 @@ from starlette.exceptions import HTTPException
 from events.model import ModelRef
 from functions.adapters.cluster import Changed, Missing
 from functions.lifecycle.errors import Code, StepError
-
-MEDIA_TYPE = "application/problem+json"
+from functions.problem_document import response
 
 
 class Problem(BaseModel):
@@ -34,20 +31,17 @@ class Problem(BaseModel):
     instance: str | None = Field(default=None, description="The request's id, as in the log.")
 
 
-class ApiError(Exception):
-    """What only HTTP can get wrong. `extra` are further members of the problem."""
+class ApiError(StepError):
+    """A request is wrong in a way that only HTTP knows. `extra` are further members of the problem."""
 
-    def __init__(self, status: int, code: str, detail: str, next_action: str, **extra: Any) -> None:
-        super().__init__(detail)
+    def __init__(self, status: int, code: Code, message: str, next_action: str, **extra: Any) -> None:
+        super().__init__(code, message, next_action)
         self.status = status
-        self.code = code
-        self.detail = detail
-        self.next_action = next_action
         self.extra = extra
 
 
 def malformed(detail: str, next_action: str = "Send one JSON object; /docs has examples.") -> ApiError:
-    return ApiError(400, "Malformed", detail, next_action)
+    return ApiError(400, Code.MALFORMED, detail, next_action)
 
 
 def invalid(detail: str, next_action: str = "Correct it; /docs has the fields and examples.") -> ApiError:
@@ -65,45 +59,15 @@ def ambiguous(name: str, found: list[ModelRef]) -> ApiError:
     )
 
 
-def response(
-    status: int,
-    code: str,
-    detail: str,
-    next_action: str,
-    *,
-    retry_after: float | None = None,
-    headers: Mapping[str, str] | None = None,
-    **extra: Any,
-) -> JSONResponse:
-    """The problem as a response. `retry_after` in seconds, rounded up in the header."""
-    whole = None if retry_after is None else max(1, math.ceil(retry_after))
-    content = {
-        "type": f"urn:modelswitch:problem:{code}",
-        "title": HTTPStatus(status).phrase,
-        "status": status,
-        "detail": detail,
-        "code": str(code),
-        "next_action": next_action,
-        **({} if whole is None else {"retry_after": whole}),
-        **extra,
-    }
-    all_headers = {**({} if whole is None else {"Retry-After": str(whole)}), **(headers or {})}
-    if status == 401:
-        all_headers["WWW-Authenticate"] = 'Bearer realm="modelswitch"'
-    return JSONResponse(content, status, all_headers, MEDIA_TYPE)
-
-
 def of_step(error: StepError) -> JSONResponse:
-    return response(error.status, error.code, error.message, error.next_action, retry_after=error.retry_after)
-
-
-def of_api(error: ApiError) -> JSONResponse:
-    return response(error.status, error.code, error.detail, error.next_action, **error.extra)
+    """The problem of an error; an ApiError's has further members."""
+    extra = error.extra if isinstance(error, ApiError) else {}
+    return response(error.status, error.code, error.message, error.next_action, retry_after=error.retry_after, **extra)
 
 
 def of_http(error: HTTPException, path: str) -> JSONResponse:
     """What the router says: no such path, not this method."""
-    code = {404: str(Code.NOT_FOUND), 405: "MethodNotAllowed"}.get(error.status_code, "Malformed")
+    code = {404: Code.NOT_FOUND, 405: Code.METHOD_NOT_ALLOWED}.get(error.status_code, Code.MALFORMED)
     detail = {
         404: f"there is nothing at {path[:200]}",
         405: "this path does not take that method",
@@ -112,7 +76,7 @@ def of_http(error: HTTPException, path: str) -> JSONResponse:
 
 
 def of_validation(error: RequestValidationError) -> JSONResponse:
-    return of_api(invalid(described(error.errors())))
+    return of_step(invalid(described(error.errors())))
 
 
 def described(errors: Any) -> str:
@@ -136,7 +100,6 @@ def install(app: FastAPI) -> None:
         app.add_exception_handler(kind, asynchronous)
 
     handle(StepError, lambda _, error: of_step(error))
-    handle(ApiError, lambda _, error: of_api(error))
     handle(HTTPException, lambda request, error: of_http(error, request.url.path))
     handle(RequestValidationError, lambda _, error: of_validation(error))
     handle(

@@ -128,7 +128,7 @@ async def _dropped(api: Api, ref: ModelRef) -> Mapping[str, Any]:
 
 async def _measured(api: Api, verb: str, reconcile: Awaitable[StepAnswer]) -> StepAnswer:
     began = time.perf_counter()
-    outcome = "InternalError"
+    outcome: str = Code.INTERNAL_ERROR
     try:
         answer = await reconcile
     except StepError as error:

@@ -46,7 +46,7 @@ class Scene:
 
 
 async def look_around(api: Api, user: User) -> Scene:
-    """Raises StoreUnavailable, also while the records are being rebuilt after a loss."""
+    """Raises StoreUnavailable; StoreRebuilding while the records are being rebuilt after a loss."""
     data = await require_synced(api)
     lines = await api.overview.lines(data)
     tallies = await api.overview.tallies(data)

@@ -2,6 +2,8 @@
 
 from enum import StrEnum
 
+from events.errors import ModelswitchError
+
 
 class Code(StrEnum):
     """Stable words that REST problems, `model.failed` and the audit share."""
@@ -31,18 +33,22 @@ class Code(StrEnum):
     CLUSTER_UNAVAILABLE = "ClusterUnavailable"
     STORE_UNAVAILABLE = "StoreUnavailable"
     CLUSTER_REFUSED = "ClusterRefused"
+    MALFORMED = "Malformed"
+    METHOD_NOT_ALLOWED = "MethodNotAllowed"
+    NOT_READY = "NotReady"
+    NOT_PUBLISHED = "NotPublished"
+    BROKER_UNAVAILABLE = "BrokerUnavailable"
+    INTERNAL_ERROR = "InternalError"
 
 
-class StepError(Exception):
+class StepError(ModelswitchError):
     """A step could not do what was asked: what happened, why, and what to do next."""
 
     status = 500
 
     def __init__(self, code: Code, message: str, next_action: str, *, retry_after: float | None = None) -> None:
-        super().__init__(message)
+        super().__init__(message, next_action)
         self.code = code
-        self.message = message
-        self.next_action = next_action
         self.retry_after = retry_after
 
 
@@ -91,6 +97,18 @@ class StoreUnavailable(Temporary):
         )
 
 
+class StoreRebuilding(Temporary):
+    """Redis was lost, and not every model has been read from the cluster since: a list would be short."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            Code.STORE_UNAVAILABLE,
+            "the list of models is still being rebuilt from the cluster",
+            "Ask again in a moment; the status of a single model is available.",
+            retry_after=2,
+        )
+
+
 class ClusterUnavailable(Temporary):
     """The Kubernetes API does not answer, or asks to be asked later (429)."""
 
@@ -116,9 +134,9 @@ class ClusterRefused(StepError):
         )
 
 
-class PreconditionFailed(Exception):
+class PreconditionFailed(ModelswitchError):
     """A guarded PATCH found the model changed since the look. The step looks again."""
 
 
-class Superseded(Exception):
+class Superseded(ModelswitchError):
     """A later command has already been applied to this model."""

@@ -393,14 +393,18 @@ def test_commands_of_an_installed_package_are_offered(tmp_path):
     (metadata / "METADATA").write_text("Name: extra\nVersion: 1\n")
     (metadata / "entry_points.txt").write_text("[modelswitch.commands]\nextra = extra_commands:app\n")
     (tmp_path / "extra_commands.py").write_text(
-        "import typer\napp = typer.Typer()\n@app.command()\ndef greet() -> None: print('hello')\n"
+        "import typer\nfrom events.errors import ModelswitchError\napp = typer.Typer()\n@app.command()\ndef greet() -> None: print('hello')\n"
+        "@app.command()\ndef fail() -> None: raise ModelswitchError('it broke', 'Repair it.')\n"
     )
-    path = os.pathsep.join([str(ROOT), str(tmp_path)])
-    done = subprocess.run(
-        [sys.executable, "-m", "events.cli.main", "greet"],
-        env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert (done.returncode, done.stdout) == (0, "hello\n"), done.stderr
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(tmp_path)])}
+
+    def run(word):
+        line = [sys.executable, "-m", "events.cli.main", word]
+        done = subprocess.run(line, env=environ, capture_output=True, text=True, check=False)
+        return done.returncode, done.stdout, done.stderr
+
+    assert run("greet") == (0, "hello\n", "")
+    assert run("fail") == (1, "", "Error: it broke\nRepair it.\n"), "no error of ours ends in a traceback"
 
 
 def test_shell_completion_is_there(api):

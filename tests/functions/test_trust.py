@@ -71,6 +71,8 @@ def test_an_unverified_delivery_is_401_and_nothing_is_left_of_it_but_a_count(clu
     answer = HTTP.post(f"{function.url}/{query}", headers=headers, json={"reason": "forged"})
     assert (answer.status_code, answer.headers["content-type"]) == (401, "application/problem+json")
     problem = answer.json()
+    assert (problem["type"], problem["title"]) == ("urn:modelswitch:problem:Unauthenticated", "Unauthorized")
+    assert answer.headers["www-authenticate"].startswith("Bearer ")
     assert (problem["code"], SECRET in answer.text) == ("Unauthenticated", False)
     assert problem["next_action"]
     assert counted(function, "modelswitch_deliveries_refused_total") == before + 1

@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from events.errors import ModelswitchError
 from functions.lifecycle.unusable import Unusable
 
 Path = tuple[str | int, ...]
@@ -22,7 +23,7 @@ _SHOWN = 60
 _GONE = object()
 
 
-class Unreadable(ValueError):
+class Unreadable(ModelswitchError, ValueError):
     """Nothing of an object can be read, not even which one it is."""
 
 

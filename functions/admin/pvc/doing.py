@@ -11,10 +11,10 @@ from typing import Any
 
 from cloudevents.http import CloudEvent
 
-from events.errors import PublishFailed
-from functions.adapters.cluster import Changed, Cluster, Missing
+from events.errors import ModelswitchError, PublishFailed
+from functions.adapters.cluster import Changed, Cluster
 from functions.admin.pvc import manifests, verifying
-from functions.admin.pvc.errors import Refusal, StepFailed
+from functions.admin.pvc.errors import StepFailed
 from functions.admin.pvc.loading import Loaded, load, remove
 from functions.admin.pvc.manifests import DIGEST_ANNOTATION
 from functions.admin.pvc.planning import Plan
@@ -26,7 +26,7 @@ from functions.admin.pvc.verdicts import Change
 from functions.admin.pvc.verifying import Standing
 from functions.admin.pvc.volumes import claims, record_key
 from functions.admin.pvc.waiting import Patience
-from functions.lifecycle.errors import PreconditionFailed, StepError
+from functions.lifecycle.errors import PreconditionFailed
 
 Send = Callable[[CloudEvent], None]
 
@@ -59,11 +59,11 @@ class Apply:
         """Raises StepFailed after undoing what this run did. A cancellation undoes nothing."""
         try:
             return await self._steps()
-        except (Refusal, StepError, Missing, Changed, PreconditionFailed) as error:
+        except ModelswitchError as error:
             self.tell.say(f"failed: {error}")
             undone = await self._journal.undo()
-            following = getattr(error, "next_action", "Look at the cluster, then apply again.")
-            raise StepFailed(str(getattr(error, "message", error)), f"{undone}. {following}") from error
+            following = error.next_action or "Look at the cluster, then apply again."
+            raise StepFailed(error.message, f"{undone}. {following}") from error
 
     async def _steps(self) -> Done:
         plan = self.plan

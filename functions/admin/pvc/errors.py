@@ -1,13 +1,16 @@
 """How a plan or a step of it ends when it does not end well."""
 
+from events.errors import ModelswitchError
 
-class Refusal(Exception):
+
+class Refusal(ModelswitchError):
     """It can't be done as things stand, and nothing was changed for it: what happened, and what to do next."""
 
     def __init__(self, message: str, next_action: str) -> None:
-        super().__init__(f"{message}. {next_action}")
-        self.message = message
-        self.next_action = next_action
+        super().__init__(message, next_action)
+
+    def __str__(self) -> str:
+        return f"{self.message}. {self.next_action}"
 
 
 class StepFailed(Refusal):

@@ -145,9 +145,8 @@ async def _publish(call: Calling, written: ArtifactWritten, origin: Origin) -> J
     status = await sink.send_now(event, on_behalf_of=call.user.name)
     if status is None or status >= 300:
         why = "did not answer in time; it may have it all the same" if status is None else f"answered {status}"
-        raise ApiError(
-            503, "BrokerUnavailable", f"the broker {why}", "Try again in a moment; the same artifact is loaded once."
-        )
+        following = "Try again in a moment; the same artifact is loaded once."
+        raise ApiError(503, Code.BROKER_UNAVAILABLE, f"the broker {why}", following)
     return JSONResponse(
         {"message": "The broker has taken it. What becomes of it stands here under its correlation id."}
     )

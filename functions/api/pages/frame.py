@@ -9,13 +9,14 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from events.status import State
+from functions.adapters.cluster import Changed, Missing
 from functions.adapters.identity import Unauthenticated, User
 from functions.api.context import authenticate, of_request
 from functions.api.overview import Tally
 from functions.api.pages import wording
 from functions.api.problems import ApiError
 from functions.api.token import has_cookie
-from functions.lifecycle.errors import Code, StepError
+from functions.lifecycle.errors import StepError, StoreRebuilding
 
 STATIC = Path(__file__).parents[1] / "static"
 _REBUILDING = "The list is being rebuilt from the cluster; nothing is lost. This page comes back by itself in a moment."
@@ -44,10 +45,13 @@ async def shown(request: Request, make: Callable[[User], Awaitable[HTMLResponse]
     except Unauthenticated as error:
         return sign_in_page(request, error)
     except ApiError as error:
-        return message(request, error.status, "Not available", f"{wording.sentence(error.detail)} {error.next_action}")
+        return message(request, error.status, "Not available", f"{wording.sentence(error.message)} {error.next_action}")
+    except StoreRebuilding as error:
+        return message(request, error.status, "Looking at every model", _REBUILDING, refresh=2)
+    except (Changed, Missing) as error:
+        following = "Load the page again; check that KServe is installed if it goes on."
+        return message(request, 502, "Not available", f"{wording.sentence(error.message)} {following}")
     except StepError as error:
-        if error.code is Code.STORE_UNAVAILABLE and error.retry_after == 2:
-            return message(request, 503, "Looking at every model", _REBUILDING, refresh=2)
         refresh = 5 if error.status >= 500 else None
         titles = {403: "Not allowed", 404: "Not found"}
         title = titles.get(error.status, "Not available")

@@ -21,7 +21,7 @@ from functions.api.pages.rows import row_of
 from functions.api.stream import HEARTBEAT_SECONDS, SEND_SECONDS, Listener, open_at
 from functions.api.streams import CountedStream
 from functions.api.visibility import totals
-from functions.lifecycle.errors import StoreUnavailable
+from functions.lifecycle.errors import StoreRebuilding, StoreUnavailable
 
 router = APIRouter(include_in_schema=False)
 router.include_router(kserve_word.router)
@@ -104,7 +104,7 @@ class _PageListener(Listener):
         self._totals_at, self._totals_sent = None, time.monotonic()
         try:
             tally = await totals(self.api, await authenticate(self.request))
-        except StoreUnavailable:
+        except (StoreRebuilding, StoreUnavailable):
             return None
         states = {state.value: tally.state(state) for state in State}
         content = {"models": tally.models, "gpus": tally.gpus, "freed": tally.freed, **states}

@@ -5,7 +5,15 @@ from builders import LIMITS, a_pod, a_stop_note, running, start, stop, stop_set,
 
 from events.model import Kind, ModelRef
 from functions.lifecycle.decide import decide
-from functions.lifecycle.errors import ClusterRefused, ClusterUnavailable, Code, Refused, StepError, StoreUnavailable
+from functions.lifecycle.errors import (
+    ClusterRefused,
+    ClusterUnavailable,
+    Code,
+    Refused,
+    StepError,
+    StoreRebuilding,
+    StoreUnavailable,
+)
 from functions.lifecycle.observation import Blocker, Mode, QuotaShortage
 from functions.lifecycle.refusals import refuse_unless_there
 
@@ -148,6 +156,16 @@ def test_a_queued_start_is_refused_at_once_where_it_could_never_be_done():
                 "Redis does not answer: connection refused",
                 "Wait and ask again; stops over REST work without Redis. Check REDIS_URL and the Redis pod.",
                 5,
+            ),
+        ),
+        (
+            StoreRebuilding,
+            (
+                503,
+                Code.STORE_UNAVAILABLE,
+                "the list of models is still being rebuilt from the cluster",
+                "Ask again in a moment; the status of a single model is available.",
+                2,
             ),
         ),
         (

@@ -109,7 +109,7 @@ async def test_what_is_refused_goes_no_further(port):
     client, reached = port
     for headers in ({"host": "evil.example"}, {"origin": "http://evil.example"}, {"sec-fetch-site": "cross-site"}):
         answer = await client.post("/", headers=headers, content=b"{}")
-        assert (answer.status_code, answer.json()["code"]) == (403, "Forbidden")
+        assert (answer.status_code, answer.json()["type"]) == (403, "urn:modelswitch:problem:Forbidden")
         assert answer.headers["content-type"] == "application/problem+json"
     assert reached == []
     assert (await client.post("/")).status_code == 200
