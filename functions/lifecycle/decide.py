@@ -68,7 +68,7 @@ def decide(
 
 
 def _with_known_buckets(record: Record | None, seen: Observation) -> Observation:
-    """Without a pod nobody shows from which bucket a model loads that has it from a Secret; its last pods did."""
+    """Without a pod the bucket that a model has from a Secret is not visible; the one that its last pods showed is kept."""
     if not seen.bucketless or record is None or record.uid != seen.uid:
         return seen
     known = (uri for uri in record.artifacts if uri not in seen.artifacts)

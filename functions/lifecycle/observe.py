@@ -17,7 +17,7 @@ from functions.lifecycle.heard import heard_of_members, heard_of_pods
 from functions.lifecycle.observation import Observation
 from functions.lifecycle.receipt import merge, seen_pod, write_receipt
 from functions.lifecycle.record import Intent, Record, Run
-from functions.lifecycle.reload_seen import reload_under_way
+from functions.lifecycle.reload_seen import reload_in_progress
 from functions.lifecycle.saving import saved_by
 from functions.lifecycle.smoke_test import tried
 from functions.lifecycle.verification import is_silent
@@ -99,7 +99,7 @@ def _holds(seen: Observation, run: Run | None, record: Record) -> tuple[Hold, ..
 
 
 def _start_run(seen: Observation, record: Record, planned: Intent | None) -> Run | None:
-    """A start under way: the one that was accepted, one that died after its PATCH, or somebody else's."""
+    """A start in progress: the one that was accepted, one that died after its PATCH, or another actor's."""
     if record.start:
         return record.start
     if record.desired == "stopped":
@@ -127,7 +127,7 @@ def _sequence(seen: Observation, record: Record, planned: Intent | None) -> int:
 
 
 def _effective(seen: Observation, record: Record, start: Run | None) -> str | None:
-    """So that a command which comes again is known as done, also where somebody else has undone it since."""
+    """So that a command which comes again is known as done, also if another actor has undone it since."""
     if seen.stop_wanted:
         return seen.stop_note.key if seen.stop_note else record.effective
     return start.key if start and start.ours else record.effective
@@ -150,7 +150,8 @@ def observe(
     *,
     resumed: bool = False,
 ) -> Seen:
-    """The record brought up to this look. A model made before us, or anew under the same name, begins an empty one.
+    """The record brought up to this look. A model that was made before modelswitch, or created again under the same name,
+    begins an empty one.
 
     `resumed`: the stop that is seen is the very command at hand, which died after its PATCH: no adoption, its own work.
     """
@@ -184,7 +185,7 @@ def observe(
             "smoke_tests": tried(before, seen),
             "artifacts": seen.artifacts,
             "digest": seen.digest,
-            "reload": reload_under_way(seen, before, planned, known=before.state is not None),
+            "reload": reload_in_progress(seen, before, planned, known=before.state is not None),
             "left_behind": before.left_behind if seen.stop_wanted else seen.stop_note and seen.stop_note.key,
             "observed_at": now,
         }
@@ -252,7 +253,7 @@ def _facts(
 
 
 def _ended_before(before: Record, stop: Run) -> bool:
-    """Whether this very stop had ended once already: somebody started and stopped the model between two looks."""
+    """Whether this very stop had ended once already: the model was started and stopped between two looks."""
     return bool(before.receipt and stop.since and before.receipt.stopped_at >= stop.since)
 
 

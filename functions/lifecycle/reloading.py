@@ -66,8 +66,8 @@ def take_reload(
         )
         return asked(replace(decision, intent=intent if decision.effects else None), seen, request)
     if _has(seen, record, artifact.digest):
-        under_way = record.reload is not None
-        note = f"It {'is loading' if under_way else 'was told to load'} {artifact.digest} already."
+        in_progress = record.reload is not None
+        note = f"It {'is loading' if in_progress else 'was told to load'} {artifact.digest} already."
         return asked(_alone(replace(known, note=note), request), seen, request)
     if due := _later(record, seen, command):
         return asked(_queue(known, request, run, wanted, due), seen, request)
@@ -78,7 +78,7 @@ def take_reload(
 
 
 def follow_reload(known: Decision, seen: Observation, limits: Limits) -> Decision:
-    """What a look says of the reload under way, and the one that waits behind it."""
+    """What a look says of the reload in progress, and of the one that waits behind it."""
     if known.effects or known.again:
         return known
     queued = known.record.queued_reload

@@ -89,7 +89,7 @@ def begin_start(known: Decision, seen: Observation, run: Run, *, restore_autosca
 
 
 def _queue(known: Decision, seen: Observation, request: Request, command: StartRequested) -> Decision:
-    """Keep the start on the model itself: whoever sees the last pod go carries it out."""
+    """Keep the start on the model itself: the process that sees the last pod go carries it out."""
     run = known.record.stop
     stop_note = seen.stop_note or StopNote(
         holds=known.record.holds,

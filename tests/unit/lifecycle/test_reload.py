@@ -110,7 +110,7 @@ def test_the_digest_it_has_told_again_drops_the_one_that_waits():
     assert (world.rolls, world.annotations[DIGEST_ANNOTATION]) == (1, ONE)
 
 
-def test_the_digest_under_way_told_again_drops_the_one_that_waits():
+def test_the_digest_in_progress_sent_again_drops_the_one_that_waits():
     world = running()
     world.command(reload(ONE))
     world.command(reload(TWO))
@@ -123,7 +123,7 @@ def test_the_digest_under_way_told_again_drops_the_one_that_waits():
     assert (world.rolls, world.annotations[DIGEST_ANNOTATION]) == (1, ONE)
 
 
-def test_the_digest_it_had_told_again_while_another_is_under_way_is_loaded_last():
+def test_the_digest_it_had_told_again_while_another_is_in_progress_is_loaded_last():
     world = running()
     world.command(reload(ONE))
     world.settle()

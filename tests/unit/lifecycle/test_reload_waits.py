@@ -13,7 +13,7 @@ from functions.lifecycle.decide import decide
 from functions.lifecycle.errors import Code
 from functions.lifecycle.observation import DIGEST_ANNOTATION, Answered
 from functions.lifecycle.record import QueuedReload, Record, Run, Wanted
-from functions.lifecycle.reload_seen import reload_under_way, value_for
+from functions.lifecycle.reload_seen import reload_in_progress, value_for
 
 
 def with_one_loaded():
@@ -42,7 +42,7 @@ def test_it_is_answered_when_it_will_be_done_and_looked_at_just_then():
     assert world.record.queued_reload is None
 
 
-def test_while_it_is_under_way_a_look_is_due_each_second():
+def test_while_it_is_in_progress_a_look_is_due_each_second():
     world = with_one_loaded()
     world.later(60)
     world.command(reload(TWO))
@@ -155,7 +155,7 @@ def test_one_that_died_after_its_patch_is_known_by_what_the_model_says_of_it_now
     waits = QueuedReload(run=Run(since=later(0), actor="training", key="/test reload-2"), wanted=wanted, due=later(5))
     before = Record(ref=REF, uid="model-1", state=State.ERROR, digest=TWO, queued_reload=waits)
     seen = running(annotations={DIGEST_ANNOTATION: f"{TWO}#2"}, observed_at=later(6))
-    reload_ = reload_under_way(seen, before, None, known=True)
+    reload_ = reload_in_progress(seen, before, None, known=True)
     assert reload_.made(a_pod(digest=f"{TWO}#2")) and not reload_.made(a_pod(digest=TWO))
     assert reload_.run.actor == "training"
 
