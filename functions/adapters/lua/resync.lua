@@ -20,7 +20,7 @@ if (state[3] or '0') ~= ARGV[3] then
 end
 local saved = string.format('%d', tonumber(ARGV[3]) + 1)
 redis.call('HSET', KEYS[1], 'saved', saved, 'doc', ARGV[4], 'until', now + lease)
--- The token of the pass names the data: whoever reads a long list can tell that Redis was not lost in between.
+-- The token of the pass names the data: a reader of a long list can tell that Redis was not lost in between.
 if ARGV[5] == '1' then redis.call('SET', KEYS[2], token, 'NX') end
 if ARGV[6] == '1' then redis.call('HDEL', KEYS[1], 'token') end
 return {saved, ARGV[4]}

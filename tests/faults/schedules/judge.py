@@ -113,7 +113,7 @@ class Command:
         return any(loss > since for loss in self._losses)
 
     def was_answered_before(self, other: "Command") -> bool:
-        """Before the other was sent at all; else they were under way together, and either may be the later one."""
+        """Before the other was sent at all; else they were in flight together, and either may be the later one."""
         return any(answer.number < other.sent.number for answer in self.answers)
 
     def place(self, number: int) -> int:

@@ -14,7 +14,7 @@ DELIVER_SECONDS = 120.0
 AGREE_SECONDS = 90.0
 TICKS = 3
 """One resync is one tick here (a page of a few models). A queued start that the first one carries out needs another,
-and one more may have been passed by a look that was under way.
+and one more may have been passed by a look that was in progress.
 """
 
 
