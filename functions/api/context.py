@@ -60,9 +60,9 @@ def of_request(request: Request) -> Api:
 
 
 async def authenticate(request: Request) -> User:
-    """Runs before anything else is looked at: without a token nobody learns what a valid request is.
+    """Runs before anything else is read: a caller without a token does not learn what a valid request is.
 
-    The header that a proxy or a program sends counts first; the cookie is there for whoever pasted a token instead.
+    The header that a proxy or a program sends counts first; the cookie is for a user who pasted a token instead.
     """
     api = of_request(request)
     if api.parts.settings.auth == "none":

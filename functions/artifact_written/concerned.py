@@ -89,7 +89,7 @@ async def _check_claim(parts: Parts, namespace: str, claim: str) -> None:
 
 
 async def _listed(parts: Parts, namespace: str, location: Location) -> list[ModelRef]:
-    """One list, for a model so new that nobody has looked at it yet."""
+    """One list, for a model so new that it was not observed yet."""
     try:
         items = await parts.cluster.list_all(await parts.resources.collection(Kind.INFERENCE_SERVICE, namespace))
     except Missing:

@@ -55,8 +55,8 @@ class Cursor(Frozen):
 
 
 async def resync(parts: Parts, until: datetime) -> None:
-    """One tick at a time has the turn. A pass whose data Redis has lost meanwhile saves nothing, and so never ends
-    as complete: the next one begins anew.
+    """One tick at a time has the turn. A pass whose data Redis has lost saves nothing, and so never
+    ends as complete: the next pass starts over.
     """
     turn = await parts.store.take_pass()
     if turn is None:
@@ -140,7 +140,7 @@ async def _gone(parts: Parts, kind: Kind, after: str, last: str | None, met: Col
 
 
 def _is_news(parts: Parts, record: Record | None, seen: Observation) -> bool:
-    """Whether a step would change anything that somebody could see."""
+    """Whether a step would change anything visible."""
     if record is None or record.uid != seen.uid:
         return True
     overlapping = record.observed_at and seen.observed_at - record.observed_at < timedelta(seconds=OVERLAP_SECONDS)
