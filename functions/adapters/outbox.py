@@ -122,13 +122,13 @@ class Outbox:
             pipeline.zadd(_LANES, {lane: _now()}, xx=True)
             await pipeline.execute()
 
-    async def take_turn(self, token: str) -> bool:
+    async def take_lease(self, token: str) -> bool:
         """False where another process sends; that one looks once more. Renews it for its holder."""
         with translated():
             return bool(await self._flush(keys=[_FLUSH], args=[token, FLUSH_LEASE_SECONDS * 1000, "take"]))
 
-    async def end_turn(self, token: str) -> bool:
-        """True where another process came in between: the turn is kept, to look once more."""
+    async def end_lease(self, token: str) -> bool:
+        """True where another process came in between: the lease is kept, to look once more."""
         with translated():
             return bool(await self._flush(keys=[_FLUSH], args=[token, FLUSH_LEASE_SECONDS * 1000, "end"]))
 

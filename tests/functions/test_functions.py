@@ -337,7 +337,7 @@ def test_redis_away_is_503_with_retry_after_and_nothing_is_half_done(cluster, tm
 
 
 def test_the_cluster_away_is_503_and_the_same_event_works_when_it_is_back(cluster, functions, redis_url, tmp_path):
-    """The process that was killed may have held the model's turn: then the timer carries the command out once that
+    """The process that was killed may have held the model's lease: then the timer carries the command out once that
     ends.
     """
     cluster.model("patient")

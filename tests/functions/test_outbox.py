@@ -155,17 +155,17 @@ async def test_processes_that_flush_at_the_same_time_send_each_event_once(broker
 async def test_a_fact_written_while_another_process_ends_its_flush_leaves_without_waiting_for_the_tick(
     sink, store, broker
 ):
-    assert await store.outbox.take_turn("another")
+    assert await store.outbox.take_lease("another")
     await store.publish([fact("f1")])
     assert await sink.flush() == 0
-    assert await store.outbox.end_turn("another"), "it is asked to look once more"
-    assert not await store.outbox.end_turn("another")
+    assert await store.outbox.end_lease("another"), "it is asked to look once more"
+    assert not await store.outbox.end_lease("another")
     assert await sink.flush() == 1
 
 
 async def test_a_process_that_died_while_sending_leaves_the_rest_to_others(sink, store, raw, broker):
     await store.publish([fact("f1")])
-    assert await store.outbox.take_turn("dead")
+    assert await store.outbox.take_lease("dead")
     assert await sink.flush() == 0
     await raw.hset("{modelswitch}:flush", "until", 1)
     assert await sink.flush() == 1

@@ -1,7 +1,7 @@
--- The turn of looking at every model: one tick at a time, and how far it has come.
+-- The lease of the pass over all models: one tick at a time, and how far it has come.
 -- KEYS: resync, synced
--- ARGV: 1 token, 2 lease in ms, 3 how often was saved ('' takes the turn), 4 doc, 5 completed 0|1, 6 give the turn back 0|1
--- Answers {saved, doc}, or {} where the turn is somebody else's or Redis lost what this turn rests on
+-- ARGV: 1 token, 2 lease in ms, 3 how often was saved ('' takes the lease), 4 doc, 5 completed 0|1, 6 give the lease back 0|1
+-- Answers {saved, doc}, or {} where another tick has the lease or Redis lost what this pass rests on
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local state = redis.call('HMGET', KEYS[1], 'token', 'until', 'saved', 'doc')

@@ -95,7 +95,7 @@ class KubernetesProxy:
             key = f"{written['source']} {written['command']}"
         elif prior and not after and self._claims.verbs.get(key or "") != "start":
             key = queued
-        more = {"before": prior, "after": after, "turn": key == self._claims.holder(self._process, model)}
+        more = {"before": prior, "after": after, "leased": key == self._claims.holder(self._process, model)}
         self._claims.history.add("patched", model=model, key=key, process=self._process, **more)
         for key in _noted(annotations.get(STOP_NOTE)) - _noted(tested.get(_pointer(STOP_NOTE))):
             self._claims.history.add("noted", model=model, key=key, process=self._process)

@@ -224,7 +224,7 @@ def test_a_claim_that_can_t_be_given_back_hides_nothing_of_what_happened():
     assert error is away
 
 
-def test_a_turn_that_is_taken_is_told_to_come_again():
+def test_a_lease_that_is_taken_is_told_to_come_again():
     busy = Temporary(Code.BUSY, "busy", "again", retry_after=1)
     asks, error = played(take_command(start(), LIMITS), busy)
     assert (error, len(asks)) == (busy, 1)

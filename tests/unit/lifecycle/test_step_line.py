@@ -135,7 +135,7 @@ def test_a_command_whose_redis_went_away_while_it_did_what_came_first_is_in_line
 
 
 @pytest.mark.parametrize("heard", [True, False])
-def test_an_unforeseen_error_gives_the_turn_back_and_is_told_unchanged(heard):
+def test_an_unforeseen_error_gives_the_lease_back_and_is_told_unchanged(heard):
     request = start(by_event=True)
     step = take_command(request, LIMITS) if heard else take_next(REF, LIMITS)
     begin(step)
