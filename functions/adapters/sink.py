@@ -160,20 +160,20 @@ class Sink:
         return False
 
     def _event(self, waiting: Waiting) -> CloudEvent:
-        event, for_whom = _event(waiting), waiting.fact.on_behalf_of
+        event, for_whom = _event(waiting), waiting.event.on_behalf_of
         return self._signer.signed(event, for_whom) if for_whom else event
 
     async def _set_aside(self, waiting: Waiting, why: str) -> None:
         logger().warning(
             "event set aside",
             action="publish-failed",
-            model=waiting.fact.ref.subject,
-            type=waiting.fact.type,
-            event_id=waiting.fact.id,
+            model=waiting.event.ref.subject,
+            type=waiting.event.type,
+            event_id=waiting.event.id,
             why=why,
             attempts=waiting.attempts + 1,
         )
-        await self._outbox.set_aside(waiting.lane, waiting.entry, why, waiting.fact)
+        await self._outbox.set_aside(waiting.lane, waiting.entry, why, waiting.event)
 
     async def send_now(self, event: CloudEvent, *, on_behalf_of: str) -> int | None:
         """Signed, for the verified user `on_behalf_of`. Not through the outbox: who asked waits for the answer.
@@ -206,17 +206,17 @@ class Sink:
 
 
 def _event(waiting: Waiting) -> CloudEvent:
-    fact = waiting.fact
+    event = waiting.event
     return build_known(
-        fact.type,
-        fact.data,
-        fact.ref,
+        event.type,
+        event.data,
+        event.ref,
         source=SOURCE,
-        id=fact.id,
-        correlation_id=fact.correlation_id,
-        traceparent=fact.traceparent,
-        expires_in=DEFAULT_EXPIRY if fact.is_command else None,
-        time=fact.time,
+        id=event.id,
+        correlation_id=event.correlation_id,
+        traceparent=event.traceparent,
+        expires_in=DEFAULT_EXPIRY if event.is_command else None,
+        time=event.time,
     )
 
 

@@ -265,7 +265,7 @@ class Store:
 
     async def publish(self, events: Sequence[Published]) -> None:
         """Into the outbox, without a step: for what concerns no record."""
-        await asyncio.gather(*(self.commit(Commit(event.ref, 0, None, facts=(event,))) for event in events))
+        await asyncio.gather(*(self.commit(Commit(event.ref, 0, None, events=(event,))) for event in events))
 
     async def subjects(self, after: str, limit: int) -> list[str]:
         """Known models in order of their subjects, from behind `after` ("" for the first page)."""

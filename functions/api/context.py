@@ -20,7 +20,7 @@ from functions.logs import logger
 
 
 class Outbox:
-    """Facts leave after the answer, one flush at a time, never in the caller's time. The tick sends what is left."""
+    """Events leave after the answer, one flush at a time, never in the caller's time. The tick sends what is left."""
 
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
@@ -37,11 +37,11 @@ class Outbox:
                 sent = await self._sink.flush()
             except StepError:
                 continue
-            except Exception:  # noqa: BLE001 - whatever it is, later facts must still leave
-                logger().exception("facts could not be published", action="publish-failed")
+            except Exception:  # noqa: BLE001 - whatever it is, later events must still leave
+                logger().exception("events could not be published", action="publish-failed")
                 continue
             if sent:
-                logger().info("facts published", action="facts-published", facts=sent)
+                logger().info("events published", action="events-published", events=sent)
 
 
 @dataclass(frozen=True)

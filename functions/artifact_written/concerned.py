@@ -120,7 +120,7 @@ def _request(writing: Writing, ref: ModelRef) -> Published:
     return Published(
         id=str(uuid.uuid5(_REQUESTS, f"{writing.sender.source}\0{writing.id}\0{ref.subject}")),
         ref=ref,
-        fact=command,
+        event=command,
         time=datetime.now(UTC),
         correlation_id=writing.correlation_id,
         traceparent=writing.traceparent,

@@ -47,7 +47,7 @@ def decide(
         raise Superseded
     sequence = max(looked.record.sequence, request.sequence if request and ordered else 0)
     after = looked.record.model_copy(update={"sequence": sequence})
-    known = Decision(after, facts=looked.facts, audit=looked.audit)
+    known = Decision(after, events=looked.events, audit=looked.audit)
     if request is None:
         noted = record.start if record and record.uid == seen.uid else None
         decision = follow_reload(keep_up(known, seen, planned, noted), seen, limits)

@@ -20,7 +20,7 @@ class Decision:
 
     record: Record
     effects: tuple[Effect, ...] = ()
-    facts: tuple[Published, ...] = ()
+    events: tuple[Published, ...] = ()
     audit: tuple[AuditEntry, ...] = ()
     changed: bool = False
     note: str | None = None

@@ -1,4 +1,4 @@
-"""What a look adds to the record: the state, the ledger of pods, and the facts of every change that was seen.
+"""What a look adds to the record: the state, the ledger of pods, and the events of every change that was seen.
 
 This is level, not edge: the same look twice adds nothing, and a change that was made without us is adopted here.
 """
@@ -25,17 +25,17 @@ from functions.lifecycle.verification import is_silent
 _PLAN_IS_FRESH = timedelta(seconds=60)
 UNRECORDED_KEPT = 8
 _NOBODY = Run(since=None, actor="modelswitch", key="")
-_FACTS = uuid.uuid5(uuid.NAMESPACE_URL, "https://modelswitch.dev/facts")
+_EVENTS = uuid.uuid5(uuid.NAMESPACE_URL, "https://modelswitch.dev/facts")  # never changes: repeats share an id
 
 
-def publish(ref: ModelRef, fact: ModelFact, run: Run, time: datetime, discriminator: str = "") -> Published:
-    """A fact whose id derives from what caused it: a repeat after a crash is the same event.
+def publish(ref: ModelRef, event: ModelFact, run: Run, time: datetime, discriminator: str = "") -> Published:
+    """An event whose id derives from what caused it: a repeat after a crash is the same event.
 
     It names who claims to be whom.
     """
-    fact = fact.model_copy(update={"claimed_actor": run.claimed_actor})
-    identity = uuid.uuid5(_FACTS, f"{run.key} {ref.subject} {fact.type} {discriminator}")
-    return Published(str(identity), ref, fact, time, run.correlation_id)
+    event = event.model_copy(update={"claimed_actor": run.claimed_actor})
+    identity = uuid.uuid5(_EVENTS, f"{run.key} {ref.subject} {event.type} {discriminator}")
+    return Published(str(identity), ref, event, time, run.correlation_id)
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Seen:
     """The record after a look, and what the look makes known."""
 
     record: Record
-    facts: tuple[Published, ...] = ()
+    events: tuple[Published, ...] = ()
     audit: tuple[AuditEntry, ...] = ()
 
 
@@ -205,8 +205,8 @@ def observe(
         }
     )
     after = _with_receipt(after, before, now, known=known)
-    facts = _facts(after, before, looked, verdict, changed_hands=changed_hands) if known else ()
-    return Seen(after, facts, _audit(after, before, looked, changed_hands=changed_hands))
+    events = _events(after, before, looked, verdict, changed_hands=changed_hands) if known else ()
+    return Seen(after, events, _audit(after, before, looked, changed_hands=changed_hands))
 
 
 def _with_receipt(after: Record, before: Record, now: datetime, *, known: bool) -> Record:
@@ -222,23 +222,23 @@ def _with_receipt(after: Record, before: Record, now: datetime, *, known: bool) 
     return after.model_copy(update={"receipt": receipt, "pods": {}})
 
 
-def _facts(
+def _events(
     after: Record, before: Record, looked: Record, verdict: Verdict, *, changed_hands: bool
 ) -> tuple[Published, ...]:
     now = after.observed_at
     if now is None:
         return ()
-    facts: list[Published] = []
+    events: list[Published] = []
 
-    def add(fact: ModelFact, run: Run, discriminator: str = "") -> None:
-        facts.append(publish(after.ref, fact, run, now, discriminator))
+    def add(event: ModelFact, run: Run, discriminator: str = "") -> None:
+        events.append(publish(after.ref, event, run, now, discriminator))
 
     if changed_hands and looked.stop:
         add(_stopping(looked.stop, len(looked.pods)), looked.stop)
     if changed_hands and looked.start:
         add(ModelStarting(actor=looked.start.actor), looked.start)
     if after.state is before.state:
-        return tuple(facts)
+        return tuple(events)
     if after.state is State.STOPPED and after.stop and after.receipt:
         stopped = ModelStopped(actor=after.stop.actor, reason=after.stop.reason, receipt=after.receipt)
         add(stopped, after.stop, str(after.version) if _ended_before(before, after.stop) else "")
@@ -249,7 +249,7 @@ def _facts(
     if after.state is State.ERROR:
         run = looked.stop or looked.start or Run(since=None, actor="modelswitch", key=f"failed {after.uid}")
         add(_failed(after, run, verdict), run, f"{after.reason} {now.isoformat()}")
-    return tuple(facts)
+    return tuple(events)
 
 
 def _ended_before(before: Record, stop: Run) -> bool:

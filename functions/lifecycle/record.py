@@ -38,7 +38,7 @@ class Run(Frozen):
     claimed_actor: str | None = None
     reason: str | None = None
     key: str = Field(
-        description="What its facts' ids derive from: the command's source and id, or the external change."
+        description="What its events' ids derive from: the command's source and id, or the external change."
     )
     correlation_id: str | None = None
     ours: bool = True

@@ -71,12 +71,12 @@ def begin_start(known: Decision, seen: Observation, run: Run, *, restore_autosca
             "effective": run.key,
         }
     )
-    fact = ModelStarting(actor=run.actor, reason=run.reason)
+    event = ModelStarting(actor=run.actor, reason=run.reason)
     return replace(
         known,
         record=after,
         effects=tuple(effects),
-        facts=(*known.facts, publish(seen.ref, fact, run, now)),
+        events=(*known.events, publish(seen.ref, event, run, now)),
         changed=True,
         intent=Intent(
             verb="start",

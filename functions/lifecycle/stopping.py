@@ -152,7 +152,7 @@ def begin_stop(known: Decision, seen: Observation, stopping: Stopping) -> Decisi
             "left_behind": None,
         }
     )
-    fact = ModelStopping(
+    event = ModelStopping(
         actor=hold.actor,
         reason=hold.reason,
         pods=len(seen.pods),
@@ -162,7 +162,7 @@ def begin_stop(known: Decision, seen: Observation, stopping: Stopping) -> Decisi
         known,
         record=after,
         effects=effects,
-        facts=(*known.facts, publish(seen.ref, fact, run, now)),
+        events=(*known.events, publish(seen.ref, event, run, now)),
         changed=True,
         intent=Intent(verb="stop", at=now, run=run, sequence=stopping.sequence, by_event=stopping.by_event),
     )

@@ -68,7 +68,7 @@ class Commit:
     answer: StepAnswer | None = None
     refusal: StepError | None = None
     audit: tuple[AuditEntry, ...] = ()
-    facts: tuple[Published, ...] = ()
+    events: tuple[Published, ...] = ()
     due: datetime | None = None
     forget: bool = False
 

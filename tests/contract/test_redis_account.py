@@ -68,7 +68,7 @@ async def test_what_the_other_tests_of_the_store_leave_out_works_too(store, raw)
     [lane] = await store.outbox.lanes()
     [waiting] = await store.outbox.waiting(lane, 10)
     await store.outbox.failed(lane, waiting.entry)
-    await store.outbox.set_aside(lane, waiting.entry, "never", waiting.fact)
+    await store.outbox.set_aside(lane, waiting.entry, "never", waiting.event)
     assert not await store.outbox.end_lease("one")
     assert [one.why for one in await store.outbox.dead(10)] == ["never"]
     await store.write_refusal(AuditEntry(NOW, REF, "stop", "oncall", code="EventsNotAllowed"))

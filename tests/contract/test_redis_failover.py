@@ -22,7 +22,7 @@ from functions.reconcile.ports import Commit
 REF = ModelRef(namespace="fraud", name="scorer")
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ENTRY = AuditEntry(NOW, REF, "stop", "oncall", correlation_id="c")
-FACT = Published("fact-1", REF, ModelStopping(actor="oncall", pods=1), NOW)
+EVENT = Published("event-1", REF, ModelStopping(actor="oncall", pods=1), NOW)
 REQUEST = Request(ref=REF, command=StopRequested(), source="/test", id="1", actor="oncall")
 
 
@@ -176,7 +176,7 @@ async def test_events_leave_a_full_redis_once_each_and_hold_no_lease(redis_url):
         client.config_set("maxmemory-policy", "noeviction")
         store = Store.connect(f"redis://127.0.0.1:{port}/0")
         await store.commit(
-            Commit(REF, 0, Record(ref=REF, uid="u", state=State.STOPPED, observed_at=NOW), facts=(FACT,))
+            Commit(REF, 0, Record(ref=REF, uid="u", state=State.STOPPED, observed_at=NOW), events=(EVENT,))
         )
         [lane] = await store.outbox.lanes()
         client.config_set("maxmemory", client.info("memory")["used_memory"] // 2)

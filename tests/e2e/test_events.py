@@ -1,4 +1,4 @@
-"""Commands as events through the broker, and the facts that come back."""
+"""Commands as events through the broker, and the events that come back."""
 
 import json
 import re
@@ -70,7 +70,7 @@ def test_every_change_is_streamed_with_who_asked(place):
 
 @pytest.mark.alone
 def test_facts_reach_the_broker(place, product):
-    """With the source silent, facts are all that anybody posts there."""
+    """With the source silent, events are all that anybody posts there."""
     place.running(inference_service("model"))
     with product.paused("source"):
         before = _produced(product)

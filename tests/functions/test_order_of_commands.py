@@ -36,7 +36,7 @@ _NAMES = itertools.count()
 
 @pytest.fixture(scope="module")
 def functions(world, tmp_path_factory):
-    """`command`, `tick` and `pod_status`; facts have nowhere to go."""
+    """`command`, `tick` and `pod_status`; events have nowhere to go."""
     folder = tmp_path_factory.mktemp("order")
     prepare(world.cluster, SPACE)
     patch = {"metadata": {"labels": {"modelswitch.dev/events": "allow"}}}

@@ -23,7 +23,7 @@ NEWER = Owner("ReplicaSet", "scorer-predictor-new", "rs-2")
 def world_with_a_reload(**changes):
     world = ReloadWorld(**changes)
     world.settle()
-    world.facts.clear()
+    world.events.clear()
     world.command(reload(ONE))
     return world
 

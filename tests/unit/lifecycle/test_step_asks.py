@@ -30,7 +30,7 @@ def commit(decision, request, answer, *, expected=3, version=None):
         request=request,
         answer=answer,
         audit=decision.audit,
-        facts=decision.facts,
+        events=decision.events,
         due=decision.due,
     )
 
@@ -170,7 +170,7 @@ def test_a_start_whose_commit_came_second_is_known_by_its_own_plan():
         ask.Committed(),
     )
     asks, _ = played(take_command(start(), LIMITS), *steps)
-    assert [published.fact.actor for published in asks[-1].facts] == ["pipeline", "pipeline"]
+    assert [published.event.actor for published in asks[-1].events] == ["pipeline", "pipeline"]
     assert asks[-1].record.sequence == 7
 
 

@@ -75,7 +75,7 @@ def test_a_command_in_line_that_a_later_one_made_pointless_is_dropped_without_a_
 def test_a_command_in_line_that_waited_too_long_is_dropped_and_said():
     asks, _ = played(take_next(REF, LIMITS), claimed(request=stop(), now=later(3601)), ask.Committed())
     assert [entry.code for entry in asks[1].audit] == [Code.EXPIRED]
-    assert [type(one.fact) for one in asks[1].facts] == [ModelFailed]
+    assert [type(one.event) for one in asks[1].events] == [ModelFailed]
 
 
 def test_a_refusal_that_nobody_waits_for_is_kept_published_and_audited():
@@ -86,7 +86,7 @@ def test_a_refusal_that_nobody_waits_for_is_kept_published_and_audited():
     assert isinstance(commit.refusal, Refused)
     assert (commit.refusal.code, commit.answer) == (Code.STOP_IN_PROGRESS, None)
     assert [entry.code for entry in commit.audit] == [Code.STOP_IN_PROGRESS]
-    assert [one.fact.code for one in commit.facts] == [Code.STOP_IN_PROGRESS]
+    assert [one.event.code for one in commit.events] == [Code.STOP_IN_PROGRESS]
     assert answer.status == 409
 
 
