@@ -49,7 +49,7 @@ async def _take_in_order(parts: Parts, request: Request, sender: Sender, place: 
         answer = await parts.reconciler.command(request, placed=place.leave)
         in_line = answer.ahead is not None
     finally:
-        if not in_line:  # else the process that has the turn goes on with the line
+        if not in_line:  # else the process that has the lease goes on with the line
             parts.line.go_on(request.ref)
     if in_line:
         return "in line"

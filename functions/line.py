@@ -53,7 +53,7 @@ class Line:
         return AT_ONCE
 
     async def close(self) -> None:
-        """What is at work gives its turn back; the timer goes on with the line."""
+        """The command at work gives its lease back; the timer goes on with the line."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -20,7 +20,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(frozen=True, extra="ignore")
 
     redis_url: str = Field(default="redis://127.0.0.1:6379/0", description="redis:// or rediss://, password included.")
-    k_sink: str | None = Field(default=None, description="Where facts go: the broker's ingress. None: nowhere.")
+    k_sink: str | None = Field(default=None, description="Where events go: the broker's ingress. None: nowhere.")
     k_ca_certs: str | None = Field(default=None, description="Certificates (PEM) that the broker's is checked against.")
     namespace_selector: str = Field(
         default="",

@@ -22,7 +22,7 @@ HISTORY_ENTRIES = 100_000
 """Of all namespaces together; each has an equal share, 10,000 at most. An entry is 1 KiB at most."""
 REFUSAL_ENTRIES = 20_000
 LETTERS = 1000  # of 16 KiB at most: 16 MiB, however much poison comes
-WAITING_FACTS = 20_000
+WAITING_EVENTS = 20_000
 INDEXED_ENTRIES = 200_000
 """Of all models together; each model's index has at least 100, at most 1,000."""
 NAMESPACES = 2000  # with streams of their own; what concerns others shares those of the installation
@@ -101,7 +101,7 @@ _LIMITS = (
     HISTORY_ENTRIES,
     REFUSAL_ENTRIES,
     LETTERS,
-    WAITING_FACTS,
+    WAITING_EVENTS,
     INDEXED_ENTRIES,
     NAMESPACES,
     CHANGES_LENGTH,
@@ -146,13 +146,13 @@ def _words(
         "".join("r" if entry.code else "h" for entry in ask.audit),
         "\n".join(_places(record)) if record else "",
         shown_of(record) if record else "",
-        "".join("c" if isinstance(fact.fact, ReloadRequested) else "f" for fact in ask.facts),
+        "".join("c" if isinstance(published.event, ReloadRequested) else "f" for published in ask.events),
         letter,
         "1" if quiet else "0",
         str(SCHEMA),
         " ".join(str(limit) for limit in _LIMITS),
         *(serialization.dump_audit(entry) for entry in ask.audit),
-        *(serialization.dump_fact(fact) for fact in ask.facts),
+        *(serialization.dump_event(published) for published in ask.events),
     ]
     indexes = (index_key(subject), index_key(subject, refused=True))
     return [seen, f"{TAG}:model:{subject}", *(f"{TAG}:{name}" for name in _KEYS), f"{TAG}:counts", *indexes], args

@@ -1,4 +1,4 @@
-"""Events on their way to the broker, in lanes: own commands and facts apart, and of each a lane per namespace.
+"""Events on their way to the broker, in lanes: own commands and other events apart, and of each a lane per namespace.
 
 What one lane's entries meet does not hold up another's. What can never leave is set aside, where people see it.
 """
@@ -14,7 +14,7 @@ from functions.adapters import serialization
 from functions.adapters.connection import Script, translated
 from functions.adapters.history import History
 from functions.adapters.keys import TAG
-from functions.adapters.serialization import Fact
+from functions.adapters.serialization import StoredEvent
 from functions.adapters.stored import Unreadable, told_unreadable
 from functions.lifecycle.dead_letter import DeadLetter
 from functions.lifecycle.effects import AuditEntry
@@ -38,7 +38,7 @@ class Waiting:
     """An event in the outbox; `lane` and `entry` acknowledge it. `attempts` that failed."""
 
     entry: str
-    fact: Fact
+    event: StoredEvent
     lane: str = OLDER_LANE
     attempts: int = 0
 
@@ -49,13 +49,13 @@ class Waiting:
 
 @dataclass(frozen=True)
 class SetAside:
-    """An event that never left, and why. `fact` None: it can't be read."""
+    """An event that never left, and why. `event` None: it can't be read."""
 
     entry: str
     at: datetime
     why: str
     namespace: str
-    fact: Fact | None
+    event: StoredEvent | None
 
 
 @dataclass(frozen=True)
@@ -78,13 +78,13 @@ class Outbox:
         self._sent = Script(client, "sent")
 
     async def lanes(self) -> list[str]:
-        """Those where something waits, the one that was served longest ago first; own commands and facts in turn."""
+        """Those where something waits, the one that was served longest ago first; own commands and other events in turn."""
         with translated():
             names: list[str] = await self._redis.zrange(_LANES, 0, -1)
             older = await self._redis.exists(_OLDER)
         commands = [name for name in names if name.startswith("c")]
-        facts = [name for name in names if not name.startswith("c")]
-        in_turn = [name for pair in zip_longest(commands, facts) for name in pair if name is not None]
+        events = [name for name in names if not name.startswith("c")]
+        in_turn = [name for pair in zip_longest(commands, events) for name in pair if name is not None]
         return ([OLDER_LANE] if older else []) + in_turn
 
     async def waiting(self, lane: str, limit: int) -> list[Waiting]:
@@ -97,22 +97,22 @@ class Outbox:
         found: list[Waiting] = []
         for (entry, fields), tried in zip(entries, attempts, strict=True):
             try:
-                fact = serialization.load_fact(fields.get("d", ""))
+                event = serialization.load_event(fields.get("d", ""))
             except Unreadable as error:
                 told_unreadable("outbox", error)
                 await self.set_aside(lane, entry, f"it can't be read: {error}")
             else:
-                found.append(Waiting(entry, fact, lane, int(tried or 0)))
+                found.append(Waiting(entry, event, lane, int(tried or 0)))
         return found
 
     async def sent(self, lane: str, entries: Sequence[str]) -> None:
         if entries:
             await self._leave(lane, entries, "")
 
-    async def set_aside(self, lane: str, entry: str, why: str, fact: Fact | None = None) -> None:
+    async def set_aside(self, lane: str, entry: str, why: str, event: StoredEvent | None = None) -> None:
         """It can never leave: kept as it is among the last 1,000 of these, and shown among what was refused."""
-        letter = DeadLetter.of({"type": fact.type, "subject": fact.ref.subject}, fact.data) if fact else None
-        await self._history.write(_entry(entry, why, fact), letter)
+        letter = DeadLetter.of({"type": event.type, "subject": event.ref.subject}, event.data) if event else None
+        await self._history.write(_entry(entry, why, event), letter)
         await self._leave(lane, [entry], why[:500])
 
     async def failed(self, lane: str, entry: str) -> None:
@@ -123,13 +123,13 @@ class Outbox:
             pipeline.zadd(_LANES, {lane: _now()}, xx=True)
             await pipeline.execute()
 
-    async def take_turn(self, token: str) -> bool:
+    async def take_lease(self, token: str) -> bool:
         """False where another process sends; that one looks once more. Renews it for its holder."""
         with translated():
             return bool(await self._flush(keys=[_FLUSH], args=[token, FLUSH_LEASE_SECONDS * 1000, "take"]))
 
-    async def end_turn(self, token: str) -> bool:
-        """True where another process came in between: the turn is kept, to look once more."""
+    async def end_lease(self, token: str) -> bool:
+        """True where another process came in between: the lease is kept, to look once more."""
         with translated():
             return bool(await self._flush(keys=[_FLUSH], args=[token, FLUSH_LEASE_SECONDS * 1000, "end"]))
 
@@ -163,17 +163,17 @@ def new_token() -> str:
     return uuid.uuid4().hex
 
 
-def _entry(entry: str, why: str, fact: Fact | None) -> AuditEntry:
+def _entry(entry: str, why: str, event: StoredEvent | None) -> AuditEntry:
     return AuditEntry(
         time=datetime.now(UTC),
-        ref=fact.ref if fact else None,
+        ref=event.ref if event else None,
         action="not-published",
         actor="modelswitch",
         code=Code.NOT_PUBLISHED,
-        message=f"{fact.type if fact else 'An event'} could not be published: {why}",
+        message=f"{event.type if event else 'An event'} could not be published: {why}",
         source="/modelswitch",
-        event_id=fact.id if fact else entry,
-        correlation_id=fact.correlation_id if fact else None,
+        event_id=event.id if event else entry,
+        correlation_id=event.correlation_id if event else None,
     )
 
 
@@ -192,8 +192,8 @@ def _now() -> int:
 
 def _aside(entry: str, fields: dict[str, str]) -> SetAside:
     try:
-        fact = serialization.load_fact(fields.get("d", ""))
+        event = serialization.load_event(fields.get("d", ""))
     except Unreadable:
-        fact = None
-    namespace = fields.get("lane", "").partition(".")[2] or (fact.ref.namespace if fact else "")
-    return SetAside(entry, since_of(entry), fields.get("why", ""), namespace, fact)
+        event = None
+    namespace = fields.get("lane", "").partition(".")[2] or (event.ref.namespace if event else "")
+    return SetAside(entry, since_of(entry), fields.get("why", ""), namespace, event)

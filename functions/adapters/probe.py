@@ -199,7 +199,7 @@ def _address(server: Server) -> str:
 
 
 def _proxied(server: Server, path: str) -> str:
-    """Raises Unreached as `_address`: the API server has nobody to ask then."""
+    """Raises Unreached as `_address`: without an address the API server has no target to ask."""
     _address(server)
     scheme = "https:" if server.tls else ""
     namespace, pod = quoted(server.namespace), quoted(server.pod)

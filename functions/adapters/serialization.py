@@ -39,7 +39,7 @@ _SHORT_BYTES = 80
 _RENAMED_REASONS = {"CanaryFailed": "SmokeTestFailed"}
 """Of the version before, as this one calls them."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_FACT_TYPE = re.compile(r"dev\.modelswitch\.[a-z0-9.-]{1,200}")
+_EVENT_TYPE = re.compile(r"dev\.modelswitch\.[a-z0-9.-]{1,200}")
 F = TypeVar("F", bound=Frozen)
 _MOMENT: TypeAdapter[datetime] = TypeAdapter(Moment)
 _ENTRY: TypeAdapter[AuditEntry] = TypeAdapter(AuditEntry)
@@ -48,7 +48,7 @@ _ANSWER: TypeAdapter[StepAnswer] = TypeAdapter(StepAnswer)
 
 
 @dataclass(frozen=True)
-class Fact:
+class StoredEvent:
     """An event in the outbox as it is stored: it leaves as it was written, also where this version does not know its
     type.
     """
@@ -251,13 +251,13 @@ def load_letter(text: str) -> DeadLetter:
     return known_values(_LETTER, text)
 
 
-def dump_fact(published: Published) -> str:
+def dump_event(published: Published) -> str:
     return _numbered(
         {
             "id": published.id,
             "subject": published.ref.subject,
-            "type": published.fact.type,
-            "data": published.fact.model_dump(mode="json"),
+            "type": published.event.type,
+            "data": published.event.model_dump(mode="json"),
             "time": published.time.isoformat(),
             "correlation_id": published.correlation_id,
             "traceparent": published.traceparent,
@@ -266,18 +266,18 @@ def dump_fact(published: Published) -> str:
     )
 
 
-def load_fact(text: str) -> Fact:
+def load_event(text: str) -> StoredEvent:
     """Raises Unreadable."""
     values = read_json(text)
     if not isinstance(values, dict):
         raise Unreadable(f"{type(values).__name__}, expected an object")
     name, identity, data = (values.get(key) for key in ("type", "id", "data"))
-    if not (isinstance(name, str) and _FACT_TYPE.fullmatch(name)):
+    if not (isinstance(name, str) and _EVENT_TYPE.fullmatch(name)):
         raise Unreadable(f"type {str(name)[:80]!r}, expected one of modelswitch's own")
     if not (isinstance(identity, str) and 0 < len(identity) <= 256 and isinstance(data, dict)):
         raise Unreadable("no id, or no data")
     correlation, trace = (values.get(key) for key in ("correlation_id", "traceparent"))
-    return Fact(
+    return StoredEvent(
         id=identity,
         ref=_ref(values.get("subject")),
         type=name,

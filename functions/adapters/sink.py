@@ -39,8 +39,8 @@ _MOST_AGE = timedelta(days=1)
 
 
 @dataclass
-class _Round:
-    """One process' turn of sending. `held`: lanes that go on with the next flush."""
+class _Flush:
+    """What one process sends under its lease. `held`: lanes that go on with the next flush."""
 
     token: str
     ends: float
@@ -82,61 +82,61 @@ class Sink:
         self._flushing = True
         try:
             seconds = (until - datetime.now(UTC)).total_seconds() if until else FLUSH_SECONDS
-            turn = _Round(new_token(), time.monotonic() + min(seconds, FLUSH_SECONDS))
-            if await self._outbox.take_turn(turn.token):
-                await self._take_turns(turn)
-            return turn.sent
+            flush = _Flush(new_token(), time.monotonic() + min(seconds, FLUSH_SECONDS))
+            if await self._outbox.take_lease(flush.token):
+                await self._send_under_lease(flush)
+            return flush.sent
         finally:
             self._flushing = self._wanted = False
 
-    async def _take_turns(self, turn: _Round) -> None:
+    async def _send_under_lease(self, flush: _Flush) -> None:
         try:
             again = True
-            while again and not turn.over:
+            while again and not flush.over:
                 self._wanted = False
-                await self._send_all(turn)
-                again = await self._outbox.end_turn(turn.token) or self._wanted
+                await self._send_all(flush)
+                again = await self._outbox.end_lease(flush.token) or self._wanted
                 if again:
-                    turn.lost = not await self._outbox.take_turn(turn.token)
+                    flush.lost = not await self._outbox.take_lease(flush.token)
         finally:
             with suppress(StoreUnavailable):
-                if await self._outbox.end_turn(turn.token):
-                    await self._outbox.end_turn(turn.token)
+                if await self._outbox.end_lease(flush.token):
+                    await self._outbox.end_lease(flush.token)
 
-    async def _send_all(self, turn: _Round) -> None:
+    async def _send_all(self, flush: _Flush) -> None:
         gate = asyncio.Semaphore(_LANES_AT_ONCE)
 
         async def serve(lane: str) -> None:
             async with gate:
-                if not turn.over:
-                    await self._send_page(turn, lane)
+                if not flush.over:
+                    await self._send_page(flush, lane)
 
-        while not turn.over:
-            lanes = [lane for lane in await self._outbox.lanes() if lane not in turn.held]
+        while not flush.over:
+            lanes = [lane for lane in await self._outbox.lanes() if lane not in flush.held]
             if not lanes:
                 return
             await asyncio.gather(*(serve(lane) for lane in lanes))
 
-    async def _send_page(self, turn: _Round, lane: str) -> None:
+    async def _send_page(self, flush: _Flush, lane: str) -> None:
         """Some of one lane, in order; its first failure leaves the rest for the next flush."""
         done: list[str] = []
         ends = time.monotonic() + _PAGE_SECONDS
-        if time.monotonic() - turn.renewed > _RENEW_SECONDS:
-            turn.renewed = time.monotonic()
-            turn.lost = not await self._outbox.take_turn(turn.token)
+        if time.monotonic() - flush.renewed > _RENEW_SECONDS:
+            flush.renewed = time.monotonic()
+            flush.lost = not await self._outbox.take_lease(flush.token)
         try:
             for waiting in await self._outbox.waiting(lane, PAGE):
-                if turn.over or time.monotonic() > ends:
+                if flush.over or time.monotonic() > ends:
                     break
-                if not await self._is_done(turn, waiting):
-                    turn.held.add(lane)
+                if not await self._is_done(flush, waiting):
+                    flush.held.add(lane)
                     break
                 done.append(waiting.entry)
         finally:
-            turn.sent += len(done)
+            flush.sent += len(done)
             await self._outbox.sent(lane, done)
 
-    async def _is_done(self, turn: _Round, waiting: Waiting) -> bool:
+    async def _is_done(self, flush: _Flush, waiting: Waiting) -> bool:
         """False: it may work later. What never will is set aside, which is done too."""
         if self._url is None:
             return True
@@ -147,9 +147,9 @@ class Sink:
             await self._set_aside(waiting, f"it can't be sent: {type(error).__name__}")
             return True
         if status is None:
-            turn.silent += 1
+            flush.silent += 1
         else:
-            turn.silent = 0
+            flush.silent = 0
         if status is not None and status < 300:
             return True
         old = waiting.attempts > _MOST_ATTEMPTS and datetime.now(UTC) - waiting.since > _MOST_AGE
@@ -160,20 +160,20 @@ class Sink:
         return False
 
     def _event(self, waiting: Waiting) -> CloudEvent:
-        event, for_whom = _event(waiting), waiting.fact.on_behalf_of
+        event, for_whom = _event(waiting), waiting.event.on_behalf_of
         return self._signer.signed(event, for_whom) if for_whom else event
 
     async def _set_aside(self, waiting: Waiting, why: str) -> None:
         logger().warning(
             "event set aside",
             action="publish-failed",
-            model=waiting.fact.ref.subject,
-            type=waiting.fact.type,
-            event_id=waiting.fact.id,
+            model=waiting.event.ref.subject,
+            type=waiting.event.type,
+            event_id=waiting.event.id,
             why=why,
             attempts=waiting.attempts + 1,
         )
-        await self._outbox.set_aside(waiting.lane, waiting.entry, why, waiting.fact)
+        await self._outbox.set_aside(waiting.lane, waiting.entry, why, waiting.event)
 
     async def send_now(self, event: CloudEvent, *, on_behalf_of: str) -> int | None:
         """Signed, for the verified user `on_behalf_of`. Not through the outbox: who asked waits for the answer.
@@ -206,17 +206,17 @@ class Sink:
 
 
 def _event(waiting: Waiting) -> CloudEvent:
-    fact = waiting.fact
+    event = waiting.event
     return build_known(
-        fact.type,
-        fact.data,
-        fact.ref,
+        event.type,
+        event.data,
+        event.ref,
         source=SOURCE,
-        id=fact.id,
-        correlation_id=fact.correlation_id,
-        traceparent=fact.traceparent,
-        expires_in=DEFAULT_EXPIRY if fact.is_command else None,
-        time=fact.time,
+        id=event.id,
+        correlation_id=event.correlation_id,
+        traceparent=event.traceparent,
+        expires_in=DEFAULT_EXPIRY if event.is_command else None,
+        time=event.time,
     )
 
 

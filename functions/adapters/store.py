@@ -45,7 +45,7 @@ from functions.reconcile.ports import Claimed, Commit, Committed, InLine, Loaded
 LEASE_SECONDS = 15
 LINE_LENGTH = 64  # commands that wait for one model; more are told to come again
 REMEMBERED_SECONDS = 7 * 24 * 3600
-RESYNC_LEASE_SECONDS = 10  # renewed page by page; the tick that died leaves the turn to another one
+RESYNC_LEASE_SECONDS = 10  # renewed page by page; after a tick that died another one takes over
 _HISTORY = 1000
 
 
@@ -60,7 +60,7 @@ class Moved:
 
 @dataclass(frozen=True)
 class Pass:
-    """The turn of looking at every model. `doc` is how far it has come; `saved` counts, so that a loss shows."""
+    """The lease of the pass over all models. `doc` is how far it has come; `saved` counts, so that a loss shows."""
 
     token: str
     saved: str
@@ -126,7 +126,7 @@ class Store:
                     args=[token, *times, finger, ref.subject, command, ordered, str(LINE_LENGTH)],
                 )
         except asyncio.CancelledError:
-            # Redis may have given the turn, and its answer was not read.
+            # Redis may have granted the lease, and its answer was not read.
             with suppress(StoreUnavailable):
                 await asyncio.shield(asyncio.create_task(self._give_back(ref, seen, token, stays=True)))
             raise
@@ -191,7 +191,7 @@ class Store:
         return await one_trip(self._redis, add)
 
     async def save_intent(self, token: str, request: Request, intent: Intent) -> None:
-        """Raises Temporary where the model's turn is not held any more: what was decided may be out of date."""
+        """Raises Temporary where the model's lease is not held any more: what was decided may be out of date."""
         with _translated():
             reply = await self._plan(
                 keys=[model_key(request.ref)], args=[token, serialization.dump_intent(intent), SCHEMA]
@@ -265,7 +265,7 @@ class Store:
 
     async def publish(self, events: Sequence[Published]) -> None:
         """Into the outbox, without a step: for what concerns no record."""
-        await asyncio.gather(*(self.commit(Commit(event.ref, 0, None, facts=(event,))) for event in events))
+        await asyncio.gather(*(self.commit(Commit(event.ref, 0, None, events=(event,))) for event in events))
 
     async def subjects(self, after: str, limit: int) -> list[str]:
         """Known models in order of their subjects, from behind `after` ("" for the first page)."""
@@ -377,15 +377,15 @@ class Store:
             return str(await self._redis.get(f"{TAG}:synced") or "")
 
     async def take_pass(self) -> Pass | None:
-        """The turn of looking at every model; None while another tick has it."""
+        """The lease of the pass over all models; None while another tick has it."""
         token = uuid.uuid4().hex
         reply = await self._pass(token, "", "")
         return Pass(token, *reply) if reply else None
 
-    async def save_pass(self, turn: Pass, doc: str, *, completed: bool = False, ends: bool = False) -> Pass | None:
-        """None, and nothing is saved, where Redis lost data since `turn` or another tick took over: begin again."""
-        reply = await self._pass(turn.token, turn.saved, doc, completed, ends)
-        return Pass(turn.token, *reply) if reply else None
+    async def save_pass(self, held: Pass, doc: str, *, completed: bool = False, ends: bool = False) -> Pass | None:
+        """None, and nothing is saved, where Redis lost data since `held` or another tick took over: begin again."""
+        reply = await self._pass(held.token, held.saved, doc, completed, ends)
+        return Pass(held.token, *reply) if reply else None
 
     async def _pass(self, token: str, saved: str, doc: str, completed: bool = False, ends: bool = False) -> list[str]:
         flags = ["1" if flag else "0" for flag in (completed, ends)]

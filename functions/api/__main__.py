@@ -14,8 +14,9 @@ from functions.settings import Settings
 
 SHUTDOWN_SECONDS = 5
 KEEP_ALIVE_SECONDS = 75
-"""Longer than most proxies and clients keep a connection that idles (60 s): whoever closes first must be they, since a request that
-meets our closing (uvicorn's 5 s) is reset, and nobody may send a POST again unasked.
+"""Longer than most proxies and clients keep an idle connection (60 s): they must close it first. A request that arrives
+while the server closes the connection (uvicorn's default: after 5 s) is reset, and no client may retry a POST
+by itself.
 """
 
 

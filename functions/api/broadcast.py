@@ -45,7 +45,7 @@ class News:
 
 
 class Broadcast:
-    """Reads while somebody listens. A listener that falls behind by 1,000 changes starts over."""
+    """Reads while there are listeners. A listener that falls behind by 1,000 changes starts over."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -109,7 +109,7 @@ class Broadcast:
 
 
 def _described(change: Moved, status: ModelStatus | None) -> dict[str, Any]:
-    """Where the history has no entry of it: somebody looked, and something was otherwise."""
+    """For a change without an entry in the history: an observation found something changed."""
     audit = change.audit or AuditEntry(
         time=status.observed_at if status else datetime.now(UTC),
         ref=change.ref,

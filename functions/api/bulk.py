@@ -51,7 +51,7 @@ class Selection(Frozen):
 
 @dataclass(frozen=True)
 class _Bulk:
-    """One bulk request. `whole`: namespaces and kinds where the caller may patch everything, so nobody asks per model."""
+    """One bulk request. `whole`: namespaces and kinds where the caller may patch all models, without a check per model."""
 
     api: Api
     user: User

@@ -20,7 +20,7 @@ from functions.logs import logger
 
 
 class Outbox:
-    """Facts leave after the answer, one flush at a time, never in the caller's time. The tick sends what is left."""
+    """Events leave after the answer, one flush at a time, never in the caller's time. The tick sends what is left."""
 
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
@@ -37,11 +37,11 @@ class Outbox:
                 sent = await self._sink.flush()
             except StepError:
                 continue
-            except Exception:  # noqa: BLE001 - whatever it is, later facts must still leave
-                logger().exception("facts could not be published", action="publish-failed")
+            except Exception:  # noqa: BLE001 - whatever it is, later events must still leave
+                logger().exception("events could not be published", action="publish-failed")
                 continue
             if sent:
-                logger().info("facts published", action="facts-published", facts=sent)
+                logger().info("events published", action="events-published", events=sent)
 
 
 @dataclass(frozen=True)
@@ -60,9 +60,9 @@ def of_request(request: Request) -> Api:
 
 
 async def authenticate(request: Request) -> User:
-    """Runs before anything else is looked at: without a token nobody learns what a valid request is.
+    """Runs before anything else is read: a caller without a token does not learn what a valid request is.
 
-    The header that a proxy or a program sends counts first; the cookie is there for whoever pasted a token instead.
+    The header that a proxy or a program sends counts first; the cookie is for a user who pasted a token instead.
     """
     api = of_request(request)
     if api.parts.settings.auth == "none":

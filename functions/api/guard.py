@@ -1,6 +1,6 @@
 """Around every request: a log line, a count, headers for browsers, and no answer without a reason.
 
-A web page of another site must not be able to act through somebody's browser. Where nobody is asked for a token
+A web page of another site must not be able to act through a user's browser. Where no token is required
 (AUTH=none), the Host must be this machine's (DNS rebinding). Where a browser keeps a token in a cookie, whatever changes
 something must say that it comes from this very site: by Sec-Fetch-Site, or by Origin from a browser too old for that.
 """

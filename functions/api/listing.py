@@ -93,7 +93,7 @@ async def _may_list_all(api: Api, user: User) -> bool:
 
 
 async def _page_of_all(api: Api, limit: int, after: str) -> Found:
-    """For whoever sees everything and asks for everything one page is read, however many there are."""
+    """For a caller that may see all models and asks for all of them, one page is read, however many there are."""
     subjects = await api.parts.store.subjects(after, limit + 1)
     refs = [ModelRef.from_subject(subject) for subject in subjects[:limit]]
     items = [status async for status in _statuses(api, refs)]
@@ -117,7 +117,7 @@ async def _listable(api: Api, user: User, wanted: Wanted) -> list[ModelRef]:
 
 
 async def require_synced(api: Api, data: str | None = None) -> str:
-    """After Redis was lost a list would be short; nobody should take that for the truth. Returns the data's name.
+    """After Redis was lost a list would be incomplete, so it is refused. Returns the data's name.
 
     `data`: its name when the reading began. Another one now means that Redis was lost in between.
     """
@@ -128,7 +128,7 @@ async def require_synced(api: Api, data: str | None = None) -> str:
 
 
 async def _statuses(api: Api, refs: list[ModelRef]) -> AsyncIterator[ModelStatus]:
-    """Their present statuses; those forgotten meanwhile are left out."""
+    """Their present statuses; models that were forgotten since the list was read are left out."""
     for start in range(0, len(refs), PAGE):
         for record in await api.parts.store.records(refs[start : start + PAGE]):
             status = None

@@ -1,4 +1,4 @@
-"""From what a path or body names to one model, telling nobody of models that they may not read."""
+"""From what a path or body names to one model, without disclosing models that the caller may not read."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -40,7 +40,7 @@ def parse_kind(kind: str | None) -> Kind | None:
 
 
 def _of_kind(request: Request, kind: KindText = None) -> Kind | None:
-    """The only query parameter where the namespace is in the path. What nobody defined is an error, not silence:
+    """The only query parameter where the namespace is in the path. An undefined parameter is an error and is not ignored:
     `?graceful=false` must not be taken for a graceful stop.
     """
     known = {"kind"} if "namespace" in request.path_params else {"kind", "namespace"}
@@ -70,7 +70,7 @@ def make_ref(namespace: str, name: str, kind: Kind | None) -> ModelRef:
 
 
 async def permitted(api: Api, user: User, ref: ModelRef, right: Right) -> ModelRef:
-    """Raises NotAllowed before anybody has looked whether the model exists."""
+    """Raises NotAllowed before it is checked whether the model exists."""
     await require(api.access, user, right, ref.kind, namespace=ref.namespace, name=ref.name)
     return ref
 

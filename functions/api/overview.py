@@ -98,7 +98,7 @@ class Overview:
         return list(self._lines.values())
 
     async def tallies(self, data: str) -> Mapping[Place, Tally]:
-        """By namespace and kind, counted anew only where something has changed."""
+        """By namespace and kind, recounted only if something has changed."""
         await self.lines(data)
         if self._tallied != self._revision:
             by_place: dict[Place, list[Line]] = defaultdict(list)
@@ -145,7 +145,7 @@ class Overview:
             self._lines[record.ref] = line_of(record)
 
     async def _read_again(self) -> None:
-        """Page by page, each in turn with whoever asks: what is read here is never older than what a change brought."""
+        """Page by page, each page under the lock that callers take too: what is read here is never older than a change."""
         after = ""
         while subjects := await self._store.subjects(after, PAGE):
             refs = [ModelRef.from_subject(subject) for subject in subjects]

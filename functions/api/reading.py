@@ -24,7 +24,7 @@ HISTORY_DEPTH = 10_000
 
 
 class Filters(BaseModel):
-    """Which models; a parameter that nobody defined is an error, not silence."""
+    """Which models; an undefined parameter is an error and is not ignored."""
 
     model_config = ConfigDict(extra="forbid")
 

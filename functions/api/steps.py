@@ -30,7 +30,7 @@ async def run_command(
     looked: Observation | None = None,
 ) -> StepAnswer:
     """Raises StepError. `looked`: the first look, where many models were listed at once.
-    Facts leave in the background, also where the step was refused: a look may have found some.
+    Events leave in the background, also where the step was refused: a look may have found some.
     """
     request = Request(
         ref=ref,

@@ -1,4 +1,4 @@
-"""What somebody may see: the one filter that every list, count, picture and event goes through."""
+"""What a user may see: the one filter that every list, count, picture and event goes through."""
 
 import asyncio
 from collections.abc import Iterable, Mapping

@@ -89,7 +89,7 @@ async def _check_claim(parts: Parts, namespace: str, claim: str) -> None:
 
 
 async def _listed(parts: Parts, namespace: str, location: Location) -> list[ModelRef]:
-    """One list, for a model so new that nobody has looked at it yet."""
+    """One list, for a model so new that it was not observed yet."""
     try:
         items = await parts.cluster.list_all(await parts.resources.collection(Kind.INFERENCE_SERVICE, namespace))
     except Missing:
@@ -120,7 +120,7 @@ def _request(writing: Writing, ref: ModelRef) -> Published:
     return Published(
         id=str(uuid.uuid5(_REQUESTS, f"{writing.sender.source}\0{writing.id}\0{ref.subject}")),
         ref=ref,
-        fact=command,
+        event=command,
         time=datetime.now(UTC),
         correlation_id=writing.correlation_id,
         traceparent=writing.traceparent,

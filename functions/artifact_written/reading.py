@@ -1,4 +1,4 @@
-"""The writings that one request tells of, whoever sent it."""
+"""The written artifacts that one request reports, from any sender."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

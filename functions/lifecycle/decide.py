@@ -47,7 +47,7 @@ def decide(
         raise Superseded
     sequence = max(looked.record.sequence, request.sequence if request and ordered else 0)
     after = looked.record.model_copy(update={"sequence": sequence})
-    known = Decision(after, facts=looked.facts, audit=looked.audit)
+    known = Decision(after, events=looked.events, audit=looked.audit)
     if request is None:
         noted = record.start if record and record.uid == seen.uid else None
         decision = follow_reload(keep_up(known, seen, planned, noted), seen, limits)
@@ -68,7 +68,7 @@ def decide(
 
 
 def _with_known_buckets(record: Record | None, seen: Observation) -> Observation:
-    """Without a pod nobody shows from which bucket a model loads that has it from a Secret; its last pods did."""
+    """Without a pod the bucket that a model has from a Secret is not visible; the one that its last pods showed is kept."""
     if not seen.bucketless or record is None or record.uid != seen.uid:
         return seen
     known = (uri for uri in record.artifacts if uri not in seen.artifacts)

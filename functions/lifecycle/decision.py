@@ -20,7 +20,7 @@ class Decision:
 
     record: Record
     effects: tuple[Effect, ...] = ()
-    facts: tuple[Published, ...] = ()
+    events: tuple[Published, ...] = ()
     audit: tuple[AuditEntry, ...] = ()
     changed: bool = False
     note: str | None = None
@@ -113,9 +113,9 @@ def to_be_audited(record: Record, verb: str, key: str) -> Record:
 
 
 def was_done(record: Record, request: Request) -> bool:
-    """A delivery died after its PATCH was seen, or was done without Redis, and somebody else has changed the model since.
+    """A delivery died after its PATCH was seen, or was done without Redis, and another actor has changed the model since.
 
-    Theirs came later.
+    That change came later.
     """
     return request.key in record.unrecorded or (request.redelivered and record.effective == request.key)
 

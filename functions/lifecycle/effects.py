@@ -83,7 +83,7 @@ class Published:
 
     id: str
     ref: ModelRef
-    fact: ModelFact | ReloadRequested
+    event: ModelFact | ReloadRequested
     time: datetime
     correlation_id: str | None = None
     traceparent: str | None = None

@@ -47,7 +47,7 @@ def hand_over(known: Decision, seen: Observation, planned: Intent | None) -> Dec
 
 
 def end_left(seen: Observation) -> Iterable[DeletePod]:
-    """The pods that have left their Service for long enough; at once where they serve nobody, or the model is to go."""
+    """The pods that have left their Service for long enough; at once if they serve no requests, or the model is to go."""
     for pod in seen.pods:
         if pod.handover is not Handover.LEAVING or pod.terminating:
             continue
@@ -58,15 +58,15 @@ def end_left(seen: Observation) -> Iterable[DeletePod]:
 
 def next_handover(record: Record, seen: Observation) -> datetime | None:
     """When to look again for it; None where nothing is handed over. After a failed reload a pod may be kept for long."""
-    under_way = {pod.handover for pod in seen.pods} - {None}
-    if not under_way:
+    in_progress = {pod.handover for pod in seen.pods} - {None}
+    if not in_progress:
         return None
-    soon = Handover.LEAVING in under_way or record.reload is not None or seen.stop_wanted
+    soon = Handover.LEAVING in in_progress or record.reload is not None or seen.stop_wanted
     return seen.observed_at + timedelta(seconds=1 if soon else 10)
 
 
 def _keep_late_ones(seen: Observation) -> Iterable[MarkPod]:
-    """Old pods that were made when the reload had begun, or all of them where somebody else began it."""
+    """Old pods that were made when the reload had begun, or all of them if another actor began it."""
     return () if _is_to_go(seen) else (mark for mark in keep_old_pods(seen) if mark.uid in _old(seen))
 
 
@@ -78,7 +78,7 @@ def _can_be_kept(seen: Observation, pod: Pod) -> bool:
     """Pods of one Deployment whose ReplicaSet makes room for another's; a worker of a group ends with its head.
 
     One that is not ready yet is kept too: it may be the next moment, and then Kubernetes is faster. So is one that is too
-    busy to say whether it has its model; one that says it has not serves nobody.
+    busy to say whether it has its model; one that says it has not serves no requests.
     """
     rolls = pod.owner is not None and pod.owner.kind == "ReplicaSet" and pod.component not in seen.recreated
     takes_requests = pod.serves or pod.component in _BESIDE_THE_MODEL

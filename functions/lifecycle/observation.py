@@ -40,7 +40,7 @@ class Trouble:
 class Answered(StrEnum):
     """What a pod's model server said when it was asked for its model.
 
-    UNANSWERED: it took the connection and said nothing. UNASKABLE: its protocol, or the network between, lets nobody ask.
+    UNANSWERED: it took the connection and said nothing. UNASKABLE: its protocol or the network does not allow the question.
     """
 
     LOADED = "loaded"

@@ -1,4 +1,4 @@
-"""What a look adds to the record: the state, the ledger of pods, and the facts of every change that was seen.
+"""What a look adds to the record: the state, the ledger of pods, and the events of every change that was seen.
 
 This is level, not edge: the same look twice adds nothing, and a change that was made without us is adopted here.
 """
@@ -17,7 +17,7 @@ from functions.lifecycle.heard import heard_of_members, heard_of_pods
 from functions.lifecycle.observation import Observation
 from functions.lifecycle.receipt import merge, seen_pod, write_receipt
 from functions.lifecycle.record import Intent, Record, Run
-from functions.lifecycle.reload_seen import reload_under_way
+from functions.lifecycle.reload_seen import reload_in_progress
 from functions.lifecycle.saving import saved_by
 from functions.lifecycle.smoke_test import tried
 from functions.lifecycle.verification import is_silent
@@ -25,17 +25,17 @@ from functions.lifecycle.verification import is_silent
 _PLAN_IS_FRESH = timedelta(seconds=60)
 UNRECORDED_KEPT = 8
 _NOBODY = Run(since=None, actor="modelswitch", key="")
-_FACTS = uuid.uuid5(uuid.NAMESPACE_URL, "https://modelswitch.dev/facts")
+_EVENTS = uuid.uuid5(uuid.NAMESPACE_URL, "https://modelswitch.dev/facts")  # never changes: repeats share an id
 
 
-def publish(ref: ModelRef, fact: ModelFact, run: Run, time: datetime, discriminator: str = "") -> Published:
-    """A fact whose id derives from what caused it: a repeat after a crash is the same event.
+def publish(ref: ModelRef, event: ModelFact, run: Run, time: datetime, discriminator: str = "") -> Published:
+    """An event whose id derives from what caused it: a repeat after a crash is the same event.
 
     It names who claims to be whom.
     """
-    fact = fact.model_copy(update={"claimed_actor": run.claimed_actor})
-    identity = uuid.uuid5(_FACTS, f"{run.key} {ref.subject} {fact.type} {discriminator}")
-    return Published(str(identity), ref, fact, time, run.correlation_id)
+    event = event.model_copy(update={"claimed_actor": run.claimed_actor})
+    identity = uuid.uuid5(_EVENTS, f"{run.key} {ref.subject} {event.type} {discriminator}")
+    return Published(str(identity), ref, event, time, run.correlation_id)
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Seen:
     """The record after a look, and what the look makes known."""
 
     record: Record
-    facts: tuple[Published, ...] = ()
+    events: tuple[Published, ...] = ()
     audit: tuple[AuditEntry, ...] = ()
 
 
@@ -99,7 +99,7 @@ def _holds(seen: Observation, run: Run | None, record: Record) -> tuple[Hold, ..
 
 
 def _start_run(seen: Observation, record: Record, planned: Intent | None) -> Run | None:
-    """A start under way: the one that was accepted, one that died after its PATCH, or somebody else's."""
+    """A start in progress: the one that was accepted, one that died after its PATCH, or another actor's."""
     if record.start:
         return record.start
     if record.desired == "stopped":
@@ -127,7 +127,7 @@ def _sequence(seen: Observation, record: Record, planned: Intent | None) -> int:
 
 
 def _effective(seen: Observation, record: Record, start: Run | None) -> str | None:
-    """So that a command which comes again is known as done, also where somebody else has undone it since."""
+    """So that a command which comes again is known as done, also if another actor has undone it since."""
     if seen.stop_wanted:
         return seen.stop_note.key if seen.stop_note else record.effective
     return start.key if start and start.ours else record.effective
@@ -150,7 +150,8 @@ def observe(
     *,
     resumed: bool = False,
 ) -> Seen:
-    """The record brought up to this look. A model made before us, or anew under the same name, begins an empty one.
+    """The record brought up to this look. A model that was made before modelswitch, or created again under the same name,
+    begins an empty one.
 
     `resumed`: the stop that is seen is the very command at hand, which died after its PATCH: no adoption, its own work.
     """
@@ -184,7 +185,7 @@ def observe(
             "smoke_tests": tried(before, seen),
             "artifacts": seen.artifacts,
             "digest": seen.digest,
-            "reload": reload_under_way(seen, before, planned, known=before.state is not None),
+            "reload": reload_in_progress(seen, before, planned, known=before.state is not None),
             "left_behind": before.left_behind if seen.stop_wanted else seen.stop_note and seen.stop_note.key,
             "observed_at": now,
         }
@@ -204,8 +205,8 @@ def observe(
         }
     )
     after = _with_receipt(after, before, now, known=known)
-    facts = _facts(after, before, looked, verdict, changed_hands=changed_hands) if known else ()
-    return Seen(after, facts, _audit(after, before, looked, changed_hands=changed_hands))
+    events = _events(after, before, looked, verdict, changed_hands=changed_hands) if known else ()
+    return Seen(after, events, _audit(after, before, looked, changed_hands=changed_hands))
 
 
 def _with_receipt(after: Record, before: Record, now: datetime, *, known: bool) -> Record:
@@ -221,23 +222,23 @@ def _with_receipt(after: Record, before: Record, now: datetime, *, known: bool) 
     return after.model_copy(update={"receipt": receipt, "pods": {}})
 
 
-def _facts(
+def _events(
     after: Record, before: Record, looked: Record, verdict: Verdict, *, changed_hands: bool
 ) -> tuple[Published, ...]:
     now = after.observed_at
     if now is None:
         return ()
-    facts: list[Published] = []
+    events: list[Published] = []
 
-    def add(fact: ModelFact, run: Run, discriminator: str = "") -> None:
-        facts.append(publish(after.ref, fact, run, now, discriminator))
+    def add(event: ModelFact, run: Run, discriminator: str = "") -> None:
+        events.append(publish(after.ref, event, run, now, discriminator))
 
     if changed_hands and looked.stop:
         add(_stopping(looked.stop, len(looked.pods)), looked.stop)
     if changed_hands and looked.start:
         add(ModelStarting(actor=looked.start.actor), looked.start)
     if after.state is before.state:
-        return tuple(facts)
+        return tuple(events)
     if after.state is State.STOPPED and after.stop and after.receipt:
         stopped = ModelStopped(actor=after.stop.actor, reason=after.stop.reason, receipt=after.receipt)
         add(stopped, after.stop, str(after.version) if _ended_before(before, after.stop) else "")
@@ -248,11 +249,11 @@ def _facts(
     if after.state is State.ERROR:
         run = looked.stop or looked.start or Run(since=None, actor="modelswitch", key=f"failed {after.uid}")
         add(_failed(after, run, verdict), run, f"{after.reason} {now.isoformat()}")
-    return tuple(facts)
+    return tuple(events)
 
 
 def _ended_before(before: Record, stop: Run) -> bool:
-    """Whether this very stop had ended once already: somebody started and stopped the model between two looks."""
+    """Whether this very stop had ended once already: the model was started and stopped between two looks."""
     return bool(before.receipt and stop.since and before.receipt.stopped_at >= stop.since)
 
 

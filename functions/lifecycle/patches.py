@@ -1,4 +1,4 @@
-"""The JSON Patches on a model. Each tests what its decision rested on, so that it fails when somebody was faster.
+"""The JSON Patches on a model. Each tests what its decision rested on, so that it fails when another writer was faster.
 
 Guarded by uid and the very annotations, not by resourceVersion: KServe writes status all the time. A `test` for null
 holds where a key is absent (the API server's JSON Patch library reads it so; seen on Kubernetes 1.35).

@@ -7,7 +7,7 @@ from enum import StrEnum
 from events.model import Frozen, Moment
 
 LEASE = timedelta(seconds=15)
-"""Whoever asks has answered by then, or has died."""
+"""A process that asks has answered by then, or has died."""
 _FIRST_PAUSE = timedelta(seconds=10)
 _LONGEST_PAUSE = timedelta(minutes=5)
 

@@ -69,7 +69,7 @@ def merge(ledger: Mapping[str, SeenPod], seen: Observation) -> Ledger:
 
 
 def write_receipt(ledger: Mapping[str, SeenPod], run: Run, now: datetime, *, complete: bool) -> Receipt:
-    """A pod that nobody saw ending got the grace that was pinned for it, or its own: that is what Kubernetes gives."""
+    """A pod whose end was not observed got the grace that was pinned for it, or its own: Kubernetes gives that."""
     pods = sorted(ledger.values(), key=lambda pod: pod.name)
     return Receipt(
         pods=len(pods),

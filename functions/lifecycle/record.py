@@ -31,14 +31,14 @@ class SeenPod(Frozen):
 
 
 class Run(Frozen):
-    """A stop or a start under way, from its acceptance on."""
+    """A stop or a start in progress, from its acceptance on."""
 
     since: Moment | None
     actor: str
     claimed_actor: str | None = None
     reason: str | None = None
     key: str = Field(
-        description="What its facts' ids derive from: the command's source and id, or the external change."
+        description="What its events' ids derive from: the command's source and id, or the external change."
     )
     correlation_id: str | None = None
     ours: bool = True
@@ -66,7 +66,7 @@ class Wanted(Frozen):
 
 
 class Reload(Frozen):
-    """A reload under way, from its acceptance on. `new_pods`: a pod that it brought was seen, and the history says so."""
+    """A reload in progress, from its acceptance on. `new_pods`: a pod that it brought was seen, and the history says so."""
 
     run: Run
     wanted: Wanted

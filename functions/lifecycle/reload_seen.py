@@ -1,4 +1,4 @@
-"""Which reload is under way, as the model's digest annotation shows: level, not edge, so a step that died loses nothing."""
+"""Which reload is in progress, as the model's digest annotation shows: level-triggered, so a crashed step loses nothing."""
 
 from events.artifact import Completeness
 from functions.lifecycle.observation import Observation
@@ -13,14 +13,14 @@ def digest_of(value: str) -> str:
 
 
 def value_for(digest: str, present: str | None) -> str:
-    """What the annotation must say so that pods are made anew."""
+    """What the annotation must say so that the pods are replaced."""
     if present is None or digest_of(present) != digest:
         return digest
     count = present.partition(_AGAIN)[2]
     return f"{digest}{_AGAIN}{int(count) + 1 if count.isdecimal() else 2}"
 
 
-def reload_under_way(seen: Observation, before: Record, planned: Intent | None, *, known: bool) -> Reload | None:
+def reload_in_progress(seen: Observation, before: Record, planned: Intent | None, *, known: bool) -> Reload | None:
     """The recorded one while the annotation is still its; a new one where the annotation changed since the last look."""
     waits = seen.stop_note is not None and seen.stop_note.queued is not None
     if seen.stop_wanted and not waits:

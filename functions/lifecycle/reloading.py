@@ -66,8 +66,8 @@ def take_reload(
         )
         return asked(replace(decision, intent=intent if decision.effects else None), seen, request)
     if _has(seen, record, artifact.digest):
-        under_way = record.reload is not None
-        note = f"It {'is loading' if under_way else 'was told to load'} {artifact.digest} already."
+        in_progress = record.reload is not None
+        note = f"It {'is loading' if in_progress else 'was told to load'} {artifact.digest} already."
         return asked(_alone(replace(known, note=note), request), seen, request)
     if due := _later(record, seen, command):
         return asked(_queue(known, request, run, wanted, due), seen, request)
@@ -78,7 +78,7 @@ def take_reload(
 
 
 def follow_reload(known: Decision, seen: Observation, limits: Limits) -> Decision:
-    """What a look says of the reload under way, and the one that waits behind it."""
+    """What a look says of the reload in progress, and of the one that waits behind it."""
     if known.effects or known.again:
         return known
     queued = known.record.queued_reload
@@ -270,15 +270,15 @@ def _failure(
 def _done(known: Decision, seen: Observation, reload: Reload) -> Decision:
     now, run, wanted = seen.observed_at, reload.run, reload.wanted
     seconds = round((now - run.since).total_seconds(), 3) if run.since else None
-    fact = ModelReloaded(actor=run.actor, reason=run.reason, uri=wanted.uri, digest=wanted.digest, seconds=seconds)
+    event = ModelReloaded(actor=run.actor, reason=run.reason, uri=wanted.uri, digest=wanted.digest, seconds=seconds)
     loaded = LoadedArtifact(uri=wanted.uri, digest=wanted.digest, complete=wanted.complete, at=now, seconds=seconds)
     plain = known.record.reason == "Reloading"
     update = {"reload": None, "loaded": loaded, **({"reason": None, "message": None} if plain else {})}
-    return _told(replace(known, record=known.record.model_copy(update=update)), seen, run, fact, "reloaded")
+    return _told(replace(known, record=known.record.model_copy(update=update)), seen, run, event, "reloaded")
 
 
 def _failed(known: Decision, seen: Observation, reload: Reload, code: str, message: str) -> Decision:
-    fact = ModelFailed(
+    event = ModelFailed(
         actor=reload.run.actor,
         reason=reload.run.reason,
         code=code,
@@ -287,11 +287,11 @@ def _failed(known: Decision, seen: Observation, reload: Reload, code: str, messa
         during="reload",
     )
     record = known.record.model_copy(update={"reload": None})
-    return _told(replace(known, record=record), seen, reload.run, fact, "reload-failed")
+    return _told(replace(known, record=record), seen, reload.run, event, "reload-failed")
 
 
-def _told(known: Decision, seen: Observation, run: Run, fact: ModelReloaded | ModelFailed, action: str) -> Decision:
-    message = fact.message if isinstance(fact, ModelFailed) else f"{fact.digest} answers after {fact.seconds}s."
+def _told(known: Decision, seen: Observation, run: Run, event: ModelReloaded | ModelFailed, action: str) -> Decision:
+    message = event.message if isinstance(event, ModelFailed) else f"{event.digest} answers after {event.seconds}s."
     entry = run_entry(known.record, seen, action, run, message=message)
-    facts = (*known.facts, publish(seen.ref, fact, run, seen.observed_at))
-    return replace(known, facts=facts, audit=(*known.audit, entry))
+    events = (*known.events, publish(seen.ref, event, run, seen.observed_at))
+    return replace(known, events=events, audit=(*known.audit, entry))

@@ -61,7 +61,7 @@ class Request:
         return join_key(self.source, self.id)
 
     def run(self, since: datetime) -> Run:
-        """What a record remembers of it once it is under way."""
+        """What a record remembers of it while it is in progress."""
         return Run(
             since=since,
             actor=self.actor,

@@ -71,12 +71,12 @@ def begin_start(known: Decision, seen: Observation, run: Run, *, restore_autosca
             "effective": run.key,
         }
     )
-    fact = ModelStarting(actor=run.actor, reason=run.reason)
+    event = ModelStarting(actor=run.actor, reason=run.reason)
     return replace(
         known,
         record=after,
         effects=tuple(effects),
-        facts=(*known.facts, publish(seen.ref, fact, run, now)),
+        events=(*known.events, publish(seen.ref, event, run, now)),
         changed=True,
         intent=Intent(
             verb="start",
@@ -89,7 +89,7 @@ def begin_start(known: Decision, seen: Observation, run: Run, *, restore_autosca
 
 
 def _queue(known: Decision, seen: Observation, request: Request, command: StartRequested) -> Decision:
-    """Keep the start on the model itself: whoever sees the last pod go carries it out."""
+    """Keep the start on the model itself: the process that sees the last pod go carries it out."""
     run = known.record.stop
     stop_note = seen.stop_note or StopNote(
         holds=known.record.holds,

@@ -46,7 +46,7 @@ def take_stop(known: Decision, seen: Observation, request: Request, command: Sto
 def _noted(seen: Observation, request: Request) -> tuple[Effect, ...]:
     """A stop that has nothing to do while Redis is away is written beside the one that did it.
 
-    Nobody else would know that it was answered, should it come again after a start.
+    Without that note a repeat of it after a start would not be known as answered.
     """
     stop_note = seen.stop_note
     if request.sequence or stop_note is None or request.key in stop_note.also:
@@ -58,7 +58,7 @@ def _noted(seen: Observation, request: Request) -> tuple[Effect, ...]:
 def _held_from_now(
     stop_note: StopNote, request: Request, command: StopRequested, seen: Observation
 ) -> tuple[Hold, ...]:
-    """A stop that was only for a reload becomes that of whoever wants the model to stay down."""
+    """A stop that was only for a reload becomes the stop of the actor who wants the model to stay down."""
     if any(hold.kind is not HoldKind.ROTATION for hold in stop_note.holds):
         return stop_note.holds
     return (_hold(request, command, seen),)
@@ -152,7 +152,7 @@ def begin_stop(known: Decision, seen: Observation, stopping: Stopping) -> Decisi
             "left_behind": None,
         }
     )
-    fact = ModelStopping(
+    event = ModelStopping(
         actor=hold.actor,
         reason=hold.reason,
         pods=len(seen.pods),
@@ -162,14 +162,14 @@ def begin_stop(known: Decision, seen: Observation, stopping: Stopping) -> Decisi
         known,
         record=after,
         effects=effects,
-        facts=(*known.facts, publish(seen.ref, fact, run, now)),
+        events=(*known.events, publish(seen.ref, event, run, now)),
         changed=True,
         intent=Intent(verb="stop", at=now, run=run, sequence=stopping.sequence, by_event=stopping.by_event),
     )
 
 
 def _was_left_behind(seen: Observation, request: Request) -> bool:
-    """Somebody else has removed this very stop, and not what was written beside it."""
+    """Another actor has removed this very stop, and not what was written beside it."""
     return seen.stop_note is not None and seen.stop_note.key == request.key
 
 

@@ -1,4 +1,4 @@
-"""What is due without anybody asking: a queued start, a grace to finish, a pin that nobody needs."""
+"""What is due without a request: a queued start, a grace to finish, a pin that is no longer needed."""
 
 from dataclasses import replace
 
@@ -13,10 +13,10 @@ from functions.lifecycle.stopping import finish_grace
 
 
 def keep_up(known: Decision, seen: Observation, planned: Intent | None, noted: Run | None) -> Decision:
-    """What is due without anybody asking: a queued start, a grace to finish, a pin that nobody needs.
+    """What is due without a request: a queued start, a grace to finish, a pin that is no longer needed.
 
-    A queued start is noted in the record before it is done: its PATCH removes it from the model, so a crash right after
-    would leave nobody who knows that it was done, by whom, and that no older command may undo it.
+    A queued start is noted in the record before it is done: its PATCH removes it from the model, so after a crash
+    nothing else would say that it was done, by whom, and that no older command may undo it.
     A pin before its stop's PATCH is left alone for as long as the step that made it can be at work.
     """
     stop_note = seen.stop_note

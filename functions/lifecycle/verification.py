@@ -23,7 +23,7 @@ BUSY_AT_MOST = timedelta(seconds=60)
 
 
 class Verified(Enum):
-    """YES: it answers. UNASKABLE: nobody can ask. NOT_YET: perhaps in a moment. The rest: it does not."""
+    """YES: it answers. UNASKABLE: it can't be asked. NOT_YET: perhaps in a moment. The rest: it does not."""
 
     YES = auto()
     UNASKABLE = auto()
@@ -43,7 +43,7 @@ class Verification:
 
 
 def verify(seen: Observation, record: Record, ready: Sequence[Pod]) -> Verification:
-    """From the ready pods of one look. A look that asked nobody, or got no answer in time, keeps what was known."""
+    """From the ready pods of one look. A look that asked no pod, or got no answer in time, keeps what was known."""
     if seen.ref.kind is Kind.INFERENCE_GRAPH:
         return _members(seen)
     servers = [pod for pod in ready if pod.serves]
@@ -58,7 +58,7 @@ def verify(seen: Observation, record: Record, ready: Sequence[Pod]) -> Verificat
         pod = next((pod for pod in asked if pod.answer and pod.answer.what is what), None)
         if pod and pod.answer:
             return Verification(_timely(verdict, pod, seen, record), f"{pod.name}: {pod.answer.detail}")
-    raise ValueError(f"{seen.ref}: an answer that nobody ranked")
+    raise ValueError(f"{seen.ref}: an answer without a rank")
 
 
 _ORDER = (

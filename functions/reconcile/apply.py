@@ -38,6 +38,6 @@ def commit_of(
         request=request,
         answer=answer,
         audit=decision.audit,
-        facts=decision.facts,
+        events=decision.events,
         due=decision.due,
     )

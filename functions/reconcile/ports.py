@@ -29,7 +29,7 @@ class Claimed:
     """`answer` is there when the command was answered before; `planned` when a delivery died after its plan.
 
     `sequence` is the command's place in the order of arrival on this model; a redelivery keeps it. `redelivered`: it
-    did not get its turn when it arrived, so a later one may have been done. `request`: the command, where it is not the
+    did not get the lease when it arrived, so a later one may have been done. `request`: the command, where it is not the
     caller's.
     """
 
@@ -68,7 +68,7 @@ class Commit:
     answer: StepAnswer | None = None
     refusal: StepError | None = None
     audit: tuple[AuditEntry, ...] = ()
-    facts: tuple[Published, ...] = ()
+    events: tuple[Published, ...] = ()
     due: datetime | None = None
     forget: bool = False
 

@@ -20,14 +20,14 @@ async def drop(ports: Ports, request: Request, claimed: Claimed, code: Code, why
     told = audit_name(request.verb, request.key) in known
     answer = StepAnswer(202)
     message = f"The {request.verb} was dropped: {why}."
-    facts = (_failure(request, code, message, "Send it again if it is still wanted.", claimed.now),)
+    events = (_failure(request, code, message, "Send it again if it is still wanted.", claimed.now),)
     await _settle(
         ports,
         request,
         claimed,
         answer=answer,
         audit=() if told else (_entry(request, code, message, claimed.now),),
-        facts=facts if code is Code.EXPIRED else (),
+        events=events if code is Code.EXPIRED else (),
     )
     return answer
 
@@ -39,7 +39,7 @@ async def refuse(ports: Ports, request: Request, claimed: Claimed, refusal: Step
     """
     answer = StepAnswer(202) if request.by_event else None
     tell = request.by_event or not heard
-    fact = _failure(request, refusal.code, refusal.message, refusal.next_action, claimed.now)
+    event = _failure(request, refusal.code, refusal.message, refusal.next_action, claimed.now)
     await _settle(
         ports,
         request,
@@ -47,7 +47,7 @@ async def refuse(ports: Ports, request: Request, claimed: Claimed, refusal: Step
         answer=answer,
         refusal=None if heard or answer else refusal,
         audit=(_entry(request, refusal.code, refusal.message, claimed.now),),
-        facts=(fact,) if tell else (),
+        events=(event,) if tell else (),
     )
     if answer:
         return answer
@@ -63,7 +63,7 @@ async def _settle(
     *,
     answer: StepAnswer | None,
     audit: tuple[AuditEntry, ...],
-    facts: tuple[Published, ...],
+    events: tuple[Published, ...],
     refusal: StepError | None = None,
 ) -> None:
     """Commits what is said of the command; the model's record stays as it is."""
@@ -76,13 +76,13 @@ async def _settle(
         answer=answer,
         refusal=refusal,
         audit=audit,
-        facts=facts,
+        events=events,
     )
     await ports.commit(commit)
 
 
 def _failure(request: Request, code: Code, message: str, next_action: str, now: datetime) -> Published:
-    fact = ModelFailed(
+    event = ModelFailed(
         actor=request.actor,
         reason=request.command.reason,
         code=code,
@@ -90,7 +90,7 @@ def _failure(request: Request, code: Code, message: str, next_action: str, now: 
         next_action=next_action,
         during=request.verb,
     )
-    return publish(request.ref, fact, request.run(now), now)
+    return publish(request.ref, event, request.run(now), now)
 
 
 def _entry(request: Request, code: Code, message: str, now: datetime) -> AuditEntry:

@@ -55,24 +55,24 @@ class Cursor(Frozen):
 
 
 async def resync(parts: Parts, until: datetime) -> None:
-    """One tick at a time has the turn. A pass whose data Redis has lost meanwhile saves nothing, and so never ends
-    as complete: the next one begins anew.
+    """One tick at a time has the lease. A pass whose data Redis has lost saves nothing, and so never
+    ends as complete: the next pass starts over.
     """
-    turn = await parts.store.take_pass()
-    if turn is None:
+    held = await parts.store.take_pass()
+    if held is None:
         return
-    cursor = load_state(Cursor, turn.doc, MOST_CHARACTERS) or Cursor()
+    cursor = load_state(Cursor, held.doc, MOST_CHARACTERS) or Cursor()
     try:
         if now() >= cursor.not_before:
-            turn = await _go_on(parts, turn, cursor, until)
+            held = await _go_on(parts, held, cursor, until)
     finally:
-        if turn:
-            await parts.store.save_pass(turn, turn.doc, ends=True)
+        if held:
+            await parts.store.save_pass(held, held.doc, ends=True)
 
 
-async def _go_on(parts: Parts, turn: Pass, cursor: Cursor, until: datetime) -> Pass | None:
-    """The turn as it is after the last page that could be saved; None where it was lost."""
-    held: Pass | None = turn
+async def _go_on(parts: Parts, taken: Pass, cursor: Cursor, until: datetime) -> Pass | None:
+    """The lease as it is after the last page that could be saved; None where it was lost."""
+    held: Pass | None = taken
     while held and now() < until:
         held, cursor = await _on_in_kind(parts, held, cursor, until)
         if held and cursor.kind >= len(_KINDS):
@@ -85,9 +85,9 @@ async def _go_on(parts: Parts, turn: Pass, cursor: Cursor, until: datetime) -> P
     return await parts.store.save_pass(held, cursor.model_copy(update={"ticks": cursor.ticks + 1}).dump())
 
 
-async def _on_in_kind(parts: Parts, turn: Pass, cursor: Cursor, until: datetime) -> tuple[Pass | None, Cursor]:
+async def _on_in_kind(parts: Parts, held: Pass, cursor: Cursor, until: datetime) -> tuple[Pass | None, Cursor]:
     """A `continue` token that has expired begins the kind again."""
-    held, kind = turn, _KINDS[cursor.kind]
+    kind = _KINDS[cursor.kind]
     try:
         async with aclosing(parts.observer.pages(kind, cursor.token, lambda: now() < until)) as pages:
             async for page in pages:
@@ -140,7 +140,7 @@ async def _gone(parts: Parts, kind: Kind, after: str, last: str | None, met: Col
 
 
 def _is_news(parts: Parts, record: Record | None, seen: Observation) -> bool:
-    """Whether a step would change anything that somebody could see."""
+    """Whether a step would change anything visible."""
     if record is None or record.uid != seen.uid:
         return True
     overlapping = record.observed_at and seen.observed_at - record.observed_at < timedelta(seconds=OVERLAP_SECONDS)

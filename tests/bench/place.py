@@ -19,7 +19,7 @@ from functions.settings import Settings
 
 @dataclass(frozen=True)
 class Place:
-    """`server` None where no cluster was named. `sink` takes facts and answers 202."""
+    """`server` None where no cluster was named. `sink` takes events and answers 202."""
 
     folder: Path
     rounds: int

@@ -65,11 +65,11 @@ def test_force_is_a_choice_of_its_own_and_wants_the_name_typed(opened, product, 
 
 
 @at_a_desk
-def test_requests_under_way_are_counted_where_the_pods_tell_and_unknown_elsewhere(opened, product):
+def test_requests_in_flight_are_counted_where_the_pods_tell_and_unknown_elsewhere(opened, product):
     page = opened()
     with (
-        product.model("fraud", "busy", requests_under_way=3),
-        product.model("fraud", "idle", requests_under_way=0),
+        product.model("fraud", "busy", requests_in_flight=3),
+        product.model("fraud", "idle", requests_in_flight=0),
         product.model("fraud", "silent"),
     ):
         said = {

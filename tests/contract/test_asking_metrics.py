@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
+from functions.adapters.in_flight import InFlight, ask_in_flight
 from functions.adapters.kserve.metered import Metered
 from functions.adapters.kserve.served import Server
 from functions.adapters.probe import AT_ONCE, AT_ONCE_OF_ONE_NAMESPACE
 from functions.adapters.turns import Turns
-from functions.adapters.under_way import UnderWay, ask_under_way
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -51,21 +51,21 @@ async def test_who_does_not_tell_in_a_second_is_left_out_and_holds_nobody_up(lin
             ports["listens-not"] = closed
         pods = [a_pod(uid, port) for uid, port in ports.items()]
         begun = time.monotonic()
-        found = await ask_under_way(line, pods)
-    assert found == {"tells": UnderWay(3)}
+        found = await ask_in_flight(line, pods)
+    assert found == {"tells": InFlight(3)}
     assert 0.9 < time.monotonic() - begun < 1.8
 
 
 async def test_a_hundred_pods_that_hang_take_one_second_together(line):
     async with serving(silent=True) as port:
         begun = time.monotonic()
-        assert await ask_under_way(line, [a_pod(str(number), port) for number in range(100)]) == {}
+        assert await ask_in_flight(line, [a_pod(str(number), port) for number in range(100)]) == {}
     assert time.monotonic() - begun < 1.9
 
 
 async def test_nobody_is_asked_where_asking_is_off_or_nothing_could_tell(line):
-    assert await ask_under_way(None, [a_pod("1", 1)]) == {}
-    assert await ask_under_way(line, []) == {}
+    assert await ask_in_flight(None, [a_pod("1", 1)]) == {}
+    assert await ask_in_flight(line, []) == {}
 
 
 async def test_one_tenants_pods_that_hang_keep_nobody_elses_from_telling(line):
@@ -74,11 +74,11 @@ async def test_one_tenants_pods_that_hang_keep_nobody_elses_from_telling(line):
         silent = [a_pod(f"silent-{n}", hangs, "hog") for n in range(192)]
         others = [a_pod(f"tells-{n}", tells, f"tenant-{n % 20}") for n in range(100)]
         found, later = await asyncio.gather(
-            ask_under_way(line, [*silent, *others], turns=turns),
-            ask_under_way(line, [a_pod("later", tells, "another")], turns=turns),
+            ask_in_flight(line, [*silent, *others], turns=turns),
+            ask_in_flight(line, [a_pod("later", tells, "another")], turns=turns),
         )
     assert found.keys() == {f"tells-{n}" for n in range(100)}
-    assert later == {"later": UnderWay(3)}
+    assert later == {"later": InFlight(3)}
 
 
 @pytest.mark.parametrize(
@@ -103,5 +103,5 @@ async def test_one_tenants_pods_that_hang_keep_nobody_elses_from_telling(line):
 async def test_what_can_not_be_a_count_is_none_and_harms_no_other_pod(line, body):
     async with serving(body) as odd, serving(b"vllm:num_requests_running 3\n") as tells:
         queue_proxy = replace(a_pod("odd-proxy", odd), by_queue_proxy=True)
-        found = await ask_under_way(line, [a_pod("odd", odd), queue_proxy, a_pod("tells", tells)])
-    assert found == {"tells": UnderWay(3)}
+        found = await ask_in_flight(line, [a_pod("odd", odd), queue_proxy, a_pod("tells", tells)])
+    assert found == {"tells": InFlight(3)}

@@ -22,7 +22,7 @@ from functions.reconcile.ports import Commit
 REF = ModelRef(namespace="fraud", name="scorer")
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ENTRY = AuditEntry(NOW, REF, "stop", "oncall", correlation_id="c")
-FACT = Published("fact-1", REF, ModelStopping(actor="oncall", pods=1), NOW)
+EVENT = Published("event-1", REF, ModelStopping(actor="oncall", pods=1), NOW)
 REQUEST = Request(ref=REF, command=StopRequested(), source="/test", id="1", actor="oncall")
 
 
@@ -168,22 +168,22 @@ async def test_a_full_redis_says_so_and_leaves_nothing_half_done(redis_url):
         await store.close()
 
 
-async def test_events_leave_a_full_redis_once_each_and_hold_no_turn(redis_url):
-    """Else it would stay full of them, each be sent again with every try, and the turn be held until its lease ends."""
+async def test_events_leave_a_full_redis_once_each_and_hold_no_lease(redis_url):
+    """Else it would stay full of them, each be sent again with every try, and the lease be held until it expires."""
     [port] = free_ports(1)
     with ValkeyServer(port=port) as server:
         client = server.client()
         client.config_set("maxmemory-policy", "noeviction")
         store = Store.connect(f"redis://127.0.0.1:{port}/0")
         await store.commit(
-            Commit(REF, 0, Record(ref=REF, uid="u", state=State.STOPPED, observed_at=NOW), facts=(FACT,))
+            Commit(REF, 0, Record(ref=REF, uid="u", state=State.STOPPED, observed_at=NOW), events=(EVENT,))
         )
         [lane] = await store.outbox.lanes()
         client.config_set("maxmemory", client.info("memory")["used_memory"] // 2)
-        assert await store.outbox.take_turn("t")
+        assert await store.outbox.take_lease("t")
         [waiting] = await store.outbox.waiting(lane, 10)
         await store.outbox.sent(lane, [waiting.entry])
-        assert not await store.outbox.end_turn("t")
+        assert not await store.outbox.end_lease("t")
         assert await store.outbox.lanes() == []
-        assert await store.outbox.take_turn("another")
+        assert await store.outbox.take_lease("another")
         await store.close()

@@ -22,7 +22,7 @@ REF = ModelRef(namespace="fraud", name="scorer")
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 RECORD = Record(ref=REF, uid="u", version=10, pods_version=10, state=State.STOPPING, observed_at=NOW)
 ENTRY = AuditEntry(NOW, REF, "stop", "oncall", state="stopping", changed=True)
-FACT = Published("fact-1", REF, ModelStopping(actor="oncall", pods=1), NOW)
+EVENT = Published("event-1", REF, ModelStopping(actor="oncall", pods=1), NOW)
 
 
 def asked(identity: str = "1", ref: ModelRef = REF, **changes) -> Request:
@@ -143,13 +143,13 @@ async def test_a_commit_leaves_everything_or_nothing(store, raw):
     request = asked()
     claimed = await store.claim(request)
     due = NOW + timedelta(seconds=1)
-    await commit(store, claimed, request, audit=(ENTRY,), facts=(FACT,), due=due)
+    await commit(store, claimed, request, audit=(ENTRY,), events=(EVENT,), due=due)
     assert (await store.load(REF)).record == RECORD
-    assert [waiting.fact.id for waiting in await waiting_in(store)] == [FACT.id]
+    assert [waiting.event.id for waiting in await waiting_in(store)] == [EVENT.id]
     assert await store.due(due, 10) == [REF]
     assert await store.histories([REF], 10) == {REF: [ENTRY]}
     before = {key: await dump(raw, key) for key in await raw.keys()}
-    stale = await store.commit(Commit(REF, 99, RECORD, audit=(ENTRY,), facts=(FACT,)))
+    stale = await store.commit(Commit(REF, 99, RECORD, audit=(ENTRY,), events=(EVENT,)))
     assert stale.conflict
     assert before == {key: await dump(raw, key) for key in await raw.keys()}
 
@@ -186,7 +186,7 @@ async def test_an_id_used_for_another_command_is_refused(store):
 
 
 async def test_a_fact_is_published_until_it_is_acknowledged(store):
-    await store.commit(Commit(REF, 0, RECORD, facts=(FACT,)))
+    await store.commit(Commit(REF, 0, RECORD, events=(EVENT,)))
     (waiting,) = await waiting_in(store)
     assert await waiting_in(store) == [waiting]
     await store.outbox.sent(waiting.lane, [waiting.entry])
@@ -281,7 +281,7 @@ async def test_changes_are_kept_for_a_while_and_who_was_away_longer_is_told(stor
 
 async def test_all_keys_share_one_slot_of_a_redis_cluster(store, raw):
     request = asked()
-    await commit(store, await store.claim(request), request, audit=(ENTRY,), facts=(FACT,), due=NOW)
+    await commit(store, await store.claim(request), request, audit=(ENTRY,), events=(EVENT,), due=NOW)
     slots = {await raw.execute_command("CLUSTER KEYSLOT", key) for key in await raw.keys()}
     assert len(slots) == 1
 

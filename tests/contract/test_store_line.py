@@ -1,5 +1,5 @@
 """A model's line on a real Redis: a command takes its place when it arrives, and keeps it whatever becomes of the
-turn's holder.
+lease's holder.
 """
 
 import asyncio

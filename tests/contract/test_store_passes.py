@@ -1,4 +1,4 @@
-"""The turn of looking at every model on a real Redis: one tick at a time, and never complete after a loss of data."""
+"""The lease of the pass over all models on a real Redis: one tick at a time, and never complete after a loss of data."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -18,14 +18,14 @@ def record(number: int) -> Record:
 
 
 async def test_one_tick_at_a_time_looks_at_every_model(store):
-    turn = await store.take_pass()
-    assert turn.doc == ""
+    held = await store.take_pass()
+    assert held.doc == ""
     assert await store.take_pass() is None
-    await store.save_pass(turn, "page 2", ends=True)
+    await store.save_pass(held, "page 2", ends=True)
     assert (await store.take_pass()).doc == "page 2"
 
 
-async def test_a_tick_that_died_leaves_the_turn_after_its_lease(store, raw):
+async def test_a_tick_that_died_leaves_the_pass_after_its_lease(store, raw):
     dead = await store.take_pass()
     await raw.hset("{modelswitch}:resync", "until", "1")
     assert await store.take_pass()
@@ -34,19 +34,19 @@ async def test_a_tick_that_died_leaves_the_turn_after_its_lease(store, raw):
 
 
 async def test_a_pass_is_not_complete_where_redis_lost_its_data_in_between(store, raw):
-    turn = await store.save_pass(await store.take_pass(), "page 2")
+    held = await store.save_pass(await store.take_pass(), "page 2")
     await raw.flushall()
-    assert await store.save_pass(turn, "", completed=True) is None
+    assert await store.save_pass(held, "", completed=True) is None
     assert not await store.synced()
     assert (await store.take_pass()).doc == ""
 
 
 async def test_a_pass_is_not_complete_where_redis_fell_back_to_an_older_state(store, raw):
-    turn = await store.save_pass(await store.take_pass(), "page 2")
+    held = await store.save_pass(await store.take_pass(), "page 2")
     older = await raw.hgetall("{modelswitch}:resync")
-    turn = await store.save_pass(turn, "page 3")
+    held = await store.save_pass(held, "page 3")
     await raw.hset("{modelswitch}:resync", mapping=older)
-    assert await store.save_pass(turn, "", completed=True) is None
+    assert await store.save_pass(held, "", completed=True) is None
     assert (await store.take_pass()).doc == "page 2"
 
 

@@ -9,7 +9,7 @@ from api_server import KSERVE, models, pods, with_a_retry
 from deadlines import eventually
 from kserve_models import POD_SELECTORS, STOP, plural_of, runtimes
 from pod_recorder import PodRecorder
-from request_under_way import predict
+from request_in_flight import predict
 
 KINDS = {
     "inferenceservices": "InferenceService",
@@ -77,7 +77,7 @@ class Place:
         return self.api.items(pods(self.namespace), labelSelector=POD_SELECTORS[plural].format(name))
 
     def pinned(self):
-        """ReplicaSets that a stop under way keeps."""
+        """ReplicaSets that a stop in progress keeps."""
         replica_sets = f"/apis/apps/v1/namespaces/{self.namespace}/replicasets"
         return self.api.items(replica_sets, labelSelector="modelswitch.dev/pinned")
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import httpx
 from deadlines import eventually
-from request_under_way import FLOWER
+from request_in_flight import FLOWER
 
 
 class Load:

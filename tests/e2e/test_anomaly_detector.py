@@ -10,7 +10,7 @@ from api_server import KSERVE
 from artifact_claim import CLAIM, Claim
 from deadlines import eventually
 from doorway import Doorway
-from request_under_way import predict
+from request_in_flight import predict
 
 USUAL, TROUBLE = [35, 55, 20, 0.2, 120], [96, 93, 88, 9.5, 15]
 RESTRICTED = "pod-security.kubernetes.io/enforce"

@@ -1,4 +1,4 @@
-"""Commands as events through the broker, and the facts that come back."""
+"""Commands as events through the broker, and the events that come back."""
 
 import json
 import re
@@ -8,14 +8,14 @@ import httpx
 import pytest
 from deadlines import eventually
 from kserve_models import IRIS, inference_service, knative
-from request_under_way import RequestUnderWay
+from request_in_flight import RequestInFlight
 
 
 def test_a_start_that_comes_while_stopping_is_kept_until_the_last_pod_is_gone(place):
     place.running(inference_service("model", IRIS))
     place.answers("model")
     recorder = place.record("model")
-    RequestUnderWay(place.pod_address("model"), "model", 8)
+    RequestInFlight(place.pod_address("model"), "model", 8)
     place.send("stop", "model", reason="night")
     place.until("model", "stopping")
     place.send("start", "model", reason="morning")
@@ -70,7 +70,7 @@ def test_every_change_is_streamed_with_who_asked(place):
 
 @pytest.mark.alone
 def test_facts_reach_the_broker(place, product):
-    """With the source silent, facts are all that anybody posts there."""
+    """With the source silent, events are all that anybody posts there."""
     place.running(inference_service("model"))
     with product.paused("source"):
         before = _produced(product)

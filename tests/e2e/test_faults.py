@@ -12,7 +12,7 @@ from api_server import models
 from deadlines import eventually
 from kserve_models import IRIS, STOP, inference_service
 from place import took
-from request_under_way import RequestUnderWay
+from request_in_flight import RequestInFlight
 
 SEED = int(os.environ.get("E2E_SEED", "20260801"))
 MODELS = 50
@@ -125,7 +125,7 @@ def test_a_stop_is_shown_although_every_event_is_lost(place, product):
     place.running(inference_service("model", IRIS))
     place.answers("model")
     recorder = place.record("model")
-    RequestUnderWay(place.pod_address("model"), "model", 3)
+    RequestInFlight(place.pod_address("model"), "model", 3)
     with product.paused("pod_status"):
         place.stop("model")
         eventually(lambda: recorder.all_gone, "no pod is left", 33)

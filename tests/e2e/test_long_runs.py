@@ -4,7 +4,7 @@ import pytest
 from deadlines import eventually
 from kserve_models import IRIS, inference_service
 from place import lasting
-from request_under_way import RequestUnderWay
+from request_in_flight import RequestInFlight
 
 LONG_SECONDS = 45
 TIMES = 20
@@ -13,12 +13,12 @@ pytestmark = pytest.mark.xdist_group("long drain")
 
 @pytest.fixture(scope="module")
 def long_drain(new_place):
-    """A request of 45 s meets a stop with a timeout of 90 s: under way while the other tests run, judged by the last of this file."""
+    """A request of 45 s meets a stop with a timeout of 90 s: in flight while the other tests run, judged by the last of this file."""
     place = new_place()
     place.running(inference_service("long", IRIS))
     place.answers("long")
     recorder = place.record("long")
-    request = RequestUnderWay(place.pod_address("long"), "long", LONG_SECONDS)
+    request = RequestInFlight(place.pod_address("long"), "long", LONG_SECONDS)
     place.stop("long", timeout="90s")
     yield place, recorder, request
     place.leave()

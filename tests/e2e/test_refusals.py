@@ -4,7 +4,7 @@ import pytest
 from api_server import models
 from deadlines import eventually
 from kserve_models import IRIS, LIGHT, MODE, inference_service, knative
-from request_under_way import RequestUnderWay
+from request_in_flight import RequestInFlight
 
 
 def _refused(place, name, code, *words, **body):
@@ -59,7 +59,7 @@ def _until_traffic_is_split(place):
 def test_a_start_while_it_is_stopping_unless_it_may_wait(place):
     place.running(inference_service("model", IRIS))
     place.answers("model")
-    RequestUnderWay(place.pod_address("model"), "model", 6)
+    RequestInFlight(place.pod_address("model"), "model", 6)
     place.stop("model")
     answer = place.post("start", "model")
     assert (answer.status_code, answer.json()["code"]) == (409, "StopInProgress")

@@ -1,4 +1,4 @@
-"""What happens to requests: to a stopped model, and under way when it is stopped."""
+"""What happens to requests: to a stopped model, and in flight when it is stopped."""
 
 import contextlib
 import time
@@ -8,7 +8,7 @@ import pytest
 from deadlines import eventually
 from kserve_models import IRIS, inference_service, knative
 from place import took
-from request_under_way import RequestUnderWay
+from request_in_flight import RequestInFlight
 
 MODES = {"standard": inference_service, "knative": knative}
 WOULD_WAKE_WITHIN_SECONDS = 3
@@ -20,7 +20,7 @@ def test_forced_cuts_a_request_of_a_minute_and_leaves_nothing(place, mode):
     place.running(MODES[mode]("model", IRIS))
     place.answers("model")
     recorder = place.record("model")
-    request = RequestUnderWay(place.pod_address("model"), "model", 60)
+    request = RequestInFlight(place.pod_address("model"), "model", 60)
     asked = time.monotonic()
     place.stop("model", graceful=False)
     eventually(lambda: recorder.all_gone, "no pod is left", 10)

@@ -12,7 +12,7 @@ from api_server import KSERVE, pods
 from claims import Volume, model_file
 from deadlines import eventually
 from kserve_models import FORMAT, IMAGE, MODE, server
-from request_under_way import predict
+from request_in_flight import predict
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]

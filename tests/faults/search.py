@@ -162,7 +162,7 @@ class Search:
             return "a step goes on", functions.go_on(state, 0)
         after = functions.drain(state)
         if after:
-            return "the next command in line gets its turn", after
+            return "the next command in line gets the lease", after
         for move in cluster_moves(state):
             return move
         ticked = self._ticked(state)

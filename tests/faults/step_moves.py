@@ -54,7 +54,7 @@ class Functions:
         if len(state.steps) < self.bounds.in_flight:
             after = self.drain(state)
             if after:
-                yield "the next command in line gets its turn", after
+                yield "the next command in line gets the lease", after
             yield "a notification arrives; the record is loaded", self.notification(state, pinned=False)
             if state.pinned:
                 yield "a tick arrives; the record is loaded", self.notification(state, pinned=True)
@@ -75,21 +75,21 @@ class Functions:
             sequences=_put(state.sequences, number, sequence),
             commands=_put(state.commands, number, CLAIMED),
         )
-        if self._turn_taken(state):
+        if self._lease_taken(state):
             return after if after != state else None
         if self._next(after) != number:
             return self.drain(after)  # its delivery does first what comes first
-        return self._turn(after, number, heard=True, redelivered=not fresh)
+        return self._leased(after, number, heard=True, redelivered=not fresh)
 
     def drain(self, state: State) -> State | None:
         """A process that is done with a command, a delivery that waits, or the timer takes the next in line.
 
         None: there is none.
         """
-        if self._turn_taken(state):
+        if self._lease_taken(state):
             return None
         number = self._next(state)
-        return None if number is None else self._turn(state, number, heard=False, redelivered=True)
+        return None if number is None else self._leased(state, number, heard=False, redelivered=True)
 
     def _next(self, state: State) -> int | None:
         """After claim.lua: the last stop or start, else whatever came first."""
@@ -100,7 +100,7 @@ class Functions:
         ordered = [number for number in line if self.bounds.commands[number].verb != "reload"]
         return next(iter(ordered[-1:] or line), None)
 
-    def _turn(self, state: State, number: int, *, heard: bool, redelivered: bool) -> State:
+    def _leased(self, state: State, number: int, *, heard: bool, redelivered: bool) -> State:
         request, sequence = self.bounds.commands[number], state.sequences[number]
         step = self.processes.begin(
             number,
@@ -236,9 +236,9 @@ class Functions:
         if len(after.steps) == len(before.steps):
             return "arrives while another is at work, and is in line"
         mine = self.processes.all[after.steps[-1]].who == number
-        return "is delivered and gets its turn" if mine else "is delivered; another comes first"
+        return "is delivered and gets the lease" if mine else "is delivered; another comes first"
 
-    def _turn_taken(self, state: State) -> bool:
+    def _lease_taken(self, state: State) -> bool:
         return any(self.processes.all[step].who != NOTIFICATION for step in state.steps)
 
     def _says(self, number: int) -> str:

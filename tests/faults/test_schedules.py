@@ -63,7 +63,7 @@ def test_a_command_that_a_stop_without_redis_overtook_is_not_lost(died):
     """It came when it was done, and has no number that could say so. Where the command's step died, it has come again since."""
     book = _history()
     book.sent("start-1", "start").claimed("start-1", 20).patched("start-1", before=True, after=False)
-    book.sent("stop-2", "stop").patched("stop-2", before=False, after=True, turn=False).answered("stop-2")
+    book.sent("stop-2", "stop").patched("stop-2", before=False, after=True, leased=False).answered("stop-2")
     if died:
         book.claimed("start-1", 20)
     book.committed("start-1", "Superseded").answered("start-1")
@@ -73,7 +73,7 @@ def test_a_command_that_a_stop_without_redis_overtook_is_not_lost(died):
 
 def test_a_command_dropped_for_a_stop_without_redis_that_was_there_before_it_is_lost():
     book = _history()
-    book.sent("stop-2", "stop").patched("stop-2", before=False, after=True, turn=False).answered("stop-2")
+    book.sent("stop-2", "stop").patched("stop-2", before=False, after=True, leased=False).answered("stop-2")
     book.sent("start-3", "start").claimed("start-3", 20).committed("start-3", "Superseded").answered("start-3")
     assert judge(book.history).lost == 1
 
@@ -95,7 +95,7 @@ def test_a_start_that_waited_is_not_stale_after_a_stop_that_was_noted_before_it(
     book.sent("stop-2", "stop").noted("stop-2")
     book.sent("start-3", "start").claimed("start-3", 20).committed("start-3").answered("start-3")
     book.claimed("stop-2", 30).committed("stop-2").answered("stop-2")
-    book.patched("start-3", before=True, after=False, turn=False)
+    book.patched("start-3", before=True, after=False, leased=False)
     verdict = judge(book.history)
     assert verdict.good, verdict.findings
 
@@ -104,7 +104,7 @@ def test_a_start_that_waited_is_stale_after_a_stop_that_came_later():
     book = _history(stopped=False)
     book.sent("start-3", "start").claimed("start-3", 20).committed("start-3").answered("start-3")
     book.sent("stop-4", "stop").claimed("stop-4", 30).committed("stop-4").answered("stop-4")
-    book.patched("start-3", before=True, after=False, turn=False)
+    book.patched("start-3", before=True, after=False, leased=False)
     assert judge(book.history).stale == 1
 
 
@@ -174,8 +174,8 @@ class _Book:
     def claimed(self, key, sequence, *, redelivered=False):
         return self._add("claimed", key, sequence=sequence, redelivered=redelivered)
 
-    def patched(self, key, *, before, after, turn=True):
-        return self._add("patched", key, before=before, after=after, turn=turn)
+    def patched(self, key, *, before, after, leased=True):
+        return self._add("patched", key, before=before, after=after, leased=leased)
 
     def noted(self, key):
         return self._add("noted", key)

@@ -104,7 +104,7 @@ async def send_all(
 
 
 async def _send(client: httpx.AsyncClient, sent: Sent, request, one_by_one: bool) -> list[httpx.Response]:
-    under_way = []
+    in_flight = []
     for number, gap in enumerate(sent.gaps):
         await asyncio.sleep(gap)
         left = asyncio.Event()
@@ -115,9 +115,9 @@ async def _send(client: httpx.AsyncClient, sent: Sent, request, one_by_one: bool
 
         posting = request(client, sent, number)
         posting.extensions["trace"] = traced
-        under_way.append(asyncio.create_task(client.send(posting)))
-        await (under_way[-1] if one_by_one else left.wait())
-    return await asyncio.gather(*under_way)
+        in_flight.append(asyncio.create_task(client.send(posting)))
+        await (in_flight[-1] if one_by_one else left.wait())
+    return await asyncio.gather(*in_flight)
 
 
 BY_REST = ("rest", "local", "rest:local")

@@ -1,6 +1,4 @@
-"""REST beside a model whose turn another process has: the command is in line, which is said, and is done once it is its
-turn.
-"""
+"""REST beside a model whose lease another process has: the command is in line, which is said, and is done in its turn."""
 
 import asyncio
 
@@ -14,7 +12,7 @@ from functions.lifecycle.request import Request
 
 @pytest.fixture
 def busy(world):
-    """A model whose turn a process has that does nothing with it; and what gives the turn back."""
+    """A model whose lease a process has that does nothing with it; and what gives the lease back."""
     ref = ModelRef(namespace="blue", name=world.make())
     held = Request(ref, StartRequested(), "/held", "1", "another process", by_event=True)
 
@@ -37,7 +35,7 @@ def path(name, what):
     return f"/api/v1/namespaces/blue/models/{name}/{what}"
 
 
-def test_a_command_in_line_is_answered_with_its_place_and_done_when_the_turn_is_free(world, open_api, busy):
+def test_a_command_in_line_is_answered_with_its_place_and_done_when_the_lease_is_free(world, open_api, busy):
     name, give_back = busy
     open_api.get(path(name, "status")).raise_for_status()
     key = {"idempotency-key": f"in-line-{name}"}

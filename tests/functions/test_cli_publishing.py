@@ -49,7 +49,7 @@ def test_publish_sends_an_event_of_the_contract(sink, tmp_path):
     assert received.expires_at is not None
 
 
-def test_publish_reads_stdin_and_takes_a_subject_and_a_fact(sink):
+def test_publish_reads_stdin_and_takes_a_subject_and_an_event(sink):
     done = command(
         NOWHERE,
         "publish",

@@ -93,7 +93,7 @@ def cluster(tmp_path_factory):
 def functions(cluster, redis_server, tmp_path_factory):
     """Every function, started once."""
     folder = tmp_path_factory.mktemp("functions")
-    nobody_listens = "http://127.0.0.1:1"  # so that facts wait in the outbox, where tests read them
+    nobody_listens = "http://127.0.0.1:1"  # so that events wait in the outbox, where tests read them
     env = {"KUBECONFIG": str(cluster.kubeconfig), "REDIS_URL": redis_server, "K_SINK": nobody_listens}
     names = ("command", "stop", "start", "reload", "artifact_written", "pod_status", "tick", "dead_letter")
     with contextlib.ExitStack() as stack:
@@ -123,7 +123,7 @@ def audit(redis_url):
 
 
 @pytest.fixture
-def facts(redis_url):
+def events(redis_url):
     with redis.from_url(redis_url, decode_responses=True) as client:
         yield lambda: [json.loads(fields["d"]) for fields in entries_of(client, "outbox:f", "outbox:c")]
 
@@ -198,13 +198,13 @@ def test_a_duplicate_changes_nothing_even_after_a_start(cluster, functions, redi
     assert cluster.stop_annotation("twice") is None
 
 
-def test_a_namespace_that_did_not_opt_in_takes_no_commands(cluster, functions, audit, facts):
+def test_a_namespace_that_did_not_opt_in_takes_no_commands(cluster, functions, audit, events):
     cluster.model("private", "closed")
     answer = functions["stop"].send(STOP, "namespaces/closed/inferenceservices/private", id="s9")
     assert answer.status_code == 202
     assert cluster.stop_annotation("private", "closed") is None
     assert audit()[-1]["code"] == "EventsNotAllowed"
-    assert facts() == []
+    assert events() == []
 
 
 def test_an_expired_command_is_dropped_and_said(cluster, functions, audit):
@@ -337,7 +337,7 @@ def test_redis_away_is_503_with_retry_after_and_nothing_is_half_done(cluster, tm
 
 
 def test_the_cluster_away_is_503_and_the_same_event_works_when_it_is_back(cluster, functions, redis_url, tmp_path):
-    """The process that was killed may have held the model's turn: then the timer carries the command out once that
+    """The process that was killed may have held the model's lease: then the timer carries the command out once that
     ends.
     """
     cluster.model("patient")
@@ -362,13 +362,13 @@ def written(uri: str, **changes) -> dict:
     return {"uri": uri, "namespace": "fraud", "digest": DIGEST, "size": 10, "written_by": "training", **changes}
 
 
-def requests_for(facts) -> list[dict]:
+def requests_for(events) -> list[dict]:
     """The reload requests in the outbox, each once."""
-    found = {fact["id"]: fact for fact in facts() if fact["type"].endswith("reload-requested.v1")}
+    found = {event["id"]: event for event in events() if event["type"].endswith("reload-requested.v1")}
     return list(found.values())
 
 
-def test_an_artifact_that_comes_late_is_loaded_once_and_verified(cluster, functions, redis_url, facts):
+def test_an_artifact_that_comes_late_is_loaded_once_and_verified(cluster, functions, redis_url, events):
     subject = "namespaces/fraud/inferenceservices/tardy"
     cluster.claim("tardy", "another/model.pkl")
     cluster.model("tardy", uri="pvc://tardy/scorer")
@@ -376,7 +376,7 @@ def test_an_artifact_that_comes_late_is_loaded_once_and_verified(cluster, functi
     cluster.claim("tardy", "scorer/model.pkl")
     for _ in range(5):
         functions["artifact_written"].send(WRITTEN, None, written("pvc://tardy/scorer"), id="w1").raise_for_status()
-    (request,) = requests_for(facts)
+    (request,) = requests_for(events)
     assert (request["subject"], request["data"]["artifact"]["digest"]) == (subject, DIGEST)
     before = cluster.get("tardy")["metadata"]["generation"]
     pods = {pod["metadata"]["uid"] for pod in cluster.pods("tardy")}
@@ -387,10 +387,10 @@ def test_an_artifact_that_comes_late_is_loaded_once_and_verified(cluster, functi
     assert cluster.get("tardy")["metadata"]["generation"] == before
     until(lambda: len(cluster.pods("tardy")) == 1, "the old pod is gone")
     assert pods.isdisjoint(pod["metadata"]["uid"] for pod in cluster.pods("tardy"))
-    assert [fact["data"]["digest"] for fact in facts() if fact["type"].endswith("reloaded.v1")] == [DIGEST]
+    assert [event["data"]["digest"] for event in events() if event["type"].endswith("reloaded.v1")] == [DIGEST]
 
 
-def test_a_model_whose_owner_wants_it_runs_only_once_it_predicts(cluster, functions, redis_url, facts):
+def test_a_model_whose_owner_wants_it_runs_only_once_it_predicts(cluster, functions, redis_url, events):
     subject = "namespaces/fraud/inferenceservices/careful"
     smoke_test = json.dumps({"payload": {"instances": [[1]]}, "expect": {"predictions": [0]}})
     annotations = {"modelswitch.dev/smoke-test": smoke_test, "sim.modelswitch.dev/model": "broken"}
@@ -407,10 +407,10 @@ def test_a_model_whose_owner_wants_it_runs_only_once_it_predicts(cluster, functi
     until(lambda: ping(functions) or record(redis_url, subject)["state"] == "running", "it heals by itself")
     (tried,) = record(redis_url, subject)["smoke_tests"].values()
     assert (tried["outcome"], tried.get("again_at")) == ("good", None)
-    assert [fact["type"] for fact in facts() if fact["subject"] == subject][-1].endswith("started.v1")
+    assert [event["type"] for event in events() if event["subject"] == subject][-1].endswith("started.v1")
 
 
-def test_an_object_stores_own_words_are_taken(cluster, functions, redis_url, facts):
+def test_an_object_stores_own_words_are_taken(cluster, functions, redis_url, events):
     cluster.model("bucketed", uri=None)
     patch = [{"name": "STORAGE_URI", "value": "s3://ml/bucketed/model.pkl"}]
     body = {
@@ -426,7 +426,7 @@ def test_an_object_stores_own_words_are_taken(cluster, functions, redis_url, fac
         json.dumps({"Records": [told]}).encode(), content_type="application/json"
     )
     assert answer.status_code == 202
-    (request,) = [fact for fact in requests_for(facts) if fact["subject"] == subject]
+    (request,) = [event for event in requests_for(events) if event["subject"] == subject]
     assert request["data"]["artifact"]["digest"] == "etag:abc"
     assert request["data"]["settle"] == "15s"
 

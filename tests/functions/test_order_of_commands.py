@@ -36,7 +36,7 @@ _NAMES = itertools.count()
 
 @pytest.fixture(scope="module")
 def functions(world, tmp_path_factory):
-    """`command`, `tick` and `pod_status`; facts have nowhere to go."""
+    """`command`, `tick` and `pod_status`; events have nowhere to go."""
     folder = tmp_path_factory.mktemp("order")
     prepare(world.cluster, SPACE)
     patch = {"metadata": {"labels": {"modelswitch.dev/events": "allow"}}}
@@ -218,7 +218,7 @@ async def test_many_commands_of_a_busy_model_are_no_error_and_hold_no_other_mode
 
 
 def test_the_timer_takes_on_what_is_in_line_where_its_process_died(world, open_api, functions):
-    """As after kill -9: the turn's lease has ended, and no delivery and no caller comes again."""
+    """As after kill -9: the lease has ended, and no delivery and no caller comes again."""
     sent = drawn(made(world, 1)[0], SPACE, 1, seed=1)
     subject = sent.subject
     ref = ModelRef.from_subject(subject)

@@ -60,7 +60,7 @@ async def sink(broker, store):
     await made.close()
 
 
-def fact(name: str, namespace: str = "fraud", **changes) -> Published:
+def event(name: str, namespace: str = "fraud", **changes) -> Published:
     ref = ModelRef(namespace=namespace, name="m")
     return Published(name, ref, ModelStarted(actor="oncall", seconds=1), NOW, **changes)
 
@@ -75,7 +75,7 @@ def arrived(broker) -> list[str]:
 
 
 async def test_events_leave_in_order_with_all_that_they_carry(sink, store, broker):
-    await store.publish([fact("f1", correlation_id="c1"), fact("f2")])
+    await store.publish([event("f1", correlation_id="c1"), event("f2")])
     assert await sink.flush() == 2
     assert arrived(broker) == ["f1", "f2"]
     headers, body = broker.arrived[0]
@@ -88,11 +88,11 @@ async def test_events_leave_in_order_with_all_that_they_carry(sink, store, broke
 @pytest.mark.parametrize("status", [400, 410, 413, 415, 422])
 async def test_what_the_broker_will_never_take_is_set_aside_and_shown_and_the_rest_leaves(sink, store, broker, status):
     broker.answers = [(status, {})]
-    await store.publish([fact("bad"), fact("good")])
+    await store.publish([event("bad"), event("good")])
     assert await sink.flush() == 2
     assert arrived(broker) == ["bad", "good"]
     [aside] = await store.outbox.dead(10)
-    assert (aside.fact.id, str(status) in aside.why, aside.namespace) == ("bad", True, "fraud")
+    assert (aside.event.id, str(status) in aside.why, aside.namespace) == ("bad", True, "fraud")
     counts = await store.outbox.counts()
     assert (counts.waiting, counts.set_aside) == (0, 1)
     [shown] = await store.newest("", 10, kinds="r")
@@ -103,9 +103,9 @@ async def test_what_the_broker_will_never_take_is_set_aside_and_shown_and_the_re
 @pytest.mark.parametrize("status", [401, 403, 404, 408, 409, 429, 500, 503, 302])
 async def test_what_may_work_later_waits_in_order_with_its_attempts_counted(sink, store, broker, status):
     broker.answers = [(status, {"location": "http://127.0.0.1:1"})]
-    await store.publish([fact("f1"), fact("f2")])
+    await store.publish([event("f1"), event("f2")])
     assert await sink.flush() == 0
-    assert [(one.fact.id, one.attempts) for one in await store.outbox.waiting("f.fraud", 10)] == [("f1", 1), ("f2", 0)]
+    assert [(one.event.id, one.attempts) for one in await store.outbox.waiting("f.fraud", 10)] == [("f1", 1), ("f2", 0)]
     assert await sink.flush() == 2
     assert arrived(broker) == ["f1", "f1", "f2"]
     assert await store.outbox.dead(10) == []
@@ -113,16 +113,16 @@ async def test_what_may_work_later_waits_in_order_with_its_attempts_counted(sink
 
 async def test_what_one_lane_s_event_meets_holds_up_no_other_lane(sink, store, broker):
     broker.answers = [(503, {})]
-    await store.publish([fact("f1")])
+    await store.publish([event("f1")])
     await sink.flush()
-    await store.publish([fact("other", "search"), reload("command")])
+    await store.publish([event("other", "search"), reload("command")])
     broker.answers = [(503, {})]
     assert await sink.flush() == 2
     assert (await store.outbox.counts()).waiting == 1
 
 
 async def test_commands_and_facts_of_the_same_model_do_not_wait_for_each_other(sink, store, broker):
-    await store.publish([fact(f"f{number}") for number in range(3)])
+    await store.publish([event(f"f{number}") for number in range(3)])
     broker.answers = [(503, {})]
     await sink.flush()
     await store.publish([reload("command")])
@@ -134,8 +134,8 @@ async def test_commands_and_facts_of_the_same_model_do_not_wait_for_each_other(s
 
 async def test_many_facts_of_one_tenant_do_not_delay_another_s(sink, store, broker):
     for begin in range(0, 2000, 500):
-        await store.publish([fact(f"t{begin + number}", "tenant") for number in range(500)])
-    await store.publish([fact("mine", "search"), reload("command", "search")])
+        await store.publish([event(f"t{begin + number}", "tenant") for number in range(500)])
+    await store.publish([event("mine", "search"), reload("command", "search")])
     await sink.flush()
     assert max(arrived(broker).index("mine"), arrived(broker).index("command")) < 100
 
@@ -144,7 +144,7 @@ async def test_processes_that_flush_at_the_same_time_send_each_event_once(broker
     others = [Store.connect(redis_url) for _ in range(4)]
     sinks = [Sink(broker.url, other, UNSIGNED) for other in others]
     for number in range(0, 60, 3):
-        await store.publish([fact(f"f{number + one}", ("fraud", "search")[one % 2]) for one in range(3)])
+        await store.publish([event(f"f{number + one}", ("fraud", "search")[one % 2]) for one in range(3)])
         await asyncio.gather(*(one.flush() for one in sinks))
     assert sorted(arrived(broker)) == sorted(f"f{number}" for number in range(60))
     for one, other in zip(sinks, others, strict=True):
@@ -155,17 +155,17 @@ async def test_processes_that_flush_at_the_same_time_send_each_event_once(broker
 async def test_a_fact_written_while_another_process_ends_its_flush_leaves_without_waiting_for_the_tick(
     sink, store, broker
 ):
-    assert await store.outbox.take_turn("another")
-    await store.publish([fact("f1")])
+    assert await store.outbox.take_lease("another")
+    await store.publish([event("f1")])
     assert await sink.flush() == 0
-    assert await store.outbox.end_turn("another"), "it is asked to look once more"
-    assert not await store.outbox.end_turn("another")
+    assert await store.outbox.end_lease("another"), "it is asked to look once more"
+    assert not await store.outbox.end_lease("another")
     assert await sink.flush() == 1
 
 
 async def test_a_process_that_died_while_sending_leaves_the_rest_to_others(sink, store, raw, broker):
-    await store.publish([fact("f1")])
-    assert await store.outbox.take_turn("dead")
+    await store.publish([event("f1")])
+    assert await store.outbox.take_lease("dead")
     assert await sink.flush() == 0
     await raw.hset("{modelswitch}:flush", "until", 1)
     assert await sink.flush() == 1
@@ -173,7 +173,7 @@ async def test_a_process_that_died_while_sending_leaves_the_rest_to_others(sink,
 
 async def test_an_event_whose_answer_was_lost_is_sent_again_with_the_same_id(sink, store, broker):
     broker.answers = ["drop"]
-    await store.publish([fact("f1")])
+    await store.publish([event("f1")])
     assert await sink.flush() == 0
     assert await sink.flush() == 1
     assert arrived(broker) == ["f1", "f1"]
@@ -181,7 +181,7 @@ async def test_an_event_whose_answer_was_lost_is_sent_again_with_the_same_id(sin
 
 async def test_a_silent_broker_ends_a_flush_early_and_loses_nothing(store):
     silent = Sink("http://127.0.0.1:1", store, UNSIGNED)
-    await store.publish([fact(f"f{number}", namespace) for number in range(9) for namespace in ("fraud", "search")])
+    await store.publish([event(f"f{number}", namespace) for number in range(9) for namespace in ("fraud", "search")])
     assert await silent.flush(datetime.now(UTC) + timedelta(seconds=2)) == 0
     assert (await store.outbox.counts()).waiting == 18
     assert (await store.outbox.counts()).oldest
@@ -190,9 +190,9 @@ async def test_a_silent_broker_ends_a_flush_early_and_loses_nothing(store):
 
 @pytest.mark.parametrize("text", ["", "x", "{}", '{"type": "dev.modelswitch.model.parked.v2"}', "[" * 50_000])
 async def test_an_entry_that_can_t_be_read_is_set_aside_as_it_is_and_the_rest_leaves(sink, store, raw, broker, text):
-    await store.publish([fact("f1")])
+    await store.publish([event("f1")])
     await raw.xadd("{modelswitch}:outbox:f.fraud", {"d": text})
-    await store.publish([fact("f2")])
+    await store.publish([event("f2")])
     await sink.flush()
     assert arrived(broker) == ["f1", "f2"]
     [[_, fields]] = await raw.xrange("{modelswitch}:outbox-dead")
@@ -219,17 +219,17 @@ async def test_an_event_of_a_type_that_does_not_exist_yet_leaves_as_it_is(sink, 
 
 async def test_facts_are_bounded_for_each_namespace_and_what_was_dropped_is_counted(store, raw):
     for _ in range(22):
-        await store.publish([fact(f"f{number}") for number in range(500)])
+        await store.publish([event(f"f{number}") for number in range(500)])
     counts = await store.outbox.counts()
     assert counts.waiting <= 6_800
     assert counts.dropped > 0
-    await store.publish([fact("mine", "search")])
-    assert [one.fact.id for one in await store.outbox.waiting("f.search", 10)] == ["mine"]
+    await store.publish([event("mine", "search")])
+    assert [one.event.id for one in await store.outbox.waiting("f.search", 10)] == ["mine"]
 
 
 async def test_without_a_broker_events_are_dropped(store):
     nowhere = Sink(None, store, UNSIGNED)
-    await store.publish([fact("f1")])
+    await store.publish([event("f1")])
     await nowhere.flush()
     assert (await store.outbox.counts()).waiting == 0
 
@@ -262,7 +262,7 @@ async def test_the_broker_s_certificate_is_checked_against_k_ca_certs(store, cer
     with stand_in as broker:
         stand_in.server.socket = context.wrap_socket(stand_in.server.socket, server_side=True)
         url = broker.url.replace("http:", "https:")
-        await store.publish([fact("f1")])
+        await store.publish([event("f1")])
         for trusted, sent in ((None, 0), (cert.read_text(), 1)):
             made = Sink(url, store, UNSIGNED, trusted)
             assert await made.flush() == sent
@@ -272,7 +272,7 @@ async def test_the_broker_s_certificate_is_checked_against_k_ca_certs(store, cer
 
 async def test_certificates_that_are_none_lose_no_event(store, broker):
     made = Sink(broker.url, store, UNSIGNED, "rubbish")
-    await store.publish([fact("f1")])
+    await store.publish([event("f1")])
     assert await made.flush() == 0
     assert (await store.outbox.counts()).waiting == 1
     await made.close()

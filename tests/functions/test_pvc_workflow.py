@@ -176,8 +176,8 @@ def test_from_s3_to_a_new_model_beside_the_old_one(cluster):
     assert "no emptyDir for the model" in done.stderr
     assert "its pods have the model loaded" in done.stderr
     ((headers, body),) = sink.arrived
-    fact = read(headers, body).data
-    assert (fact.uri, fact.namespace, fact.digest, fact.size) == (
+    event = read(headers, body).data
+    assert (event.uri, event.namespace, event.digest, event.size) == (
         f"pvc://s3-claim/{name}",
         NS,
         copied.digest,

@@ -11,7 +11,7 @@ from test_functions import (  # noqa: F401 - fixtures
     WRITTEN,
     audit,
     cluster,
-    facts,
+    events,
     functions,
     ping,
     record,
@@ -162,7 +162,7 @@ def test_no_event_can_pass_for_somebody_else_by_its_source(cluster, functions, a
 
 
 def test_the_sender_s_word_is_a_claim_in_record_receipt_facts_audit_and_on_the_model(
-    cluster, functions, redis_url, audit, facts, running_model
+    cluster, functions, redis_url, audit, events, running_model
 ):
     subject = running_model("claimed")
     ping(functions)
@@ -175,8 +175,8 @@ def test_the_sender_s_word_is_a_claim_in_record_receipt_facts_audit_and_on_the_m
     assert found["message"].startswith("Stopped by event:/cron/night (claims to be alice@example.com)")
     [entry] = entries_of(audit, "c1")
     assert (entry["actor"], entry["claimed_actor"]) == who
-    told = [fact["data"] for fact in facts() if fact["subject"] == subject and "stop" in fact["type"]]
-    assert {(fact["actor"], fact["claimed_actor"]) for fact in told} == {who}
+    told = [event["data"] for event in events() if event["subject"] == subject and "stop" in event["type"]]
+    assert {(event["actor"], event["claimed_actor"]) for event in told} == {who}
     assert "alice@example.com" in cluster.get("claimed")["metadata"]["annotations"]["modelswitch.dev/stop"]
 
 
@@ -192,14 +192,14 @@ def test_a_dead_letter_names_its_source_as_an_event_s_and_hides_the_secret(funct
 
 
 def test_a_reload_that_comes_of_an_artifact_is_signed_and_recorded_as_its_sender_s(
-    cluster, functions, redis_url, facts, audit
+    cluster, functions, redis_url, events, audit
 ):
     """The request travels through the broker as ours; what only looks so is refused."""
     cluster.claim("signed", "scorer/model.pkl")
     cluster.model("signed", uri="pvc://signed/scorer")
     ping(functions)
     functions["artifact_written"].send(WRITTEN, None, written("pvc://signed/scorer"), id="w7", source="/train")
-    (request,) = requests_for(facts)
+    (request,) = requests_for(events)
     assert (request["on_behalf_of"], request["data"]["actor"]) == ("event:/train", "training")
     forged = {"onbehalfof": "root", "signature": "0" * 64}
     answer = functions["reload"].send(
@@ -290,7 +290,7 @@ def test_an_event_for_a_namespace_that_is_not_there_leaves_nothing(functions, ke
 
 
 def test_an_artifact_reaches_only_the_models_of_namespaces_that_let_its_sender(
-    cluster, functions, redis_url, facts, audit
+    cluster, functions, redis_url, events, audit
 ):
     """One bucket, loaded in three namespaces; the event names none."""
     for namespace, rules in (("takes", RULES), ("refuses", '[{"source": "/ci"}]')):
@@ -304,7 +304,7 @@ def test_an_artifact_reaches_only_the_models_of_namespaces_that_let_its_sender(
     data = written("gs://zoo/models", namespace=None, strategy="replace")
     answer = functions["artifact_written"].send(WRITTEN, None, data, id="zoo-1", source="/train/7")
     assert answer.status_code == 202
-    assert [request["subject"] for request in requests_for(facts)] == [subject_of("shared", "takes")]
+    assert [request["subject"] for request in requests_for(events)] == [subject_of("shared", "takes")]
     refusals = [entry for entry in entries_of(audit, "zoo-1") if entry.get("code")]
     assert {(entry["ref"], entry["code"]) for entry in refusals} == {
         (subject_of("shared", place), "EventsNotAllowed") for place in ("refuses", "silent")
@@ -312,7 +312,7 @@ def test_an_artifact_reaches_only_the_models_of_namespaces_that_let_its_sender(
     for namespace in ("refuses", "silent"):
         data = written("gs://zoo/models/shared", namespace=namespace)
         functions["artifact_written"].send(WRITTEN, None, data, id=f"zoo-{namespace}", source="/train/7")
-    assert len(requests_for(facts)) == 1
+    assert len(requests_for(events)) == 1
 
 
 def shared(cluster, namespace: str) -> None:

@@ -49,11 +49,11 @@ def test_an_entry_of_the_version_before_is_read(text):
 
 @pytest.mark.parametrize("text", lines("outbox"))
 def test_an_event_of_the_version_before_leaves_as_it_was_written(text):
-    values, fact = json.loads(text), serialization.load_fact(text)
-    assert (fact.id, fact.type, fact.data, fact.ref.subject) == tuple(
+    values, event = json.loads(text), serialization.load_event(text)
+    assert (event.id, event.type, event.data, event.ref.subject) == tuple(
         values[name] for name in ("id", "type", "data", "subject")
     )
-    assert fact.is_command == (values["type"] == ReloadRequested.type)
+    assert event.is_command == (values["type"] == ReloadRequested.type)
 
 
 @pytest.mark.parametrize("text", lines("letters"))
@@ -75,7 +75,7 @@ def test_fields_that_do_not_exist_yet_are_passed_over_at_every_depth(kind, load)
     ("kind", "load"),
     [
         ("audit", serialization.load_audit),
-        ("outbox", serialization.load_fact),
+        ("outbox", serialization.load_event),
         ("letters", serialization.load_letter),
         ("answers", serialization.load_answer),
     ],
@@ -121,8 +121,8 @@ def test_a_strategy_that_does_not_exist_yet_costs_no_more_than_itself():
 
 def test_a_type_of_event_that_does_not_exist_yet_leaves_all_the_same():
     values = json.loads(lines("outbox")[0]) | {"type": "dev.modelswitch.model.parked.v2", "data": {"until": "Monday"}}
-    fact = serialization.load_fact(json.dumps(values))
-    assert (fact.type, fact.data, fact.is_command) == ("dev.modelswitch.model.parked.v2", {"until": "Monday"}, False)
+    event = serialization.load_event(json.dumps(values))
+    assert (event.type, event.data, event.is_command) == ("dev.modelswitch.model.parked.v2", {"until": "Monday"}, False)
 
 
 def hostile() -> list[str]:
@@ -158,7 +158,7 @@ def test_what_can_t_be_read_counts_as_absent_and_is_counted(text):
     assert serialization.load_intent(text) is None
     assert UNREADABLE.labels("record")._value.get() == before + bool(text)
     assert serialization.load_answer(text or "x").status == 202
-    for load in (serialization.load_audit, serialization.load_fact):
+    for load in (serialization.load_audit, serialization.load_event):
         with pytest.raises(Unreadable):
             load(text)
 

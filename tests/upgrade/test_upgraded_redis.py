@@ -67,7 +67,7 @@ async def test_its_history_enters_the_models_indexes_once_and_goes_one_day(store
 async def test_events_that_wait_in_its_outbox_leave_first(store):
     [lane] = await store.outbox.lanes()
     waiting = await store.outbox.waiting(lane, 100)
-    assert [one.fact.id for one in waiting][:1] == [json.loads(lines("outbox")[0])["id"]]
+    assert [one.event.id for one in waiting][:1] == [json.loads(lines("outbox")[0])["id"]]
     await store.outbox.sent(lane, [one.entry for one in waiting])
     assert await store.outbox.lanes() == []
 

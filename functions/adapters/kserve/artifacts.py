@@ -13,7 +13,7 @@ _BUCKETS = frozenset({"s3", "gs"})
 
 
 def artifacts_of(model: Model, pods: Iterable[Json] = ()) -> tuple[str, ...]:
-    """Normal forms, each once; what is no storage URI is left out, as nobody can tell of it by event. `pods`: its own."""
+    """Normal forms, each once; what is no storage URI is left out, since no event can name it. `pods`: its own."""
     found: dict[str, None] = {}
     for uri in (*_named(model), *_in_buckets(model, pods)):
         try:

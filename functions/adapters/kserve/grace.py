@@ -95,7 +95,7 @@ class Grace:
         return tuple([pin async for model, pin in self._pins(ref.namespace) if model == ref])
 
     async def pinned_models(self) -> list[ModelRef]:
-        """Every model of the cluster that has a pin: a crash can leave one, and nobody else would find it."""
+        """Every model of the cluster that has a pin: a crash can leave one, and nothing else would find it."""
         return list(dict.fromkeys([model async for model, _ in self._pins(None)]))
 
     async def _pins(self, namespace: str | None) -> AsyncIterator[tuple[ModelRef, Pin]]:

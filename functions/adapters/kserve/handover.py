@@ -48,7 +48,7 @@ class Handovers:
         return {owner.uid: count for owner, count in zip(kept, counts, strict=True)}
 
     async def models_left(self) -> list[ModelRef]:
-        """Every model of the cluster with a pod that is out of its Service: nobody but us would end that."""
+        """Every model of the cluster with a pod that is out of its Service: only modelswitch deletes such a pod."""
         items = await self._cluster.list_all(pods(None), labelSelector=_LEAVING)
         found: dict[ModelRef, None] = {}
         for item in items:

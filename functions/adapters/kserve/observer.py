@@ -118,12 +118,12 @@ class Observer:
         return replace(seen, stop_note=self._notes.verified(seen.stop_note, text, ref, seen.uid))
 
     async def leaving(self) -> list[ModelRef]:
-        """Models with a pod that is out of its Service: where the model is gone too, nobody else ends it."""
+        """Models with a pod that is out of its Service: if the model is gone too, nothing else deletes the pod."""
         return await self._handovers.models_left()
 
     async def observe_many(self, refs: Collection[ModelRef]) -> dict[ModelRef, Observation]:
-        """Looks for a stop of many models of one kind and namespace: two lists, however many. What is not there, and
-        what has a stop under way with another grace, is left out: it needs a look of its own.
+        """Looks for a stop of many models of one kind and namespace: two lists, however many. A model that is not
+        found, or whose stop in progress has another grace, is left out: it needs a look of its own.
         """
         first = next(iter(refs))
         listed, by_model = await asyncio.gather(
@@ -146,21 +146,21 @@ class Observer:
 
         A few are looked at side by side: a page waits for those of its pods that do not answer.
         """
-        under_way: deque[asyncio.Future[Page]] = deque()
+        in_flight: deque[asyncio.Future[Page]] = deque()
         ended = False
         try:
             while True:
-                while not ended and len(under_way) < _PAGES_AT_ONCE and more():
+                while not ended and len(in_flight) < _PAGES_AT_ONCE and more():
                     items, token = await self._objects(kind, token)
-                    under_way.append(asyncio.ensure_future(self._page(kind, items, token)))
+                    in_flight.append(asyncio.ensure_future(self._page(kind, items, token)))
                     ended = not token
-                if not under_way:
+                if not in_flight:
                     return
-                yield await under_way.popleft()
+                yield await in_flight.popleft()
         finally:
-            for page in under_way:
+            for page in in_flight:
                 page.cancel()
-            await asyncio.gather(*under_way, return_exceptions=True)
+            await asyncio.gather(*in_flight, return_exceptions=True)
 
     async def find(self, name: str, kind: Kind) -> list[ModelRef]:
         """Every namespace's model of that name.
@@ -228,7 +228,7 @@ class Observer:
             return {}
 
     async def _pins(self, seen: Observation, *, pinned: bool) -> tuple[Pin, ...]:
-        """Pins are looked for where a stop with another grace is under way; the tick finds what a crash left."""
+        """Pins are looked for while a stop with another grace is in progress; the tick finds what a crash left."""
         if pinned or (seen.stop_note and seen.stop_note.grace is not None):
             return await self._grace.pins_of(seen.ref)
         return ()

@@ -119,7 +119,7 @@ def _too_long(pod: str, own: int | None, given: int | None) -> Iterator[Unusable
 
 
 def _handover(labels: Json) -> Handover | None:
-    """Anybody may write any label on a pod: what is no word of ours says nothing."""
+    """Any user may write any label on a pod: an unknown value is ignored."""
     try:
         return Handover(labels.get(HANDOVER_LABEL, ""))
     except ValueError:

@@ -119,7 +119,7 @@ def kind_selector(kind: Kind, names: Iterable[str] = ()) -> str:
 
 
 def owner_of(labels: Mapping[str, str], namespace: str) -> ModelRef | None:
-    """The model that a pod's labels name; None where it is no model's pod. Anybody may write any label on a pod."""
+    """The model that a pod's labels name; None where it is no model's pod. Any user may write any label on a pod."""
     if not isinstance(labels, Mapping):
         return None
     kind = next((kind for kind in (Kind.INFERENCE_SERVICE, Kind.INFERENCE_GRAPH) if labels.get(_LABELS[kind])), None)

@@ -1,5 +1,5 @@
--- A command's arrival: its id, its place in the model's line, and the model's turn where it is free. Without a command:
--- only the turn, for the next in line.
+-- A command's arrival: its id, its place in the model's line, and the model's lease where it is free. Without a command:
+-- only the lease, for the next in line.
 -- KEYS: seen, model, line, lines
 -- ARGV: 1 token, 2 lease in ms, 3 life of an id in s, 4 fingerprint of the command, 5 subject, 6 the command or '',
 --       7 1: it is a stop or a start, 8 the most that may wait in one line

@@ -7,14 +7,14 @@
 --       7 answer or '', '!' before a refusal that no caller waits for,
 --       8 forget 0|1, 9 due in ms or '', 10 subject or '', 11 namespace or '', 12 uid, 13 how long looks can overlap in ms,
 --       14 kinds of the audit entries, a letter each: h history, r refusals, 15 the model's artifacts, a line each,
---       16 digest of what people are shown of it, 17 kinds of the facts: f fact, c command, 18 letter or '',
---       19 quiet 0|1: open pages need not know, 20 schema number, 21 limits, then the audit entries, then the facts
--- Limits: all namespaces' entries of history, refusals, letters, facts; entries of all indexes; namespaces; changes;
+--       16 digest of what people are shown of it, 17 kinds of the events: c own command, f other event, 18 letter or '',
+--       19 quiet 0|1: open pages need not know, 20 schema number, 21 limits, then the audit entries, then the events
+-- Limits: all namespaces' entries of history, refusals, letters, events; entries of all indexes; namespaces; changes;
 --       how long what is left of a deleted model is kept, in s
 -- Answers ok | conflict | stale | lost
 local token, doc, forget = ARGV[2], ARGV[4], ARGV[8] == '1'
 local subject, namespace = ARGV[10], ARGV[11]
-local kinds, facts = ARGV[14], ARGV[17]
+local kinds, events = ARGV[14], ARGV[17]
 local limits = {}
 for number in string.gmatch(ARGV[21], '%d+') do limits[#limits + 1] = tonumber(number) end
 local model = redis.call('HMGET', KEYS[2], 'rev', 'ver', 'pver', 'cid', 'busy', 'uid', 'at', 'artifacts', 'shown')
@@ -124,8 +124,8 @@ for i = 1, #kinds do
   if known and ARGV[19] == '0' then change('a', text) end
 end
 if #kinds == 0 and ((forget and model[9]) or (doc ~= '' and model[9] ~= ARGV[16])) then change() end
-for i = 1, #facts do
-  local lane = string.sub(facts, i, i) .. '.' .. (own and namespace or '')
+for i = 1, #events do
+  local lane = string.sub(events, i, i) .. '.' .. (own and namespace or '')
   local key = KEYS[11] .. ':' .. lane
   if redis.call('XLEN', key) >= lengths[KEYS[11]] then redis.call('HINCRBY', KEYS[13], 'dropped', 1) end
   redis.call('XADD', key, 'MAXLEN', '~', lengths[KEYS[11]], '*', 'd', ARGV[21 + #kinds + i])

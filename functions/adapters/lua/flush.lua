@@ -1,9 +1,9 @@
 #!lua flags=allow-oom
 -- One process at a time sends what waits, so that each event is sent once; a process that died leaves it after its lease.
--- Also in a full Redis (allow-oom): what waits must leave it, and a turn is one small key.
+-- Also in a full Redis (allow-oom): what waits must leave it, and a lease is one small key.
 -- KEYS: flush   ARGV: token, lease in ms, take | end
 -- take answers 1, or 0 where another process is at it: that one is then asked to look once more.
--- end answers 1 where it was asked to look once more, and keeps the turn; else 0.
+-- end answers 1 where it was asked to look once more, and keeps the lease; else 0.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local state = redis.call('HMGET', KEYS[1], 'token', 'until', 'again')

@@ -1,4 +1,4 @@
--- Give a model's turn back without an answer. The command stays in line, at its place, or leaves it and may come again:
+-- Give a model's lease back without an answer. The command stays in line, at its place, or leaves it and may come again:
 -- under the same id it has the same place.
 -- KEYS: seen, model, line, lines   ARGV: token, 1: it stays in line, subject   Answers ok | lost
 local seen = redis.call('HMGET', KEYS[1], 'token', 'state', 'seq')

@@ -1,4 +1,4 @@
-"""The fact that the artifact is on the claim, for the broker."""
+"""The event that the artifact is on the claim, for the broker."""
 
 import uuid
 
@@ -16,7 +16,7 @@ WRITTEN_BY = "modelswitch pvc apply"
 def written(plan: Plan, loaded: Loaded) -> CloudEvent:
     """Its id is the same however often it is told, so that it counts once."""
     wish = plan.wish
-    fact = ArtifactWritten(
+    event = ArtifactWritten(
         uri=str(wish.target),
         namespace=wish.namespace,
         digest=loaded.digest,
@@ -27,5 +27,5 @@ def written(plan: Plan, loaded: Loaded) -> CloudEvent:
         reason=f"copied from {(plan.loaded or {}).get('source') or plan.source}",
         strategy=wish.strategy,
     )
-    identity = uuid.uuid5(uuid.NAMESPACE_URL, f"{fact.ref.subject} {loaded.digest}")
-    return build(fact, fact.ref, source=SOURCE, id=str(identity))
+    identity = uuid.uuid5(uuid.NAMESPACE_URL, f"{event.ref.subject} {loaded.digest}")
+    return build(event, event.ref, source=SOURCE, id=str(identity))

@@ -64,8 +64,8 @@ def again_of(entry: AuditEntry, letter: DeadLetter | None) -> Again | str:
         return _by_the_entry(entry, correlation)
     if letter.type in NOTIFICATIONS:
         return "It was only a notification to look; every model is looked at again anyway."
-    if letter.type in {fact.type for fact in FACTS}:
-        return "It told what was true then. What is true now stands on the model's page, and in the next fact."
+    if letter.type in {event.type for event in FACTS}:
+        return "It told what was true then. What is true now stands on the model's page, and in the next event."
     if letter.why_not_kept:
         return f"{letter.why_not_kept} Its sender has to send it again."
     received = read_letter(letter)

@@ -1,4 +1,4 @@
-"""What somebody who has just started this on a laptop can try, with the models that are really there."""
+"""What a new user on a laptop can try, with the models that really exist."""
 
 from dataclasses import dataclass
 

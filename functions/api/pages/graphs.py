@@ -18,7 +18,7 @@ Users = dict[tuple[str, str], list[str]]
 
 
 async def graphs_using(api: Api, user: User, refs: list[ModelRef]) -> Users | None:
-    """Names of graphs by model. None: not everything could be looked at, so nobody can say."""
+    """Names of graphs by model. None: not everything could be read, so the answer is unknown."""
     resources = Resources(api.parts.cluster)
     found: Users = defaultdict(list)
     for namespace in sorted({ref.namespace for ref in refs}):

@@ -1,4 +1,4 @@
-"""GET /models/NAMESPACE/KIND/NAME: everything about one model that somebody on call asks for."""
+"""GET /models/NAMESPACE/KIND/NAME: everything about one model that an engineer on call asks for."""
 
 import asyncio
 from datetime import UTC, datetime

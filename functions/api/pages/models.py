@@ -55,7 +55,7 @@ async def _content(api: Api, user: User, view: View) -> dict[str, Any]:
 
 
 async def rows_of(api: Api, user: User, lines: list[Line]) -> list[Any]:
-    """From the records, which know more than the lines and may be newer; a model that went meanwhile is left out."""
+    """From the records, which know more than the lines and may be newer; a model that was deleted in between is left out."""
     records = await api.parts.store.records([line.ref for line in lines]) if lines else []
     statuses = [record.status() for record in records if record and record.state]
     return [row_of(status, may_patch=right) for status, right in await may_patch_each(api, user, statuses)]

@@ -1,4 +1,4 @@
-"""Requests under way at models that are to be stopped, as far as their pods' own metrics tell."""
+"""Requests in flight at models that are to be stopped, as far as their pods' own metrics report them."""
 
 import asyncio
 import itertools
@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from events.model import Kind, ModelRef
 from functions.adapters.cluster import Json, Missing
+from functions.adapters.in_flight import InFlight, ask_in_flight
 from functions.adapters.kserve.metered import Metered, metered
 from functions.adapters.kserve.observations import PodList
 from functions.adapters.kserve.pods import name_of
 from functions.adapters.kserve.resources import pod_selector, pods
-from functions.adapters.under_way import UnderWay, ask_under_way
 from functions.api.context import Api
 from functions.lifecycle.errors import StepError
 from functions.object_errors import Stage, one_object
@@ -52,7 +52,7 @@ async def count_requests(api: Api, refs: Sequence[ModelRef]) -> dict[ModelRef, C
     by_model = [list(_telling(ref.kind, items)) for ref, items in known.items()]
     telling = [pod for pods_of_each in itertools.zip_longest(*by_model) for pod in pods_of_each if pod]
     probe = api.parts.probe
-    told = await ask_under_way(probe.line, telling[:MOST_PODS], turns=probe.metrics_turns)
+    told = await ask_in_flight(probe.line, telling[:MOST_PODS], turns=probe.metrics_turns)
     return {ref: _count(items, told) for ref, items in known.items()}
 
 
@@ -68,7 +68,7 @@ def _has_a_process(item: Json) -> bool:
     return (item.get("status") or {}).get("phase") in {"Running", "Unknown"}
 
 
-def _count(items: Sequence[Json], told: Mapping[str, UnderWay]) -> Counted:
+def _count(items: Sequence[Json], told: Mapping[str, InFlight]) -> Counted:
     found = [told.get(item["metadata"]["uid"]) for item in items]
     return together([Counted(one.requests, one.exact) if one else UNKNOWN for one in found])
 

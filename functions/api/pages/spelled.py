@@ -49,5 +49,5 @@ def _event(verb: str, ref: ModelRef, settings: Settings) -> str:
 
 
 def _server(settings: Settings, server: str) -> str:
-    """Behind a proxy nobody here knows the address that people use."""
+    """Behind a proxy the server does not know the address that people use."""
     return server if settings.auth == "none" else "https://MODELSWITCH"

@@ -1,4 +1,4 @@
-"""Which models a page shows, and in which order: all of it in the URL, so that a view can be sent to somebody."""
+"""Which models a page shows, and in which order: all of it in the URL, so that a view can be shared."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -78,7 +78,7 @@ class View:
 
 
 def _sort_key(name: str, line: Line) -> Any:
-    """GPUs, memory: the most first. Since: the latest first. State: what needs somebody first."""
+    """GPUs, memory: the most first. Since: the latest first. State: what needs attention first."""
     match name:
         case "state":
             return _URGENT[line.state]

@@ -1,4 +1,4 @@
-// Filters act as they are set; the view stays in the URL, so that it can be sent to somebody.
+// Filters act as they are set; the view stays in the URL, so that it can be shared.
 import { reload } from "./swap.js";
 
 const TYPING_MS = 250;
@@ -15,7 +15,7 @@ function apply(form, { typed }) {
   reload(address);
 }
 
-// What was set, and where somebody went back to, before this script was there counts too.
+// What was set before this script was loaded counts too, also after the user went back to this page.
 function applyEarly() {
   if (document.getElementById("view").dataset.url !== location.pathname + location.search) reload(location.href);
   const form = document.querySelector("form.filters");

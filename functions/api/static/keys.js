@@ -1,4 +1,4 @@
-// Everything from the keyboard. Keys do nothing while somebody types, or while a dialog is open.
+// Everything from the keyboard. Keys do nothing while the user types, or while a dialog is open.
 import { openDialog } from "./dialog.js";
 import { toggle } from "./select.js";
 

@@ -1,4 +1,4 @@
-// A model's page: whatever happens to this model, the page is asked for anew.
+// A model's page: whatever happens to this model, the page is fetched again.
 import { allowActing } from "./confirm.js";
 import { allowCopying } from "./copy.js";
 import { allowKeys } from "./keys.js";

@@ -1,4 +1,4 @@
-// The table's rows as changes arrive. A row comes whole from the server; what is filtered away or new asks for the view anew.
+// The table's rows as changes arrive. A row comes whole from the server; if one is filtered away or new, the view is fetched again.
 import { reloadSoon } from "./swap.js";
 import { tellTimes } from "./times.js";
 

@@ -21,7 +21,7 @@ function again() {
 }
 
 async function refused() {
-  // The browser gives up for good where the answer was no stream: find out why, then try anew.
+  // The browser gives up for good where the answer was no stream: find out why, then reconnect.
   source.close();
   const asking = new AbortController();
   let wait = RETRY_MS;

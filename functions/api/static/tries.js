@@ -1,4 +1,4 @@
-// What to try at first stays closed once somebody has closed it.
+// What to try at first stays closed once the user has closed it.
 const KEPT = "modelswitch-tries";
 
 export function rememberTries() {

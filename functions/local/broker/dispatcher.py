@@ -107,5 +107,5 @@ class Dispatcher:
             self._schedule(self._queue.dead_letter(delivery, outcome.extensions(url), time.time()))
         else:
             DELIVERIES.labels(delivery.trigger, delivery.stage, "dropped").inc()
-            line.error("dropped: nobody took it", attempts=failed)
+            line.error("dropped: no subscriber accepted it", attempts=failed)
             self._queue.done(delivery)

@@ -13,7 +13,7 @@ from functions.local.broker.queue import Delivery
 log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 TROUBLE_SECONDS = 5.0
 AT_ONCE = 50
-"""Deliveries under way, as the functions' containerConcurrency."""
+"""Deliveries in flight at most, as the functions' containerConcurrency."""
 
 
 class Lane:
@@ -30,7 +30,7 @@ class Lane:
         self._heap: list[tuple[float, int, Delivery]] = []
         self._changed = asyncio.Event()
         self._slots = asyncio.Semaphore(AT_ONCE)
-        self._under_way: set[asyncio.Task[None]] = set()
+        self._in_flight: set[asyncio.Task[None]] = set()
 
     def add(self, delivery: Delivery) -> None:
         if self._ordered and delivery.key:
@@ -45,18 +45,18 @@ class Lane:
         self._changed.set()
 
     async def run(self) -> None:
-        """Until cancelled; what is under way then is cancelled too, and its row stays."""
+        """Until cancelled; deliveries in flight are then cancelled too, and their rows stay."""
         try:
             while True:
                 await self._slots.acquire()
                 delivery = await self._next_due()
                 task = asyncio.create_task(self._one(delivery))
-                self._under_way.add(task)
-                task.add_done_callback(self._under_way.discard)
+                self._in_flight.add(task)
+                task.add_done_callback(self._in_flight.discard)
         finally:
-            for task in self._under_way:
+            for task in self._in_flight:
                 task.cancel()
-            await asyncio.gather(*self._under_way, return_exceptions=True)
+            await asyncio.gather(*self._in_flight, return_exceptions=True)
 
     async def _one(self, delivery: Delivery) -> None:
         """A full disk, for one, must not end a delivery that was accepted."""

@@ -48,7 +48,7 @@ def parse(headers: Mapping[str, str], body: bytes) -> Event:
 
 
 def is_event(headers: Mapping[str, str]) -> bool:
-    """Whether somebody meant to send an event, well-formed or not."""
+    """Whether the sender meant to send an event, well-formed or not."""
     return "ce-specversion" in headers or headers.get("content-type", "").lower().startswith("application/cloudevents")
 
 

@@ -1,4 +1,4 @@
-"""Creates an object, or brings its spec back to what is wanted, whoever changed it."""
+"""Creates an object, or restores the wanted spec, regardless of who changed it."""
 
 import copy
 import hashlib
@@ -44,7 +44,7 @@ class Applied:
         return self._remember(wanted, await self._cluster.replace(self._resource, changed), free), False
 
     async def remove(self, namespace: str, name: str, owner_uid: str) -> None:
-        """Only what `owner_uid` controls: somebody else's object of the same name stays."""
+        """Only what `owner_uid` controls: an object of the same name with another owner stays."""
         existing = await self._cluster.get(self._resource, namespace, name)
         if existing is None or existing["metadata"].get("deletionTimestamp"):
             return

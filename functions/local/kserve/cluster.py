@@ -69,7 +69,7 @@ class Cluster:
         return await self._call("POST", resource.collection(obj["metadata"].get("namespace")), body=body)
 
     async def replace(self, resource: Resource, obj: Json, subresource: str = "") -> Json:
-        """With the resourceVersion in `obj`: 409 where somebody was faster."""
+        """With the resourceVersion in `obj`: 409 if another writer was faster."""
         body = {"apiVersion": resource.api_version, "kind": resource.kind, **obj}
         path = resource.path(obj["metadata"].get("namespace", ""), obj["metadata"]["name"])
         return await self._call("PUT", f"{path}/{subresource}" if subresource else path, body=body)

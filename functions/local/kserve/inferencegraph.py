@@ -102,7 +102,7 @@ def _mark_stopped(status: Json, *, stopped: bool) -> None:
 
 
 def _same(one: Json, other: Json) -> bool:
-    """Equal but for the times, which would otherwise be written anew on every look."""
+    """Equal but for the times, which would otherwise be written again on every look."""
     return _timeless(one) == _timeless(other)
 
 

@@ -51,7 +51,7 @@ class Worker:
         return delay
 
     def _retry(self, key: Key, error: Exception) -> float:
-        """A conflict means only that somebody was faster: look again at once, without a word."""
+        """A conflict means only that another writer was faster: retry at once, without a log line."""
         if isinstance(error, ApiError) and error.reason == "Conflict":
             return FIRST_RETRY_SECONDS
         failures = self._failures[key] = self._failures.get(key, 0) + 1

@@ -1,4 +1,4 @@
-"""What the API server fills in where a request says nothing. Only what somebody reads here; called on every write."""
+"""What the API server fills in where a request says nothing. Only fields that are read here; called on every write."""
 
 from typing import Any
 

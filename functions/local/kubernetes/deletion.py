@@ -1,4 +1,4 @@
-"""DELETE by the API server's rules: grace, preconditions, propagation, finalizers. Nobody is killed here: see kubelet.py."""
+"""DELETE by the API server's rules: grace, preconditions, propagation, finalizers. It kills no process: see kubelet.py."""
 
 from dataclasses import dataclass
 

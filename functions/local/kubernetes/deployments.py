@@ -75,7 +75,7 @@ class Deployments(Reconciler):
         return made
 
     def _create(self, deployment: Obj, body: Obj) -> Obj:
-        """A name taken by somebody else's ReplicaSet (one of a Deployment deleted before) means another hash."""
+        """A name taken by a ReplicaSet of another owner (such as a Deployment deleted before) means another hash."""
         try:
             return self.objects.create(REPLICASETS, deployment["metadata"]["namespace"], body, ownership.MANAGER)
         except ApiError as error:

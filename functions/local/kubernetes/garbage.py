@@ -45,7 +45,7 @@ class GarbageCollector(Reconciler):
         delete(self.objects, key.resource, key.namespace, key.name, options)
 
     def _owner(self, key: Key, reference: Obj) -> Obj | None:
-        """The live owner; an object of that name with another uid is somebody else."""
+        """The live owner; an object of that name with another uid is not the owner."""
         resource = BY_KIND.get((reference["apiVersion"].rpartition("/")[0], reference["kind"]))
         if resource is None:
             return None

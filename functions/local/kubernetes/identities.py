@@ -37,7 +37,7 @@ class Identity:
 
 
 LAPTOP = Identity("system:admin", ("system:masters", "system:authenticated"), (EVERYWHERE,))
-"""Whoever sends no token: the API listens on a loopback address only."""
+"""The identity of a request without a token: the API listens on a loopback address only."""
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,8 @@ FILES = "sim.modelswitch.dev/files"
 """On a claim: what is in it."""
 MODEL = "sim.modelswitch.dev/model"
 """On a pod: `missing` or `loading` where its server is to be so whatever the claim has, `broken` where it can't predict."""
-UNDER_WAY = "sim.modelswitch.dev/requests-under-way"
-"""On a pod: how many requests its server says, in vLLM's metrics, that it has under way. Without it, it has no metrics."""
+IN_FLIGHT = "sim.modelswitch.dev/requests-in-flight"
+"""On a pod: how many requests its server reports, in vLLM's metrics, as in flight. Without it the server has no metrics."""
 _PATH = re.compile(
     r"/api/v1/namespaces/(?P<namespace>[^/]+)/pods/(?:https?:)?(?P<pod>[^/:]+)(?::(?P<port>\d+))?/proxy(?P<path>/.*)"
 )
@@ -55,7 +55,7 @@ class ModelServers:
     def answer(self, call: Call) -> Response:
         pod, state = self._asked(call)
         if call.path == "/metrics":
-            return _metrics((pod["metadata"].get("annotations") or {}).get(UNDER_WAY))
+            return _metrics((pod["metadata"].get("annotations") or {}).get(IN_FLIGHT))
         if any(container["name"] == "main" for container in pod["spec"]["containers"]):
             return _openai(_name(pod), call.path, state)
         return _kserve(_name(pod), call.path, state)

@@ -16,7 +16,7 @@ MANAGER = "kube-scheduler"
 
 
 class Scheduler(Reconciler):
-    """First come, first served; whoever does not fit waits until something is freed."""
+    """First come, first served; a pod that does not fit waits until resources are freed."""
 
     def __init__(self, objects: Objects) -> None:
         self._used: dict[str, dict[str, Decimal]] = defaultdict(dict)

@@ -105,7 +105,7 @@ async def serve(settings: Settings, listening: Callable[[str], None]) -> None:
 
 
 def write_kubeconfig(path: Path, url: str, token: str = "") -> None:
-    """A kubeconfig for the official clients and `kubectl`; whoever waits for the file finds it whole."""
+    """A kubeconfig for the official clients and `kubectl`; a waiting reader never finds a part of it."""
     user = {"token": token} if token else {}
     config = {
         "apiVersion": "v1",

@@ -1,7 +1,7 @@
 """Objects in memory, one counter of versions over all of them, and what happened since: etcd and watch cache in one.
 
 Everything is synchronous, so a caller that does not await in between has a transaction. Stored objects are never
-changed in place: whoever wants to change one takes a `copy` and writes it.
+changed in place: to change one, take a `copy` and write it.
 """
 
 import json

@@ -78,7 +78,7 @@ def _selector(selector: Mapping[str, Any]) -> str:
 
 
 def _ping(namespace: str, doc: Mapping[str, Any]) -> Ping:
-    """Only schedules of seconds; whoever wants an hourly ping on a laptop wants a cron job."""
+    """Only schedules of seconds; for an hourly ping on a laptop use a cron job."""
     name, spec = doc["metadata"]["name"], doc["spec"]
     found = _SECONDS.fullmatch(spec["schedule"])
     if not found or not 0 < int(found[1] or 1) <= 60:

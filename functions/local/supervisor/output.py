@@ -28,7 +28,7 @@ class Output:
     def say(self, text: str) -> None:
         try:
             print(text, file=self._stream, flush=True)
-        except (BrokenPipeError, BlockingIOError):  # whoever read along has gone; the product goes on
+        except (BrokenPipeError, BlockingIOError):  # the reader has gone; the product goes on
             return
 
 

@@ -1,8 +1,8 @@
-"""Ports for the parts that nobody gave one: free now, and still free when a part comes to use its own.
+"""Ports for the parts that were given none: free now, and still free when a part binds its own.
 
-A port that is looked for, let go and bound seconds later can be anybody's in between: another `make run` on this machine
-that looks at the same time, or an outgoing connection. So whoever is given a port keeps a lock on it for as long as it
-lives, which all who look respect, and no port is one that the system gives to outgoing connections.
+A port that is found free, released and bound seconds later can be taken in between: by another `make run` on this machine
+that looks at the same time, or by an outgoing connection. So a process that is given a port keeps a lock on it for as long
+as it lives, which every search respects, and no port is one that the system gives to outgoing connections.
 """
 
 import fcntl

@@ -68,7 +68,7 @@ class Prefork:
         pid = os.fork()
         if pid == 0:
             return order
-        with contextlib.suppress(OSError):  # the child does it too: whoever is first
+        with contextlib.suppress(OSError):  # the child does it too; the first call wins
             os.setpgid(pid, pid)
         self._names[pid] = order["start"]
         _notify({"name": order["start"], "pid": pid})
@@ -94,7 +94,7 @@ class Prefork:
                 _notify({"name": name, "pid": pid, "exit": os.waitstatus_to_exitcode(status)})
 
     def _end(self) -> None:
-        """The supervisor is gone. Whoever does not end in time is killed, with its whole group."""
+        """The supervisor is gone. A process that does not end in time is killed, with its whole group."""
         for pid in self._names:
             _signal_group(pid, signal.SIGTERM)
         leaders, deadline = set(self._names), time.monotonic() + GRACE_SECONDS

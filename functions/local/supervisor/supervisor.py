@@ -171,7 +171,7 @@ class Supervisor:
             await keeper.ready.wait()
 
     def _note_processes(self) -> None:
-        """For whoever wants to look at, or kill, one of them: name -> process id."""
+        """For a user who wants to look at, or kill, one of them: name -> process id."""
         pids = {name: keeper.pid for name, keeper in self._keepers.items() if keeper.pid}
         unfinished = self._settings.folder / "processes.new"
         unfinished.write_text(json.dumps(pids, indent=1))

@@ -4,9 +4,9 @@ Behaves as KServe's sklearnserver does, which PyPI does not carry (kserve/kserve
 - exactly one *.joblib, *.pkl or *.pickle in `--model_dir` is the model; one that can't be unpickled ends the process;
 - an empty folder starts the server WITHOUT a model: the pod gets Ready, and every request answers 404.
 
-Its own limit of 30 s for requests under way at SIGTERM (`grace_period`, which no argument sets) is lifted, so that the
+Its own limit of 30 s for requests in flight at SIGTERM (`grace_period`, which no argument sets) is lifted, so that the
 pod's grace alone decides. Two additions for tests: where `--model_dir` does not exist (no storageUri) it serves iris, trained in memory, and
-`"sleep_seconds": N` in a V1 payload holds that request for N seconds, so that a stop can meet a request under way.
+`"sleep_seconds": N` in a V1 payload holds that request for N seconds, so that a stop can meet a request in flight.
 """
 
 import argparse

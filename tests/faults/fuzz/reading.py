@@ -71,7 +71,7 @@ def _judge(kind: Kind, name: str, body: Any, pods: list[Any], quotas: list[Any])
     decision = decide(None, seen, None, Limits())
     again = decide(decision.record, seen, None, Limits())
     record = again.record
-    _, words = commit_words(Commit(ref, 0, record, audit=(*decision.audit, *again.audit), facts=again.facts))
+    _, words = commit_words(Commit(ref, 0, record, audit=(*decision.audit, *again.audit), events=again.events))
     if (length := sum(map(len, words))) > LONGEST_RECORD:
         raise ValueError(f"{length} characters to be stored for one model")
     record.status().model_dump_json()

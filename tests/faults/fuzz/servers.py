@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from functions.adapters import smoke_test
 from functions.adapters.answers import Reply, judge, paths
+from functions.adapters.in_flight import ask_in_flight, read_metrics, read_queue_proxy
 from functions.adapters.kserve.metered import Metered
 from functions.adapters.kserve.served import Protocol, Server
 from functions.adapters.kserve.smoke_tests import SmokeTests
 from functions.adapters.probe import DirectLine, Probe
-from functions.adapters.under_way import ask_under_way, read_metrics, read_queue_proxy
 from functions.lifecycle.observation import Answered, PodAnswer
 from functions.lifecycle.prediction import Outcome, Prediction
 from fuzz.judge import Findings
@@ -157,7 +157,7 @@ async def _asked(pods: Pods, one: tuple[bytes, str, str], found: Findings) -> No
             Metered(replace(odd, pod_uid="proxy"), "/metrics", by_queue_proxy=True),
             Metered(counted, "/metrics"),
         ]
-        told = await ask_under_way(pods.line, metered, within=10)
+        told = await ask_in_flight(pods.line, metered, within=10)
         if "counted" not in told or told["counted"].requests != 3:
             found.add("another pod's requests are not counted", one)
     if text.strip().lower() in {"", smoke_test.IN_CONFIG_MAP}:

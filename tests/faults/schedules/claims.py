@@ -1,4 +1,4 @@
-"""What claims and commits say as they pass by: who holds which model's turn, in which order commands came, what became of them."""
+"""What claims and commits say as they pass by: who holds which model's lease, in which order commands came, what became of them."""
 
 import hashlib
 import json
@@ -21,7 +21,7 @@ _HEARD_SECONDS = 4.0
 
 @dataclass
 class Lease:
-    """A turn that a process holds, or may hold. `orphan_since`: when no process was at work on it any more.
+    """A lease that a process holds, or may hold. `orphan_since`: when no process was at work on it any more.
 
     `key`: the command that it is for, None until that is known. `waited`: it came out of the line, so no delivery tells
     whether a process is at work on it.
@@ -71,7 +71,7 @@ class Claims:
         return call.script if call else command[0].lower()
 
     def holder(self, process: str, model: str) -> str | None:
-        """The command that this process has the model's turn for."""
+        """The command that this process has the model's lease for."""
         held = [
             lease.key
             for lease in self.leases.values()
@@ -185,7 +185,7 @@ def orphans(claims: Claims, at_work: Any) -> list[tuple[str, Lease]]:
 
 
 def _may_be_out_of_line(lease: Lease) -> bool:
-    """A step of the line ends within its time, whichever process began it; a turn whose answer was
+    """A step of the line ends within its time, whichever process began it; a lease whose answer was
     lost has no holder.
     """
     if lease.granted is None:

@@ -111,7 +111,7 @@ class Courier:
         event = _event(ref, verb, key, data)
         await asyncio.sleep(delay)
         for failed in itertools.count(1):
-            with self._under_way(verb, key):
+            with self._in_flight(verb, key):
                 outcome = await attempt(self._session, self._address(verb), event, DELIVERY_SECONDS)
             if not isinstance(outcome, Failed):
                 self._history.add("answered", model=ref.name, key=key, process=verb, status=202, accepted=True)
@@ -132,7 +132,7 @@ class Courier:
         headers = {"Idempotency-Key": key.partition(" ")[2]}
         await asyncio.sleep(delay)
         for failed in itertools.count(1):
-            with self._under_way("api", key):
+            with self._in_flight("api", key):
                 status, body = await self._call(url, data, headers)
             note = {"status": status, **{name: body.get(name) for name in ("recorded", "code", "queued")}}
             if status in {200, 202}:
@@ -153,7 +153,7 @@ class Courier:
             return None, {}
 
     @contextlib.contextmanager
-    def _under_way(self, process: str, key: str) -> Any:
+    def _in_flight(self, process: str, key: str) -> Any:
         begun = time.monotonic()
         self._in_flight[process, key].append(begun)
         try:

@@ -12,7 +12,7 @@ class Entry:
     """`key`: a command's source and id. `what` and its `more`:
 
     sent {verb, by} · answered {status, final, accepted} · claimed {sequence, redelivered} · committed {outcome, changed} ·
-    patched {before, after: is the stop set; turn: was it done under a claim}, only what was answered 200 ·
+    patched {before, after: is the stop set; leased: was it done under a lease}, only what was answered 200 ·
     noted: on the model, as a stop that found it stopped while Redis was away · outside {after} · data-lost {since} ·
     dead-letter {status} · fault, killed, note: for the reader.
     """

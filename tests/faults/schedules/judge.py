@@ -65,9 +65,9 @@ class Command:
         found = [entry for entry in self.commits if entry.more["outcome"] == "done"]
         return [*self.effective, *(entry for entry in found if first is None or entry.number < first)]
 
-    def had_its_turn(self, patch: Entry) -> bool:
+    def was_leased(self, patch: Entry) -> bool:
         """Not where Redis was away: a stop over REST then acts at once, and comes when it is done."""
-        return bool(patch.more.get("turn", True)) or not self.stops
+        return bool(patch.more.get("leased", True)) or not self.stops
 
     @property
     def stops(self) -> bool:
@@ -97,7 +97,7 @@ class Command:
     @property
     def unrecorded(self) -> int | None:
         """When it was first done without Redis: the model itself then remembers it, so a repeat is nothing new."""
-        acted = [patch.number for patch in self.patches if not self.had_its_turn(patch)]
+        acted = [patch.number for patch in self.patches if not self.was_leased(patch)]
         return min(acted, default=None)
 
     @property
@@ -113,7 +113,7 @@ class Command:
         return any(loss > since for loss in self._losses)
 
     def was_answered_before(self, other: "Command") -> bool:
-        """Before the other was sent at all; else they were under way together, and either may be the later one."""
+        """Before the other was sent at all; else they were in flight together, and either may be the later one."""
         return any(answer.number < other.sent.number for answer in self.answers)
 
     def place(self, number: int) -> int:
@@ -127,7 +127,7 @@ class Command:
             return remembered
         if sequence is None:
             return min((entry.number for entry in (*self.patches, *self.answers)), default=self.sent.number)
-        # It may have waited in line: it arrived before anything of its number, or of a higher one, had its turn.
+        # It may have waited in line: it arrived before anything of its number, or of a higher one, had the lease.
         return min(claim.number for claim in self._all_claims if claim.more["sequence"] >= sequence)
 
 
@@ -168,7 +168,7 @@ def _doubled(command: Command, outside: list[Entry], verdict: Verdict) -> None:
 def _stale(command: Command, commands: list[Command], verdict: Verdict) -> None:
     """A PATCH of an older command after a newer one was done."""
     others = [other for other in commands if other is not command]
-    for patch in filter(command.had_its_turn, command.effective):
+    for patch in filter(command.was_leased, command.effective):
         done = [(entry, other) for other in others for entry in other.done]
         newer = [
             (entry, other)

@@ -28,7 +28,7 @@ class KubernetesProxy:
         self._upstream = upstream
         self._watches: set[asyncio.Task[Any]] = set()
         self._expired = False
-        self.under_way: Counter[int] = Counter()
+        self.in_flight: Counter[int] = Counter()
 
     async def listen(self) -> str:
         self._runner = web.ServerRunner(web.Server(self._serve), handle_signals=False, shutdown_timeout=0.1)
@@ -49,7 +49,7 @@ class KubernetesProxy:
 
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
         incarnation = self._claims.incarnations.get(self._process, 0)
-        self.under_way[incarnation] += 1
+        self.in_flight[incarnation] += 1
         try:
             if request.query.get("watch") in {"1", "true"}:
                 return await self._watch(request)
@@ -59,7 +59,7 @@ class KubernetesProxy:
                 request.transport.abort()
             return web.Response()
         finally:
-            self.under_way[incarnation] -= 1
+            self.in_flight[incarnation] -= 1
 
     async def _exchange(self, request: web.BaseRequest) -> web.Response:
         body = await request.read()
@@ -95,7 +95,7 @@ class KubernetesProxy:
             key = f"{written['source']} {written['command']}"
         elif prior and not after and self._claims.verbs.get(key or "") != "start":
             key = queued
-        more = {"before": prior, "after": after, "turn": key == self._claims.holder(self._process, model)}
+        more = {"before": prior, "after": after, "leased": key == self._claims.holder(self._process, model)}
         self._claims.history.add("patched", model=model, key=key, process=self._process, **more)
         for key in _noted(annotations.get(STOP_NOTE)) - _noted(tested.get(_pointer(STOP_NOTE))):
             self._claims.history.add("noted", model=model, key=key, process=self._process)

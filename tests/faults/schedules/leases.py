@@ -26,7 +26,7 @@ async def end_orphans(world: Any, after: float) -> None:
         await asyncio.sleep(_EVERY_SECONDS)
         for token, lease in orphans(world.claims, world.courier.at_work):
             since = lease.orphan_since or time.monotonic()
-            if time.monotonic() - since >= after and not world.under_way(lease.process):
+            if time.monotonic() - since >= after and not world.in_flight(lease.process):
                 await _end(world, token, lease)
 
 

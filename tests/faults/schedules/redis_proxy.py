@@ -22,7 +22,7 @@ class RedisProxy:
     def __init__(self, process: str, traps: Traps, claims: Claims, upstream: Callable[[], int]) -> None:
         self._process, self._traps, self._claims, self._upstream = process, traps, claims, upstream
         self._open: set[asyncio.StreamWriter] = set()
-        self.under_way: Counter[int] = Counter()
+        self.in_flight: Counter[int] = Counter()
         """Connections on which something may still reach Redis, by the incarnation of the process."""
 
     async def listen(self) -> int:
@@ -40,7 +40,7 @@ class RedisProxy:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         incarnation = self._claims.incarnations.get(self._process, 0)
-        self.under_way[incarnation] += 1
+        self.in_flight[incarnation] += 1
         far = None
         try:
             far_reader, far = await asyncio.open_connection(HOST, self._upstream())
@@ -50,7 +50,7 @@ class RedisProxy:
         except (OSError, Dropped, asyncio.IncompleteReadError):
             pass
         finally:
-            self.under_way[incarnation] -= 1
+            self.in_flight[incarnation] -= 1
             for end in (writer, far):
                 if end:
                     self._open.discard(end)

@@ -14,7 +14,7 @@ DELIVER_SECONDS = 120.0
 AGREE_SECONDS = 90.0
 TICKS = 3
 """One resync is one tick here (a page of a few models). A queued start that the first one carries out needs another,
-and one more may have been passed by a look that was under way.
+and one more may have been passed by a look that was in progress.
 """
 
 
@@ -30,7 +30,7 @@ async def settle(world: World, names: list[str]) -> int:
     before: Any = None
     while disagreements and time.monotonic() < deadline and (ticks < TICKS or pinned):
         at_rest = await _at_rest(world, names)
-        if await _turns_held(world):
+        if await _leases_held(world):
             at_rest = None
         if at_rest is None or at_rest != before:
             ticks, before = 0, at_rest
@@ -46,8 +46,8 @@ async def settle(world: World, names: list[str]) -> int:
     return ticks
 
 
-async def _turns_held(world: World) -> bool:
-    """Commands are in line, or a process has the turn of sending events: where it died, a tick has that once its lease ends."""
+async def _leases_held(world: World) -> bool:
+    """Commands are in line, or a process has the lease on sending events: where it died, a tick gets that once it expires."""
     return bool(await world.pair.client.zcard(LINES) or await world.pair.client.exists(f"{TAG}:flush"))
 
 

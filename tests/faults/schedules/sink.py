@@ -1,4 +1,4 @@
-"""The broker's ingress as one process sees it: takes facts, and from the source notifications, some of which get lost."""
+"""The broker's ingress as one process sees it: takes events, and from the source notifications, some of which get lost."""
 
 from collections import Counter
 from collections.abc import Callable

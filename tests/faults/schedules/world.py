@@ -110,10 +110,10 @@ class World:
         for proxy in self.redis_proxies.values():
             proxy.cut()
 
-    def under_way(self, process: str) -> int:
+    def in_flight(self, process: str) -> int:
         """What an earlier incarnation has sent and is not through yet."""
         now = self.claims.incarnations.get(process, 0)
-        found = (self.redis_proxies[process].under_way, self.kubernetes_proxies[process].under_way)
+        found = (self.redis_proxies[process].in_flight, self.kubernetes_proxies[process].in_flight)
         return sum(count for counts in found for incarnation, count in counts.items() if incarnation < now)
 
     async def _spring(self, trap: Trap, crossing: Crossing) -> bool:

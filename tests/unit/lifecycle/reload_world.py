@@ -100,5 +100,5 @@ class ReloadWorld(World):
         self.now += timedelta(seconds=seconds)
 
     def told(self) -> list[str]:
-        """The last part of the type of each fact, in order."""
-        return [published.fact.type.split(".")[-2] for published in self.facts]
+        """The last part of the type of each event, in order."""
+        return [published.event.type.split(".")[-2] for published in self.events]

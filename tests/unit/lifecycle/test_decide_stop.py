@@ -169,4 +169,4 @@ def test_a_stop_note_that_is_not_ours_counts_as_an_external_stop():
 
 def test_the_facts_of_one_command_have_the_same_ids_however_often_it_is_decided():
     first, second = decided(running()), decided(running(observed_at=later(5), version=12))
-    assert [fact.id for fact in first.facts] == [fact.id for fact in second.facts]
+    assert [event.id for event in first.events] == [event.id for event in second.events]

@@ -23,7 +23,7 @@ NEWER = Owner("ReplicaSet", "scorer-predictor-new", "rs-2")
 def world_with_a_reload(**changes):
     world = ReloadWorld(**changes)
     world.settle()
-    world.facts.clear()
+    world.events.clear()
     world.command(reload(ONE))
     return world
 
@@ -109,7 +109,7 @@ def test_what_stands_before_the_model_is_kept_like_it(component):
     assert keep_old_pods(seen) == (MarkPod(REF, "scorer-0", "uid-scorer-0", KEPT, NOW),)
 
 
-def test_one_that_only_comes_up_while_the_reload_is_under_way_is_kept_too():
+def test_one_that_only_comes_up_while_the_reload_is_in_progress_is_kept_too():
     world = world_with_a_reload()
     world.pods.append(a_pod("late"))
     world.version += 1
@@ -203,7 +203,7 @@ def test_beside_a_new_pod_that_is_without_it_the_same_digest_is_loaded_again_onc
 
 @pytest.mark.parametrize("seconds", [4, 6])
 def test_told_of_again_while_the_new_pod_may_still_list_it_nothing_is_loaded_twice(seconds):
-    """A server that is just up may list its model a moment later; and a reload that is under way is judged first."""
+    """A server that is just up may list its model a moment later; and a reload that is in progress is judged first."""
     world = world_with_a_reload(loads=Answered.MISSING)
     world.kserve()
     world.later(seconds)

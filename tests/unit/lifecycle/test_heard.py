@@ -24,7 +24,7 @@ def answered(what):
 
 def looks(*answers, every=10, begin=60, pods=None, annotations=None, record=None):
     """One look after another, each by any process: the record, and what each look made known."""
-    facts, versions = [], itertools.count(11)
+    events, versions = [], itertools.count(11)
     for number, what in enumerate(answers):
         seen = running(
             *(pods or (lambda answer: [a_pod(answer=answer)]))(answered(what)),
@@ -33,9 +33,9 @@ def looks(*answers, every=10, begin=60, pods=None, annotations=None, record=None
             annotations=annotations or {},
         )
         decision = decide(record, seen, None, LIMITS)
-        facts += [*decision.facts, *(entry for entry in decision.audit if entry.action == "state")]
+        events += [*decision.events, *(entry for entry in decision.audit if entry.action == "state")]
         record = decision.record
-    return record, facts
+    return record, events
 
 
 def state(record):
@@ -52,20 +52,20 @@ def state(record):
 )
 @pytest.mark.parametrize("other", [NO_CONNECTION, OWN_PROTOCOL, None])
 def test_who_could_not_ask_changes_nothing_of_what_another_heard(heard, expected, other):
-    record, facts = looks(heard, *([other, heard] * 10))
+    record, events = looks(heard, *([other, heard] * 10))
     assert state(record) == expected
-    assert facts == []
-    record, facts = looks(heard, *([other] * 5))
+    assert events == []
+    record, events = looks(heard, *([other] * 5))
     assert state(record) == expected
-    assert facts == []
+    assert events == []
 
 
 def test_a_silent_server_stays_silent_for_whoever_does_not_reach_it():
     record, _ = looks(Answered.UNANSWERED, *([NO_CONNECTION, Answered.UNANSWERED] * 5))
     assert state(record) == (State.ERROR, "ModelNotAnswering")
-    record, facts = looks(NO_CONNECTION, NO_CONNECTION, begin=180, record=record)
+    record, events = looks(NO_CONNECTION, NO_CONNECTION, begin=180, record=record)
     assert state(record) == (State.ERROR, "ModelNotAnswering")
-    assert facts == []
+    assert events == []
 
 
 def test_that_a_server_has_a_protocol_of_its_own_holds_against_no_connection():
@@ -109,9 +109,9 @@ def test_a_smoke_test_that_failed_is_not_unsaid_by_whoever_can_not_send_it():
     record, _ = looks(Answered.LOADED, annotations=SMOKE_TEST, pods=sent(Outcome.BAD, "500 no"))
     assert state(record) == (State.ERROR, "SmokeTestFailed")
     unreached = sent(Outcome.UNREACHED, "cannot be asked")
-    record, facts = looks(Answered.LOADED, begin=80, annotations=SMOKE_TEST, pods=unreached, record=record)
+    record, events = looks(Answered.LOADED, begin=80, annotations=SMOKE_TEST, pods=unreached, record=record)
     assert state(record) == (State.ERROR, "SmokeTestFailed")
-    assert facts == []
+    assert events == []
     record, _ = looks(Answered.LOADED, begin=90, annotations=SMOKE_TEST, pods=sent(Outcome.GOOD, "200"), record=record)
     assert state(record) == (State.RUNNING, None)
 
@@ -129,9 +129,9 @@ def test_a_graphs_member_is_what_whoever_could_ask_it_found():
 
 
 def test_a_look_that_asked_nobody_keeps_what_nobody_could_ask():
-    record, facts = looks(NO_CONNECTION, None, NO_CONNECTION)
+    record, events = looks(NO_CONNECTION, None, NO_CONNECTION)
     assert state(record) == (State.RUNNING, "Unverified")
-    assert facts == []
+    assert events == []
     assert record.ref == REF
 
 

@@ -123,7 +123,7 @@ def test_a_receipt_is_complete_where_somebody_wrote_down_what_ran():
     assert look(None, stop_set(stop_note=OURS)).receipt.complete
 
 
-def test_a_stop_that_was_under_way_when_it_was_first_seen_may_have_freed_more_than_was_counted():
+def test_a_stop_that_was_in_progress_when_it_was_first_seen_may_have_freed_more_than_was_counted():
     draining = look(None, stop_set(terminating(a_pod())))
     receipt = look(draining, stop_set(observed_at=later(9))).receipt
     assert (receipt.pods, receipt.complete, receipt.seconds) == (1, False, None)

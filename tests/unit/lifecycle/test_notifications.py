@@ -29,7 +29,7 @@ def test_a_notification_looks_and_commits_what_it_saw_without_a_claim():
         ask.Load(REF),
         ask.Look(REF),
         ask.Commit(
-            ref=REF, expected=3, record=decision.record, audit=decision.audit, facts=decision.facts, due=decision.due
+            ref=REF, expected=3, record=decision.record, audit=decision.audit, events=decision.events, due=decision.due
         ),
     ]
 

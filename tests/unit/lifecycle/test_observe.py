@@ -1,4 +1,4 @@
-"""What looks add up to: adoption, receipts, facts; and that a repeat adds nothing."""
+"""What looks add up to: adoption, receipts, events; and that a repeat adds nothing."""
 
 from builders import LIMITS, NOW, REF, a_pod, a_stop_note, later, running, stop_set, terminating, without_pods
 
@@ -14,14 +14,14 @@ def look(record, seen):
     return observe(record, seen, LIMITS)
 
 
-def facts(seen):
-    return [type(published.fact) for published in seen.facts]
+def events(seen):
+    return [type(published.event) for published in seen.events]
 
 
-def test_a_model_made_before_us_is_adopted_without_a_fact():
+def test_a_model_made_before_us_is_adopted_without_an_event():
     first = look(None, running())
     assert first.record.state is State.RUNNING
-    assert first.facts == ()
+    assert first.events == ()
     assert [entry.action for entry in first.audit] == ["adopted"]
 
 
@@ -29,7 +29,7 @@ def test_the_same_look_twice_adds_nothing():
     first = look(None, running())
     again = look(first.record, running())
     assert again.record == first.record
-    assert (again.facts, again.audit) == ((), ())
+    assert (again.events, again.audit) == ((), ())
 
 
 def test_a_stop_from_outside_is_adopted_with_its_actor_and_gets_a_receipt():
@@ -37,9 +37,9 @@ def test_a_stop_from_outside_is_adopted_with_its_actor_and_gets_a_receipt():
     draining = look(ran, stop_set(*map(terminating, TWO), stop_actor="kubectl-annotate"))
     assert draining.record.holds[0].kind is HoldKind.EXTERNAL
     assert draining.record.holds[0].actor == "external:kubectl-annotate"
-    assert facts(draining) == [ModelStopping]
+    assert events(draining) == [ModelStopping]
     done = look(draining.record, stop_set(stop_actor="kubectl-annotate", observed_at=later(4)))
-    assert facts(done) == [ModelStopped]
+    assert events(done) == [ModelStopped]
     receipt = done.record.receipt
     assert (receipt.pods, receipt.gpus, receipt.memory, receipt.seconds) == (2, 2, "10Gi", 3.0)
     assert receipt.complete
@@ -94,11 +94,11 @@ def test_a_start_from_outside_is_adopted_and_its_left_behind_hold_ignored():
     seen = running(a_pod(ready=False), ready=Answer.FALSE, annotations=annotations, stop_note=a_stop_note())
     starting = look(stopped, seen)
     assert (starting.record.state, starting.record.holds) == (State.STARTING, ())
-    assert facts(starting) == [ModelStarting]
+    assert events(starting) == [ModelStarting]
     assert starting.record.start.actor.startswith("external:")
     started = look(starting.record, running(annotations=annotations, observed_at=later(8)))
-    assert facts(started) == [ModelStarted]
-    assert started.facts[0].fact.seconds == 8.0
+    assert events(started) == [ModelStarted]
+    assert started.events[0].event.seconds == 8.0
 
 
 def test_trouble_is_published_once_and_its_healing_too():
@@ -106,10 +106,10 @@ def test_trouble_is_published_once_and_its_healing_too():
     ran = look(None, running()).record
     broken = running(a_pod(ready=False, trouble=trouble), ready=Answer.FALSE, observed_at=later(5))
     first = look(ran, broken)
-    assert facts(first) == [ModelFailed]
-    assert first.facts[0].fact.code == "Unschedulable"
-    assert facts(look(first.record, broken)) == []
-    assert facts(look(first.record, running(observed_at=later(9)))) == [ModelStarted]
+    assert events(first) == [ModelFailed]
+    assert first.events[0].event.code == "Unschedulable"
+    assert events(look(first.record, broken)) == []
+    assert events(look(first.record, running(observed_at=later(9)))) == [ModelStarted]
 
 
 def test_the_endpoint_of_a_stopped_model_is_the_one_it_had():

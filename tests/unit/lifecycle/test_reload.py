@@ -18,7 +18,7 @@ from functions.lifecycle.stop_note import STOP_NOTE_ANNOTATION, StopNote
 def running() -> ReloadWorld:
     world = ReloadWorld()
     world.settle()
-    world.facts.clear()
+    world.events.clear()
     return world
 
 
@@ -29,7 +29,7 @@ def test_it_restarts_once_and_is_told_when_the_new_pod_answers():
     assert world.told() == []
     world.settle()
     assert (world.rolls, world.told()) == (1, ["reloaded"])
-    assert world.facts[0].fact.digest == ONE and world.facts[0].fact.seconds >= 0
+    assert world.events[0].event.digest == ONE and world.events[0].event.seconds >= 0
     assert (world.record.state, world.record.reason) == (State.RUNNING, None)
     assert world.record.loaded.digest == ONE
 
@@ -92,7 +92,7 @@ def test_digests_that_come_within_a_minute_end_in_one_more_reload_with_the_last(
     world.settle()
     assert world.rolls == 2
     assert world.annotations[DIGEST_ANNOTATION] == THREE
-    assert [fact.fact.digest for fact in world.facts] == [ONE, THREE]
+    assert [published.event.digest for published in world.events] == [ONE, THREE]
 
 
 def test_the_digest_it_has_told_again_drops_the_one_that_waits():
@@ -110,7 +110,7 @@ def test_the_digest_it_has_told_again_drops_the_one_that_waits():
     assert (world.rolls, world.annotations[DIGEST_ANNOTATION]) == (1, ONE)
 
 
-def test_the_digest_under_way_told_again_drops_the_one_that_waits():
+def test_the_digest_in_progress_sent_again_drops_the_one_that_waits():
     world = running()
     world.command(reload(ONE))
     world.command(reload(TWO))
@@ -123,7 +123,7 @@ def test_the_digest_under_way_told_again_drops_the_one_that_waits():
     assert (world.rolls, world.annotations[DIGEST_ANNOTATION]) == (1, ONE)
 
 
-def test_the_digest_it_had_told_again_while_another_is_under_way_is_loaded_last():
+def test_the_digest_it_had_told_again_while_another_is_in_progress_is_loaded_last():
     world = running()
     world.command(reload(ONE))
     world.settle()
@@ -135,7 +135,7 @@ def test_the_digest_it_had_told_again_while_another_is_under_way_is_loaded_last(
     world.later(120)
     world.settle()
     assert (world.rolls, world.annotations[DIGEST_ANNOTATION]) == (3, ONE)
-    assert [fact.fact.digest for fact in world.facts] == [ONE, TWO, ONE]
+    assert [published.event.digest for published in world.events] == [ONE, TWO, ONE]
 
 
 def test_what_is_done_at_once_drops_what_waits_for_more_parts():
@@ -242,7 +242,7 @@ def test_a_crash_before_any_step_neither_loses_nor_doubles_it(strategy, moment):
     assert [pod.digest for pod in world.pods] == [ONE]
     assert world.told().count("reloaded") == 1
     assert (world.record.state, world.record.reload) == (State.RUNNING, None)
-    reloaded = next(fact.fact for fact in world.facts if fact.fact.type.endswith("reloaded.v1"))
+    reloaded = next(published.event for published in world.events if published.event.type.endswith("reloaded.v1"))
     assert reloaded.actor == "training"
 
 
@@ -263,7 +263,7 @@ def test_a_server_that_crashes_with_it_leaves_the_old_pod_and_says_why():
     world.kserve()
     world.notification()
     assert world.told() == ["failed"]
-    failed = world.facts[0].fact
+    failed = world.events[0].event
     assert (failed.code, failed.during) == ("ModelLoadFailed", "reload")
     assert "exit code 1" in failed.message and "publish artifact" in failed.next_action
     assert world.record.state is State.RUNNING
@@ -287,7 +287,7 @@ def test_a_model_in_error_for_its_artifact_is_starting_until_the_new_pod_answers
     world.later(30)
     world.notification()
     assert world.record.reason == "ModelMissing"
-    world.facts.clear()
+    world.events.clear()
     world.command(reload(ONE))
     world.pods = [empty, a_pod("new", ready=False, answer=None, digest=ONE)]
     world.version += 1
@@ -324,7 +324,7 @@ def test_somebody_elses_digest_is_followed_too():
     world.annotations[DIGEST_ANNOTATION] = TWO
     world.settle()
     assert world.told() == ["reloaded"]
-    assert world.facts[0].fact.actor.startswith("external:")
+    assert world.events[0].event.actor.startswith("external:")
 
 
 @pytest.mark.parametrize(
@@ -339,8 +339,8 @@ def test_what_is_not_its_artifact_is_refused_with_the_reason(request_, words):
     world = running()
     assert world.command(request_).status == 202
     assert world.rolls == 0
-    assert world.facts[0].fact.code == Code.NOT_ITS_ARTIFACT
-    assert words in world.facts[0].fact.message
+    assert world.events[0].event.code == Code.NOT_ITS_ARTIFACT
+    assert words in world.events[0].event.message
     assert world.audit[-1].code == Code.NOT_ITS_ARTIFACT
 
 
@@ -383,7 +383,7 @@ def test_its_subject_is_the_models():
     world = running()
     world.command(reload(ONE))
     world.settle()
-    assert world.facts[0].ref == REF
+    assert world.events[0].ref == REF
 
 
 def test_a_reload_that_waits_when_the_model_is_stopped_waits_for_its_start_and_rolls_nothing():

@@ -27,7 +27,7 @@ class LlmWorld(ReloadWorld):
 def two_llm_pods():
     world = LlmWorld(pods=[a_pod("old-1"), a_pod("old-2")])
     world.run(take_notification(REF_OF_LLM, LIMITS))
-    world.facts.clear()
+    world.events.clear()
     return world
 
 
@@ -83,7 +83,7 @@ class KnativeWorld(ReloadWorld):
 def test_in_knative_mode_the_old_revisions_pods_are_not_waited_for():
     world = KnativeWorld()
     world.notification()
-    world.facts.clear()
+    world.events.clear()
     world.command(reload(ONE))
     world.kserve()
     world.notification()

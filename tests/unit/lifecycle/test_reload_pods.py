@@ -20,7 +20,7 @@ def told(*pods, after=0, **changes):
     world.command(reload(ONE))
     seen = replace(world.look(), pods=pods, observed_at=world.now + timedelta(seconds=after), **changes)
     decision = decide(world.record, seen, None, LIMITS)
-    return [published.fact.type.split(".")[-2] for published in decision.facts], decision
+    return [published.event.type.split(".")[-2] for published in decision.events], decision
 
 
 def new(**changes):

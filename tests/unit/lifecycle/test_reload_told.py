@@ -1,4 +1,4 @@
-"""What a reload leaves behind for people: facts, history and answers that name who asked, why, and what to do next."""
+"""What a reload leaves behind for people: events, history and answers that name who asked, why, and what to do next."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -17,7 +17,7 @@ from functions.lifecycle.reasons import advice
 def running_world():
     world = ReloadWorld()
     world.settle()
-    world.facts.clear()
+    world.events.clear()
     world.audit.clear()
     return world
 
@@ -33,8 +33,8 @@ def test_the_fact_says_why_and_how_long_it_took_to_the_millisecond():
     world.kserve()
     world.later(1.23456)
     world.hand_over()
-    (published,) = world.facts
-    assert (published.fact.reason, published.fact.seconds, published.time) == ("retrained", 1.235, world.now)
+    (published,) = world.events
+    assert (published.event.reason, published.event.seconds, published.time) == ("retrained", 1.235, world.now)
     assert (world.record.loaded.seconds, world.record.loaded.at) == (1.235, world.now)
     assert world.record.status().artifact.digest == ONE
 
@@ -70,7 +70,7 @@ def test_each_line_of_its_history_names_the_command_and_who_sent_it(strategy):
     assert {(entry.source, entry.event_id) for entry in steps} == {("/test", "run 7 of 9")}
     assert {(entry.actor, entry.correlation_id) for entry in steps} == {("training", "corr-7")}
     assert f"{ONE} answers after" in steps[-1].message
-    assert {published.correlation_id for published in world.facts} == {"corr-7"}
+    assert {published.correlation_id for published in world.events} == {"corr-7"}
 
 
 def test_a_failure_says_what_was_not_loaded_why_and_is_a_line_of_its_own():
@@ -79,12 +79,12 @@ def test_a_failure_says_what_was_not_loaded_why_and_is_a_line_of_its_own():
     world.command(because("retrained", correlation_id="corr-7"))
     world.kserve()
     world.notification()
-    (published,) = world.facts
-    assert published.fact.reason == "retrained"
-    assert published.fact.message.startswith(f"{URI} ({ONE}) was not loaded: pod-")
+    (published,) = world.events
+    assert published.event.reason == "retrained"
+    assert published.event.message.startswith(f"{URI} ({ONE}) was not loaded: pod-")
     entry = world.audit[-1]
     assert (entry.action, entry.actor, entry.event_id) == ("reload-failed", "training", "reload-1")
-    assert (entry.message, entry.correlation_id) == (published.fact.message, "corr-7")
+    assert (entry.message, entry.correlation_id) == (published.event.message, "corr-7")
 
 
 def test_pods_that_crash_for_a_reason_of_their_own_fail_under_that_code():
@@ -94,7 +94,7 @@ def test_pods_that_crash_for_a_reason_of_their_own_fail_under_that_code():
     world.pods = [*world.pods, replace(crashing, trouble=Trouble("OOMKilled", "out of memory"))]
     world.version += 1
     world.notification()
-    assert world.facts[0].fact.code == "OOMKilled"
+    assert world.events[0].event.code == "OOMKilled"
 
 
 def test_an_empty_new_pod_beside_an_old_one_that_serves_fails_after_its_moment_with_the_advice_for_that():
@@ -109,8 +109,8 @@ def test_an_empty_new_pod_beside_an_old_one_that_serves_fails_after_its_moment_w
     assert world.told() == []
     world.later(1)
     world.notification()
-    (published,) = world.facts
-    assert (published.fact.code, published.fact.next_action) == ("ModelMissing", advice("ModelMissing"))
+    (published,) = world.events
+    assert (published.event.code, published.event.next_action) == ("ModelMissing", advice("ModelMissing"))
     assert world.record.state is State.RUNNING
 
 
@@ -124,10 +124,10 @@ def test_one_that_does_not_come_up_has_failed_after_the_start_deadline():
     assert world.told() == []
     world.later(1)
     world.notification()
-    (published,) = world.facts
-    assert (published.fact.code, published.fact.during) == ("StartDeadlineExceeded", "reload")
-    assert "not loaded after 901s" in published.fact.message
-    assert "publish artifact.written" in published.fact.next_action
+    (published,) = world.events
+    assert (published.event.code, published.event.during) == ("StartDeadlineExceeded", "reload")
+    assert "not loaded after 901s" in published.event.message
+    assert "publish artifact.written" in published.event.next_action
     assert world.record.state is State.RUNNING
 
 
@@ -138,7 +138,7 @@ def test_a_new_pod_that_cannot_run_fails_with_what_the_state_says():
     world.pods = [a_pod("new", ready=False, answer=None, digest=ONE, trouble=trouble)]
     world.version += 1
     world.notification()
-    failed = next(told.fact for told in world.facts if told.fact.during == "reload")
+    failed = next(told.event for told in world.events if told.event.during == "reload")
     assert failed.code == "ImagePullBackOff"
     assert "new: the image cannot be pulled" in failed.message
 
@@ -188,7 +188,7 @@ def test_a_start_from_outside_with_what_came_while_it_was_stopped_is_no_reload()
     world = running_world()
     world.command(stop())
     world.settle()
-    world.facts.clear()
+    world.events.clear()
     world.command(reload(ONE))
     world.toggle_outside()
     world.settle()
@@ -205,8 +205,8 @@ def test_a_replacement_stops_and_starts_in_the_name_of_who_asked_for_it(why, tol
     world.settle()
     world.settle()
     assert world.told() == ["stopping", "stopped", "starting", "started", "reloaded"]
-    assert {(published.fact.actor, published.correlation_id) for published in world.facts} == {("training", "corr-7")}
-    assert {published.fact.reason for published in world.facts[:4]} == {told}
+    assert {(published.event.actor, published.correlation_id) for published in world.events} == {("training", "corr-7")}
+    assert {published.event.reason for published in world.events[:4]} == {told}
     begun = next(entry for entry in world.audit if entry.action == "start")
     assert (begun.source, begun.event_id, begun.correlation_id) == ("/test", "run 7", "corr-7")
 
@@ -218,8 +218,8 @@ def test_somebody_elses_digest_is_told_with_all_that_it_loads_from_and_how_long_
     begun = decide(world.record, seen, None, LIMITS).record
     new = a_pod("new", digest=TWO)
     after = decide(begun, replace(seen, pods=(new,), observed_at=world.now + timedelta(seconds=7)), None, LIMITS)
-    (published,) = after.facts
-    assert (published.fact.uri, published.fact.seconds) == ("pvc://models/scorer, s3://ml/rules", 7)
+    (published,) = after.events
+    assert (published.event.uri, published.event.seconds) == ("pvc://models/scorer, s3://ml/rules", 7)
 
 
 def test_somebody_elses_way_back_before_anybody_looked_is_followed():
@@ -231,7 +231,7 @@ def test_somebody_elses_way_back_before_anybody_looked_is_followed():
     world.annotations[DIGEST_ANNOTATION] = ONE
     world.settle()
     assert world.record.reload is None
-    assert (world.facts[-1].fact.digest, world.facts[-1].fact.actor) == (ONE, "external:unknown")
+    assert (world.events[-1].event.digest, world.events[-1].event.actor) == (ONE, "external:unknown")
 
 
 def test_a_model_first_seen_with_a_digest_is_not_being_reloaded():
@@ -255,7 +255,7 @@ def test_what_a_start_brings_is_not_told_as_a_reload():
     world.command(stop())
     world.settle()
     world.command(reload(ONE))
-    world.facts.clear()
+    world.events.clear()
     world.command(start())
     world.settle()
     assert world.told() == ["starting", "started"]

@@ -13,7 +13,7 @@ from functions.lifecycle.decide import decide
 from functions.lifecycle.errors import Code
 from functions.lifecycle.observation import DIGEST_ANNOTATION, Answered
 from functions.lifecycle.record import QueuedReload, Record, Run, Wanted
-from functions.lifecycle.reload_seen import reload_under_way, value_for
+from functions.lifecycle.reload_seen import reload_in_progress, value_for
 
 
 def with_one_loaded():
@@ -22,7 +22,7 @@ def with_one_loaded():
     world.settle()
     world.command(reload(ONE))
     world.settle()
-    world.facts.clear()
+    world.events.clear()
     world.audit.clear()
     return world
 
@@ -42,7 +42,7 @@ def test_it_is_answered_when_it_will_be_done_and_looked_at_just_then():
     assert world.record.queued_reload is None
 
 
-def test_while_it_is_under_way_a_look_is_due_each_second():
+def test_while_it_is_in_progress_a_look_is_due_each_second():
     world = with_one_loaded()
     world.later(60)
     world.command(reload(TWO))
@@ -86,8 +86,8 @@ def test_when_its_time_has_come_the_history_says_whose_it_is_and_its_seconds_cou
     world.kserve()
     world.later(4)
     world.hand_over()
-    (published,) = world.facts
-    assert (published.fact.seconds, published.correlation_id) == (4, "corr-8")
+    (published,) = world.events
+    assert (published.event.seconds, published.correlation_id) == (4, "corr-8")
 
 
 def test_what_somebody_else_had_it_load_meanwhile_is_not_loaded_again():
@@ -145,8 +145,8 @@ def test_one_that_died_after_its_patch_is_told_in_the_name_of_who_asked_for_it()
     world.notification(crash_before=5)
     assert (world.annotations[DIGEST_ANNOTATION], world.record.reload) == (TWO, None)
     world.settle()
-    (published,) = world.facts
-    assert (published.fact.actor, published.fact.digest, published.correlation_id) == ("training", TWO, "corr-8")
+    (published,) = world.events
+    assert (published.event.actor, published.event.digest, published.correlation_id) == ("training", TWO, "corr-8")
     assert (world.rolls, world.record.queued_reload) == (2, None)
 
 
@@ -155,7 +155,7 @@ def test_one_that_died_after_its_patch_is_known_by_what_the_model_says_of_it_now
     waits = QueuedReload(run=Run(since=later(0), actor="training", key="/test reload-2"), wanted=wanted, due=later(5))
     before = Record(ref=REF, uid="model-1", state=State.ERROR, digest=TWO, queued_reload=waits)
     seen = running(annotations={DIGEST_ANNOTATION: f"{TWO}#2"}, observed_at=later(6))
-    reload_ = reload_under_way(seen, before, None, known=True)
+    reload_ = reload_in_progress(seen, before, None, known=True)
     assert reload_.made(a_pod(digest=f"{TWO}#2")) and not reload_.made(a_pod(digest=TWO))
     assert reload_.run.actor == "training"
 
@@ -199,7 +199,7 @@ def test_of_an_llms_pods_it_replaces_those_that_are_there_by_then():
     seen = replace(seen, annotations={DIGEST_ANNOTATION: ONE}, pods=(router, made, there[-1]), observed_at=later(20))
     decision = decide(decision.record, seen, None, LIMITS)
     assert [(effect.ref, effect.name) for effect in decision.effects] == [(REF_OF_LLM, "moved-2")]
-    assert decision.facts == ()
+    assert decision.events == ()
 
 
 @pytest.mark.parametrize("moment", range(2, 6))

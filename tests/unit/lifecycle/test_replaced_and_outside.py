@@ -41,7 +41,7 @@ def test_a_stop_that_wins_over_a_replacement_is_shown_as_its_own_at_once():
     assert "the night" in world.record.message
 
 
-def test_a_stop_ends_the_reload_under_way_at_once():
+def test_a_stop_ends_the_reload_in_progress_at_once():
     world = settled()
     world.command(reload(ONE))
     world.command(stop())

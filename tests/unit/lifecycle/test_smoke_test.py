@@ -51,7 +51,7 @@ def starting(**changes):
     world.notification()
     world.pods = pods
     world.version += 1
-    world.facts.clear()
+    world.events.clear()
     return world
 
 
@@ -101,7 +101,7 @@ def test_one_that_fails_is_an_error_that_says_what_came_back_and_what_to_do(says
     world.notification()
     assert (world.record.state, world.record.reason, world.told()) == (State.ERROR, "SmokeTestFailed", ["failed"])
     assert says.said in world.record.message and says.next in world.record.message
-    assert "modelswitch.dev/smoke-test" in world.facts[0].fact.next_action
+    assert "modelswitch.dev/smoke-test" in world.events[0].event.next_action
 
 
 def test_one_that_fails_is_asked_again_ever_more_rarely_and_heals_by_itself():
@@ -244,7 +244,7 @@ def test_a_stop_is_not_kept_waiting_and_a_start_asks_the_new_pod():
 def test_a_reload_is_told_only_once_the_new_pod_has_answered_it():
     world = starting()
     world.settle()
-    world.facts.clear()
+    world.events.clear()
     world.says = None
     world.command(reload(ONE))
     world.settle()
@@ -259,12 +259,12 @@ def test_a_reload_is_told_only_once_the_new_pod_has_answered_it():
 def test_a_reload_whose_pod_fails_it_has_failed():
     world = starting(policy=False)
     world.settle()
-    world.facts.clear()
+    world.events.clear()
     world.says = BAD
     world.command(reload(ONE))
     world.settle()
     assert (world.record.state, world.record.reason) == (State.ERROR, "SmokeTestFailed")
-    failed = next(told.fact for told in world.facts if told.fact.during == "reload")
+    failed = next(told.event for told in world.events if told.event.during == "reload")
     assert (failed.code, "500 ValueError" in failed.message) == ("SmokeTestFailed", True)
     assert "reloaded" not in world.told()
 
@@ -272,13 +272,13 @@ def test_a_reload_whose_pod_fails_it_has_failed():
 def test_a_reload_whose_pod_fails_it_beside_an_old_pod_that_serves_has_failed_too():
     world = starting()
     world.settle()
-    world.facts.clear()
+    world.events.clear()
     world.says = BAD
     world.command(reload(ONE))
     world.settle()
     assert (world.record.state, world.record.reason, world.told()) == (State.RUNNING, "Degraded", ["failed"])
-    assert world.facts[0].fact.code == "SmokeTestFailed"
-    assert world.facts[0].fact.next_action == advice("SmokeTestFailed")
+    assert world.events[0].event.code == "SmokeTestFailed"
+    assert world.events[0].event.next_action == advice("SmokeTestFailed")
 
 
 def test_who_has_no_record_of_it_judges_without():

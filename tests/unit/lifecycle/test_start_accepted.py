@@ -87,8 +87,8 @@ def test_the_plan_has_all_that_a_crash_would_lose(restore, prior, kept, by_event
 
 
 def test_starting_is_published_with_who_and_why():
-    (published,) = decide(STOPPED, SEEN, a_start(), LIMITS).facts
-    assert published.fact == ModelStarting(actor="pipeline", reason="retrained")
+    (published,) = decide(STOPPED, SEEN, a_start(), LIMITS).events
+    assert published.event == ModelStarting(actor="pipeline", reason="retrained")
     assert (published.ref, published.time, published.correlation_id) == (REF, later(60), "corr-1")
 
 
@@ -100,7 +100,7 @@ def test_the_history_says_who_started_it_and_why():
 def test_a_start_tells_also_what_its_look_found_out():
     draining = observe(None, DRAINING, LIMITS).record
     decision = decide(draining, SEEN, a_start(), LIMITS)
-    assert [published.fact.type.split(".")[-2] for published in decision.facts] == ["stopped", "starting"]
+    assert [published.event.type.split(".")[-2] for published in decision.events] == ["stopped", "starting"]
     assert [one.action for one in decision.audit] == ["state", "start"]
 
 
@@ -180,8 +180,8 @@ def test_a_queued_start_is_noted_with_who_and_why_and_done_when_the_record_knows
     assert (noted.record.start, noted.again, noted.due) == (run, True, later(60))
     done = decide(noted.record, seen, None, LIMITS)
     assert (done.record.start, done.again, done.changed) == (run, False, True)
-    assert done.facts[-1].fact == ModelStarting(actor="pipeline", reason="retrained")
-    assert done.facts[-1].correlation_id == "corr-9"
+    assert done.events[-1].event == ModelStarting(actor="pipeline", reason="retrained")
+    assert done.events[-1].correlation_id == "corr-9"
     assert done.audit == (
         entry("start", state="starting", changed=True, source="/p", event_id="start-9", correlation_id="corr-9"),
     )

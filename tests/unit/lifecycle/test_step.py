@@ -20,7 +20,7 @@ WHOLE = os.environ.get("FAULTS") == "whole"
 
 
 def counted(world, kind):
-    return sum(isinstance(published.fact, kind) for published in world.facts)
+    return sum(isinstance(published.event, kind) for published in world.events)
 
 
 @pytest.mark.parametrize("crash_before", range(1, LAST_ASK))
@@ -38,7 +38,7 @@ def test_a_crash_before_any_io_loses_neither_the_stop_nor_receipt_nor_actor(cras
     receipt = world.record.receipt
     assert (receipt.actor, receipt.pods, receipt.gpus) == ("oncall", 1, 1)
     assert counted(world, ModelStopped) == 1
-    assert len({published.id for published in world.facts}) == len(world.facts)
+    assert len({published.id for published in world.events}) == len(world.events)
 
 
 @pytest.mark.parametrize("crash_before", range(1, LAST_ASK))
@@ -53,8 +53,8 @@ def test_a_crash_before_any_io_loses_neither_the_start_nor_its_actor(crash_befor
     assert world.record.state is State.RUNNING
     assert world.annotations == {}
     assert world.patches == ["stop", "start"]
-    started = [published.fact for published in world.facts if isinstance(published.fact, ModelStarted)]
-    assert [fact.actor for fact in started] == ["pipeline"]
+    started = [published.event for published in world.events if isinstance(published.event, ModelStarted)]
+    assert [event.actor for event in started] == ["pipeline"]
 
 
 @pytest.mark.parametrize("crash_before", range(1, LAST_ASK))
@@ -127,8 +127,8 @@ def test_a_queued_start_that_died_anywhere_keeps_its_place_and_its_actor(crash_b
     world.settle()
     assert world.record.state is State.RUNNING
     assert world.patches == ["stop", "stop", "start"]
-    started = [published.fact for published in world.facts if isinstance(published.fact, ModelStarted)]
-    assert [fact.actor for fact in started] == ["pipeline"]
+    started = [published.event for published in world.events if isinstance(published.event, ModelStarted)]
+    assert [event.actor for event in started] == ["pipeline"]
 
 
 def test_a_plan_of_a_later_command_supersedes_although_it_was_not_carried_out_yet():
@@ -148,7 +148,7 @@ def test_a_command_by_event_that_can_t_be_had_is_answered_audited_and_published(
     expired = stop(by_event=True, expires_at=NOW - timedelta(seconds=1))
     assert world.command(expired).status == 202
     assert world.audit[-1].code == Code.EXPIRED
-    assert isinstance(world.facts[-1].fact, ModelFailed)
+    assert isinstance(world.events[-1].event, ModelFailed)
     assert world.patches == []
     assert world.command(expired).status == 202
     assert counted(world, ModelFailed) == 1
@@ -309,7 +309,7 @@ def test_any_schedule_ends_in_agreement_with_the_cluster_and_nothing_is_done_twi
     assert not world.stop_wanted or world.pods == []
     assert not world.pinned
     assert world.patches.count("stop") <= 2 * len(sent)
-    assert len({published.id for published in world.facts}) == len(world.facts)
+    assert len({published.id for published in world.events}) == len(world.events)
 
 
 @settings(max_examples=300 if WHOLE else 80, deadline=None)

@@ -30,7 +30,7 @@ def commit(decision, request, answer, *, expected=3, version=None):
         request=request,
         answer=answer,
         audit=decision.audit,
-        facts=decision.facts,
+        events=decision.events,
         due=decision.due,
     )
 
@@ -170,7 +170,7 @@ def test_a_start_whose_commit_came_second_is_known_by_its_own_plan():
         ask.Committed(),
     )
     asks, _ = played(take_command(start(), LIMITS), *steps)
-    assert [published.fact.actor for published in asks[-1].facts] == ["pipeline", "pipeline"]
+    assert [published.event.actor for published in asks[-1].events] == ["pipeline", "pipeline"]
     assert asks[-1].record.sequence == 7
 
 
@@ -224,7 +224,7 @@ def test_a_claim_that_can_t_be_given_back_hides_nothing_of_what_happened():
     assert error is away
 
 
-def test_a_turn_that_is_taken_is_told_to_come_again():
+def test_a_lease_that_is_taken_is_told_to_come_again():
     busy = Temporary(Code.BUSY, "busy", "again", retry_after=1)
     asks, error = played(take_command(start(), LIMITS), busy)
     assert (error, len(asks)) == (busy, 1)

@@ -75,7 +75,7 @@ def test_a_command_in_line_that_a_later_one_made_pointless_is_dropped_without_a_
 def test_a_command_in_line_that_waited_too_long_is_dropped_and_said():
     asks, _ = played(take_next(REF, LIMITS), claimed(request=stop(), now=later(3601)), ask.Committed())
     assert [entry.code for entry in asks[1].audit] == [Code.EXPIRED]
-    assert [type(one.fact) for one in asks[1].facts] == [ModelFailed]
+    assert [type(one.event) for one in asks[1].events] == [ModelFailed]
 
 
 def test_a_refusal_that_nobody_waits_for_is_kept_published_and_audited():
@@ -86,7 +86,7 @@ def test_a_refusal_that_nobody_waits_for_is_kept_published_and_audited():
     assert isinstance(commit.refusal, Refused)
     assert (commit.refusal.code, commit.answer) == (Code.STOP_IN_PROGRESS, None)
     assert [entry.code for entry in commit.audit] == [Code.STOP_IN_PROGRESS]
-    assert [one.fact.code for one in commit.facts] == [Code.STOP_IN_PROGRESS]
+    assert [one.event.code for one in commit.events] == [Code.STOP_IN_PROGRESS]
     assert answer.status == 409
 
 
@@ -135,7 +135,7 @@ def test_a_command_whose_redis_went_away_while_it_did_what_came_first_is_in_line
 
 
 @pytest.mark.parametrize("heard", [True, False])
-def test_an_unforeseen_error_gives_the_turn_back_and_is_told_unchanged(heard):
+def test_an_unforeseen_error_gives_the_lease_back_and_is_told_unchanged(heard):
     request = start(by_event=True)
     step = take_command(request, LIMITS) if heard else take_next(REF, LIMITS)
     begin(step)

@@ -44,8 +44,8 @@ def test_a_command_that_expired_is_answered_audited_and_published_with_the_time_
     request = by_event(expires_at=NOW)
     asks, answer = played(take_command(request, LIMITS), claimed(now=later(1)), ask.Committed())
     message = "The stop was dropped: it expired at 2026-03-01T12:00:00+00:00."
-    (published,) = asks[1].facts
-    assert published.fact == ModelFailed(
+    (published,) = asks[1].events
+    assert published.event == ModelFailed(
         actor="oncall",
         reason="drift",
         code=Code.EXPIRED,
@@ -63,7 +63,7 @@ def test_a_command_that_expired_is_answered_audited_and_published_with_the_time_
         request=request,
         answer=answer,
         audit=(entry(request, Code.EXPIRED, message, later(1)),),
-        facts=asks[1].facts,
+        events=asks[1].events,
     )
 
 
@@ -91,8 +91,8 @@ def test_a_refused_event_is_answered_for_good_audited_and_published():
     request = by_event()
     mine = request.claimed(7, redelivered=False)
     asks, answer = played(take_command(request, LIMITS), claimed(), running(exists=False), ask.Committed())
-    (published,) = asks[2].facts
-    assert published.fact == ModelFailed(
+    (published,) = asks[2].events
+    assert published.event == ModelFailed(
         actor="oncall", reason="drift", code=Code.NOT_FOUND, message=GONE, next_action=CHECK, during="stop"
     )
     assert (published.ref, published.time, published.correlation_id) == (REF, NOW, "corr-1")
@@ -105,7 +105,7 @@ def test_a_refused_event_is_answered_for_good_audited_and_published():
         request=mine,
         answer=answer,
         audit=(entry(mine, Code.NOT_FOUND, GONE),),
-        facts=asks[2].facts,
+        events=asks[2].events,
     )
 
 
@@ -116,14 +116,14 @@ def test_a_refusal_over_rest_is_audited_told_and_leaves_the_key_free_to_try_agai
     assert isinstance(error, NotFound)
     assert error.message == GONE
     assert asks[2] == ask.Commit(
-        REF, 3, None, token="t", request=mine, answer=None, audit=(entry(mine, Code.NOT_FOUND, GONE),), facts=()
+        REF, 3, None, token="t", request=mine, answer=None, audit=(entry(mine, Code.NOT_FOUND, GONE),), events=()
     )
 
 
 def test_a_failure_of_a_start_is_said_of_the_start():
     asks, _ = played(take_command(start(by_event=True), LIMITS), claimed(), running(exists=False), ask.Committed())
-    (published,) = asks[2].facts
-    assert (published.fact.during, published.fact.actor) == ("start", "pipeline")
+    (published,) = asks[2].events
+    assert (published.event.during, published.event.actor) == ("start", "pipeline")
 
 
 def test_the_failure_of_one_command_is_one_event_however_often_it_comes():
@@ -131,10 +131,10 @@ def test_the_failure_of_one_command_is_one_event_however_often_it_comes():
     for seconds in (0, 5):
         steps = (claimed(now=later(seconds)), running(exists=False))
         asks, _ = played(take_command(by_event(), LIMITS), *steps)
-        ids.add(asks[2].facts[0].id)
+        ids.add(asks[2].events[0].id)
     asks, _ = played(take_command(by_event(id="stop-2"), LIMITS), claimed(), running(exists=False))
     assert len(ids) == 1
-    assert asks[2].facts[0].id not in ids
+    assert asks[2].events[0].id not in ids
 
 
 def test_without_redis_a_refusal_is_still_told():

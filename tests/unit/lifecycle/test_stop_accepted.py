@@ -1,4 +1,4 @@
-"""What an accepted stop leaves, to the last field: the record that is shown, the stop note, the plan, fact and history."""
+"""What an accepted stop leaves, to the last field: the record that is shown, the stop note, the plan, event and history."""
 
 import pytest
 from builders import (
@@ -134,8 +134,8 @@ def test_the_plan_has_all_that_a_crash_would_lose(by_event):
 def test_stopping_is_published_with_the_pods_that_are_there_and_the_grace_wanted(request_, pods, grace):
     seen = running(pods=tuple(a_pod(f"p{number}") for number in range(pods)), observed_at=later(60))
     decision = decide(RECORD, seen, request_, LIMITS)
-    published = decision.facts[-1]
-    assert published.fact == ModelStopping(actor="oncall", reason="drift", pods=pods, grace=grace)
+    published = decision.events[-1]
+    assert published.event == ModelStopping(actor="oncall", reason="drift", pods=pods, grace=grace)
     assert (published.ref, published.time, published.correlation_id) == (REF, later(60), "corr-1")
     assert decision.record.stop.grace == (None if grace is None else int(grace[:-1]))
 
@@ -163,7 +163,7 @@ def test_what_the_look_found_out_is_published_and_kept_with_the_stop():
     unready = running(a_pod(ready=False), ready=Answer.FALSE, observed_at=later(60))
     starting = RECORD.model_copy(update={"state": State.STARTING, "reason": "PodsStarting"})
     decision = decide(starting, SEEN, a_stop(), LIMITS)
-    assert [published.fact.type.split(".")[-2] for published in decision.facts] == ["started", "stopping"]
+    assert [published.event.type.split(".")[-2] for published in decision.events] == ["started", "stopping"]
     assert [one.action for one in decide(RECORD, unready, a_stop(), LIMITS).audit] == ["state", "stop"]
 
 

@@ -44,8 +44,8 @@ def test_however_much_stands_there_the_message_stays_short():
 def test_it_is_told_as_failed_once_and_heals_when_the_field_does():
     ran = observe(None, running(), LIMITS).record
     broken = observe(ran, running(unusable=(GRACE,)), LIMITS)
-    assert [fact.fact.code for fact in broken.facts] == ["Unreadable"]
-    assert observe(broken.record, running(unusable=(GRACE,)), LIMITS).facts == ()
+    assert [published.event.code for published in broken.events] == ["Unreadable"]
+    assert observe(broken.record, running(unusable=(GRACE,)), LIMITS).events == ()
     assert observe(broken.record, running(), LIMITS).record.state is State.RUNNING
 
 

@@ -27,8 +27,8 @@ def test_a_start_that_waits_in_it_is_done_but_in_nobody_s_name():
     done = decide(noted, stop_set(stop_note=FORGED, observed_at=later(1)), None, LIMITS)
     [entry] = [entry for entry in done.audit if entry.action == "start"]
     assert (entry.actor, entry.claimed_actor, entry.source) == ("modelswitch", "ceo@bank", "unsigned:rest:ceo@bank")
-    [fact] = [one.fact for one in done.facts if one.fact.type.endswith("starting.v1")]
-    assert (fact.actor, fact.claimed_actor) == ("modelswitch", "ceo@bank")
+    [event] = [one.event for one in done.events if one.event.type.endswith("starting.v1")]
+    assert (event.actor, event.claimed_actor) == ("modelswitch", "ceo@bank")
     assert done.record.state is State.STARTING
 
 

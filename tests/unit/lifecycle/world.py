@@ -44,7 +44,7 @@ class World:
     plan: Intent | None = None
     busy: str | None = None
     seen: dict[str, Seen] = field(default_factory=dict)
-    facts: list[ask.Published] = field(default_factory=list)
+    events: list[ask.Published] = field(default_factory=list)
     audit: list[ask.AuditEntry] = field(default_factory=list)
     patches: list[str] = field(default_factory=list)
     tokens: int = 0
@@ -213,6 +213,6 @@ class World:
         if seen:
             seen.state, seen.answer = ("done", wanted.answer) if wanted.answer else ("released", None)
             self.busy, self.plan = None, None if wanted.answer and wanted.record else self.plan
-        self.facts.extend(wanted.facts)
+        self.events.extend(wanted.events)
         self.audit.extend(wanted.audit)
         return ask.Committed()

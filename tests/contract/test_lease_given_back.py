@@ -1,4 +1,4 @@
-"""However a step ends, the model's turn goes back: the next command does not wait for the end of a lease."""
+"""However a step ends, the model's lease is given back: the next command does not wait until it expires."""
 
 import asyncio
 import contextlib
@@ -66,7 +66,7 @@ def reconciler_of(cluster, store):
     )
 
 
-async def test_a_step_that_takes_too_long_gives_the_turn_back(store, monkeypatch, tmp_path):
+async def test_a_step_that_takes_too_long_gives_the_lease_back(store, monkeypatch, tmp_path):
     monkeypatch.setattr(module, "RECONCILE_SECONDS", 0.3)
     async with api_server(None, monkeypatch, tmp_path) as cluster:
         with pytest.raises(Temporary) as told:
@@ -77,14 +77,14 @@ async def test_a_step_that_takes_too_long_gives_the_turn_back(store, monkeypatch
 
 
 @pytest.mark.parametrize("answer", [b"[]", b'{"resources": [7]}', b'{"metadata": "x", "spec": 3, "items": 1}'])
-async def test_a_step_that_meets_garbage_gives_the_turn_back(answer, store, monkeypatch, tmp_path):
+async def test_a_step_that_meets_garbage_gives_the_lease_back(answer, store, monkeypatch, tmp_path):
     async with api_server(answer, monkeypatch, tmp_path) as cluster:
         with contextlib.suppress(Exception):  # refused, or an error: either way
             await reconciler_of(cluster, store).command(asked("1"))
     assert (await store.claim(asked("2", StartRequested()))).token
 
 
-async def test_a_step_that_is_cut_off_gives_the_turn_back(store, raw, monkeypatch, tmp_path):
+async def test_a_step_that_is_cut_off_gives_the_lease_back(store, raw, monkeypatch, tmp_path):
     async with api_server(None, monkeypatch, tmp_path) as cluster:
         step = asyncio.create_task(reconciler_of(cluster, store).command(asked("1")))
         while not [key for key in await raw.keys("*:model:*") if await raw.hexists(key, "busy")]:

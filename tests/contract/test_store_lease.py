@@ -1,4 +1,4 @@
-"""A model's turn that is lost with Redis' data: what was decided under it is not begun any more."""
+"""A model's lease that is lost with Redis' data: what was decided under it is not begun any more."""
 
 from datetime import UTC, datetime
 
@@ -20,13 +20,13 @@ def asked(identity: str) -> Request:
     return Request(ref=REF, command=StopRequested(), source="/test", id=identity, actor="oncall")
 
 
-async def test_a_plan_under_the_turn_is_stored(store):
+async def test_a_plan_under_the_lease_is_stored(store):
     claimed = await store.claim(asked("1"))
     await store.save_intent(claimed.token, asked("1"), INTENT)
     assert (await store.load(REF)).planned == INTENT
 
 
-async def test_nothing_is_planned_under_a_turn_that_redis_lost(store, redis_url):
+async def test_nothing_is_planned_under_a_lease_that_redis_lost(store, redis_url):
     claimed = await store.claim(asked("1"))
     async with redis.from_url(redis_url) as raw:
         await raw.flushall()

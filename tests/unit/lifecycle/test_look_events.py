@@ -1,4 +1,4 @@
-"""What a look makes known to others: facts with who, why, figures and an id that a repeat shares; and the history."""
+"""What a look makes known to others: events with who, why, figures and an id that a repeat shares; and the history."""
 
 import pytest
 from builders import LIMITS, NOW, REF, a_pod, a_stop_note, later, running, stop, stop_set, terminating
@@ -24,8 +24,8 @@ def unready(**changes):
     return running(a_pod(ready=False), **{"ready": Answer.FALSE, "observed_at": later(5), **changes})
 
 
-def facts(record, seen, planned=None):
-    return observe(record, seen, LIMITS, planned).facts
+def events(record, seen, planned=None):
+    return observe(record, seen, LIMITS, planned).events
 
 
 def history(record, seen):
@@ -35,8 +35,8 @@ def history(record, seen):
 
 
 def test_the_id_of_a_fact_comes_from_what_caused_it_and_not_from_when_it_was_seen():
-    def identity(fact=STARTED, run=RUN, ref=REF, time=NOW, **more):
-        return publish(ref, fact, run, time, **more).id
+    def identity(event=STARTED, run=RUN, ref=REF, time=NOW, **more):
+        return publish(ref, event, run, time, **more).id
 
     others = [
         identity(ModelStarting(actor="pipeline")),
@@ -55,7 +55,7 @@ def test_the_id_of_a_fact_is_the_same_in_every_release_or_an_upgrade_would_publi
 
 def test_a_fact_carries_its_model_its_time_and_the_request_that_began_it():
     published = publish(REF, STARTED, RUN, later(3))
-    assert (published.ref, published.fact, published.time, published.correlation_id) == (
+    assert (published.ref, published.event, published.time, published.correlation_id) == (
         REF,
         STARTED,
         later(3),
@@ -64,28 +64,28 @@ def test_a_fact_carries_its_model_its_time_and_the_request_that_began_it():
 
 
 def test_a_stop_of_ours_that_was_only_seen_is_published_with_all_it_says_of_itself():
-    (published,) = facts(RAN, stop_set(terminating(a_pod()), stop_note=OURS))
-    assert published.fact == ModelStopping(actor="oncall", reason="drift", pods=1, grace="5s")
+    (published,) = events(RAN, stop_set(terminating(a_pod()), stop_note=OURS))
+    assert published.event == ModelStopping(actor="oncall", reason="drift", pods=1, grace="5s")
     assert (published.time, published.correlation_id) == (later(1), "corr-1")
 
 
 def test_a_stop_without_a_grace_of_its_own_says_none():
-    (published,) = facts(RAN, stop_set(a_pod(), a_pod("b"), stop_actor="kubectl"))
-    assert published.fact == ModelStopping(actor="external:kubectl", pods=2)
+    (published,) = events(RAN, stop_set(a_pod(), a_pod("b"), stop_actor="kubectl"))
+    assert published.event == ModelStopping(actor="external:kubectl", pods=2)
 
 
 def test_stopped_is_published_with_who_why_and_the_receipt():
     draining = observe(RAN, stop_set(terminating(a_pod()), stop_note=OURS), LIMITS).record
     looked = observe(draining, stop_set(stop_note=OURS, observed_at=later(4)), LIMITS)
-    (published,) = looked.facts
-    assert published.fact == ModelStopped(actor="oncall", reason="drift", receipt=looked.record.receipt)
+    (published,) = looked.events
+    assert published.event == ModelStopped(actor="oncall", reason="drift", receipt=looked.record.receipt)
     assert (published.time, published.correlation_id) == (later(4), "corr-1")
 
 
 def test_the_end_of_one_stop_is_one_event_whichever_look_sees_it():
     draining = observe(RAN, stop_set(terminating(a_pod()), stop_note=OURS), LIMITS).record
     ids = {
-        facts(draining, stop_set(stop_note=OURS, version=version, observed_at=later(version)))[0].id
+        events(draining, stop_set(stop_note=OURS, version=version, observed_at=later(version)))[0].id
         for version in (21, 22)
     }
     assert len(ids) == 1
@@ -95,18 +95,18 @@ def test_what_a_command_published_and_what_a_look_found_of_it_are_one_event():
     asked = decide(RAN, running(), stop(), LIMITS)
     seen = stop_set(terminating(a_pod()), stop_note=a_stop_note())
     assert asked.record.stop.key == "/test stop-1"
-    assert [fact.id for fact in facts(RAN, seen)] == [fact.id for fact in asked.facts]
-    ended = facts(asked.record, stop_set(stop_note=a_stop_note()))
-    assert [fact.id for fact in ended] == [publish(REF, ended[0].fact, asked.record.stop, NOW).id]
+    assert [event.id for event in events(RAN, seen)] == [event.id for event in asked.events]
+    ended = events(asked.record, stop_set(stop_note=a_stop_note()))
+    assert [event.id for event in ended] == [publish(REF, ended[0].event, asked.record.stop, NOW).id]
 
 
 def test_a_stop_that_ended_twice_between_two_looks_is_two_events():
     ended = observe(RAN, stop_set(stop_note=OURS), LIMITS).record
     revived = observe(ended, stop_set(a_pod("b"), stop_note=OURS, version=21, observed_at=later(5)), LIMITS).record
-    again = facts(revived, stop_set(stop_note=OURS, version=22, observed_at=later(6)))
+    again = events(revived, stop_set(stop_note=OURS, version=22, observed_at=later(6)))
     more = observe(ended, stop_set(a_pod("b"), stop_note=OURS, version=23, observed_at=later(7)), LIMITS).record
-    third = facts(more, stop_set(stop_note=OURS, version=24, observed_at=later(8)))
-    first = facts(RAN, stop_set(stop_note=OURS))
+    third = events(more, stop_set(stop_note=OURS, version=24, observed_at=later(8)))
+    first = events(RAN, stop_set(stop_note=OURS))
     ids = [published.id for published in (first[-1], again[-1], third[-1])]
     assert len(set(ids)) == 3
 
@@ -114,8 +114,8 @@ def test_a_stop_that_ended_twice_between_two_looks_is_two_events():
 def test_a_stop_that_ended_in_the_moment_it_began_has_ended_all_the_same():
     ended = observe(RAN, stop_set(stop_note=OURS, observed_at=NOW), LIMITS)
     revived = observe(ended.record, stop_set(a_pod("b"), stop_note=OURS, version=21), LIMITS).record
-    again = facts(revived, stop_set(stop_note=OURS, version=22, observed_at=later(6)))
-    assert ended.facts[-1].id != again[-1].id
+    again = events(revived, stop_set(stop_note=OURS, version=22, observed_at=later(6)))
+    assert ended.events[-1].id != again[-1].id
 
 
 def test_a_stop_that_begins_is_not_said_to_have_ended_because_one_before_it_has():
@@ -123,23 +123,23 @@ def test_a_stop_that_begins_is_not_said_to_have_ended_because_one_before_it_has(
     ran = observe(ended, running(version=30, observed_at=later(10)), LIMITS).record
     assert ran.receipt
     second = a_stop_note(command="stop-2", since=later(20))
-    begun = facts(ran, stop_set(terminating(a_pod()), stop_note=second, version=40, observed_at=later(20)))
-    assert [type(published.fact) for published in begun] == [ModelStopping]
+    begun = events(ran, stop_set(terminating(a_pod()), stop_note=second, version=40, observed_at=later(20)))
+    assert [type(published.event) for published in begun] == [ModelStopping]
 
 
 def test_a_start_of_somebody_else_is_published_as_theirs():
     stopped = observe(RAN, stop_set(stop_note=OURS), LIMITS).record
     starting = observe(stopped, unready(stop_actor="kubectl", version=30), LIMITS)
-    (published,) = starting.facts
-    assert published.fact == ModelStarting(actor="external:kubectl")
+    (published,) = starting.events
+    assert published.event == ModelStarting(actor="external:kubectl")
     assert starting.record.start == Run(since=later(5), actor="external:kubectl", key="external model-1 30", ours=False)
     assert observe(stopped, unready(), LIMITS).record.start.actor == "external:unknown"
 
 
 def test_started_is_published_with_who_why_and_the_seconds_since_the_start():
     starting = observe(None, unready(), LIMITS).record.model_copy(update={"start": RUN})
-    (published,) = facts(starting, running(observed_at=later(7.123456)))
-    assert published.fact == ModelStarted(actor="pipeline", reason="retrained", seconds=7.123)
+    (published,) = events(starting, running(observed_at=later(7.123456)))
+    assert published.event == ModelStarted(actor="pipeline", reason="retrained", seconds=7.123)
     assert (published.time, published.correlation_id) == (later(7.123456), "corr-1")
 
 
@@ -147,8 +147,8 @@ def test_a_model_that_heals_by_itself_is_published_once_for_each_time():
     ids = set()
     for version in (11, 12):
         broken = observe(RAN, unready(trouble=Trouble("NewToUs", "broken")), LIMITS).record
-        (published,) = facts(broken, running(version=version, observed_at=later(9)))
-        assert published.fact == ModelStarted(actor="modelswitch")
+        (published,) = events(broken, running(version=version, observed_at=later(9)))
+        assert published.event == ModelStarted(actor="modelswitch")
         ids.add(published.id)
     assert len(ids) == 2
 
@@ -172,8 +172,8 @@ def test_a_model_that_heals_by_itself_is_published_once_for_each_time():
     ],
 )
 def test_a_failure_says_whose_command_it_met_and_during_what(record, seen, actor, during):
-    (published,) = facts(record, seen)
-    assert (published.fact.actor, published.fact.during) == (actor, during)
+    (published,) = events(record, seen)
+    assert (published.event.actor, published.event.during) == (actor, during)
 
 
 @pytest.mark.parametrize(
@@ -196,15 +196,15 @@ def test_a_failure_says_whose_command_it_met_and_during_what(record, seen, actor
 def test_a_failure_says_what_happened_and_what_to_do_also_where_kserve_says_nothing(
     trouble, code, message, next_action
 ):
-    (published,) = facts(RAN, unready(trouble=trouble))
-    assert published.fact == ModelFailed(
+    (published,) = events(RAN, unready(trouble=trouble))
+    assert published.event == ModelFailed(
         actor="modelswitch", code=code, message=message, next_action=next_action, during="run"
     )
 
 
 def test_each_failure_is_an_event_of_its_own():
     ids = {
-        facts(RAN, unready(trouble=Trouble(reason, "broken"), observed_at=later(seconds)))[0].id
+        events(RAN, unready(trouble=Trouble(reason, "broken"), observed_at=later(seconds)))[0].id
         for reason, seconds in (("A", 5), ("B", 5), ("A", 6))
     }
     assert len(ids) == 3
@@ -247,9 +247,9 @@ def test_a_start_that_died_is_its_sender_s_for_a_minute_and_no_longer():
     planned = Intent(verb="start", at=NOW, run=RUN)
     for seconds, actor in ((59, "pipeline"), (60, "external:kubectl")):
         seen = unready(observed_at=later(seconds), stop_actor="kubectl")
-        assert facts(stopped, seen, planned)[0].fact.actor == actor
+        assert events(stopped, seen, planned)[0].event.actor == actor
     by_stop = Intent(verb="stop", at=NOW, run=RUN)
-    assert facts(stopped, unready(stop_actor="kubectl"), by_stop)[0].fact.actor == "external:kubectl"
+    assert events(stopped, unready(stop_actor="kubectl"), by_stop)[0].event.actor == "external:kubectl"
 
 
 def test_the_history_names_a_command_whose_own_commit_never_came():

@@ -1,4 +1,4 @@
-"""How many requests pods have under way, by their own metrics: asked side by side, within a second, and never guessed.
+"""How many requests pods have in flight, by their own metrics: asked in parallel, within a second, and never guessed.
 
 Which gauges mean it, by their servers' documentation:
 - vLLM (also behind KServe's Hugging Face server): `vllm:num_requests_running` and `vllm:num_requests_waiting`.
@@ -7,7 +7,7 @@ Which gauges mean it, by their servers' documentation:
 - Triton: `nv_inference_pending_request_count` counts those that wait for a backend; those being computed it does not tell.
 - Knative's queue-proxy: the average over its last second, for its autoscaler: `queue_average_concurrent_requests` as text,
   field 2 of a protobuf message in later versions.
-KServe's own Python servers, MLServer and TorchServe export durations and totals, and no gauge of what is under way.
+KServe's own Python servers, MLServer and TorchServe export durations and totals, and no gauge of requests in flight.
 """
 
 import asyncio
@@ -41,16 +41,16 @@ _BELIEVED = 1e9
 
 
 @dataclass(frozen=True)
-class UnderWay:
-    """`exact` False: there may be more, that the server does not tell of."""
+class InFlight:
+    """`exact` False: there may be more that the server does not report."""
 
     requests: int
     exact: bool = True
 
 
-async def ask_under_way(
+async def ask_in_flight(
     line: Line | None, pods: Sequence[Metered], within: float = ASK_SECONDS, turns: Turns | None = None
-) -> dict[str, UnderWay]:
+) -> dict[str, InFlight]:
     """By the pod's uid. A pod that does not answer in time is left out. `turns`: shared with other callers."""
     if line is None or not pods:
         return {}
@@ -64,7 +64,7 @@ async def ask_under_way(
     return {asking[task]: found for task in done if (found := task.result())}
 
 
-async def _in_turn(turns: Turns, line: Line, pod: Metered) -> UnderWay | None:
+async def _in_turn(turns: Turns, line: Line, pod: Metered) -> InFlight | None:
     async with turns.turn(pod.server.namespace):
         try:
             return await _ask(line, pod)
@@ -72,7 +72,7 @@ async def _in_turn(turns: Turns, line: Line, pod: Metered) -> UnderWay | None:
             return None
 
 
-async def _ask(line: Line, pod: Metered) -> UnderWay | None:
+async def _ask(line: Line, pod: Metered) -> InFlight | None:
     """Raises as the line does."""
     reply = await line.ask(pod.server, pod.path)
     if reply.status != HTTPStatus.OK or reply.odd:
@@ -80,7 +80,7 @@ async def _ask(line: Line, pod: Metered) -> UnderWay | None:
     return read_queue_proxy(reply.body) if pod.by_queue_proxy else read_metrics(reply.body)
 
 
-def read_metrics(body: bytes) -> UnderWay | None:
+def read_metrics(body: bytes) -> InFlight | None:
     """Prometheus' text format; None where no known gauge is in it. Only their lines are parsed: there may be thousands."""
     lines = [line for line in body.decode(errors="replace").splitlines() if _name(line) in _NAMES]
     if len(lines) > _MOST_LINES or any(len(line) > _LONGEST_LINE for line in lines):
@@ -95,17 +95,17 @@ def read_metrics(body: bytes) -> UnderWay | None:
     for names, exact in ((_EXACT, True), (_PARTLY, False)):
         for group in names:
             if group[0] in values:
-                return _under_way([values.get(name, 0.0) for name in group], exact=exact)
+                return _in_flight([values.get(name, 0.0) for name in group], exact=exact)
     return None
 
 
-def _under_way(values: Sequence[float], *, exact: bool = True) -> UnderWay | None:
+def _in_flight(values: Sequence[float], *, exact: bool = True) -> InFlight | None:
     """A part of a request on average was one request for a part of the second: rounded up.
 
     None for what is no count.
     """
     if all(math.isfinite(value) and 0 <= value <= _BELIEVED for value in values):
-        return UnderWay(math.ceil(sum(values)), exact)
+        return InFlight(math.ceil(sum(values)), exact)
     return None
 
 
@@ -113,7 +113,7 @@ def _name(line: str) -> str:
     return line.partition("{")[0].partition(" ")[0]
 
 
-def read_queue_proxy(body: bytes) -> UnderWay | None:
+def read_queue_proxy(body: bytes) -> InFlight | None:
     """As text, or as the message for Knative's autoscaler."""
     if found := read_metrics(body):
         return found
@@ -124,7 +124,7 @@ def read_queue_proxy(body: bytes) -> UnderWay | None:
         average = struct.unpack("<d", fields[_AVERAGE_FIELD])[0] if _AVERAGE_FIELD in fields else 0.0
     except (ValueError, IndexError, struct.error):
         return None
-    return _under_way([average]) if 1 in fields else None
+    return _in_flight([average]) if 1 in fields else None
 
 
 def _fields(body: bytes) -> Iterator[tuple[int, bytes]]:

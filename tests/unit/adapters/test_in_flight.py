@@ -1,12 +1,12 @@
-"""What metrics say of requests under way, and where a pod's metrics are."""
+"""What metrics say of requests in flight, and where a pod's metrics are."""
 
 import struct
 
 import pytest
 
 from events.model import Kind
+from functions.adapters.in_flight import InFlight, read_metrics, read_queue_proxy
 from functions.adapters.kserve.metered import metered
-from functions.adapters.under_way import UnderWay, read_metrics, read_queue_proxy
 from functions.api.pages.requests import UNKNOWN, Counted, together
 
 VLLM = b"""# HELP vllm:num_requests_running Number of requests in model execution batches.
@@ -23,12 +23,12 @@ vllm:num_preemptions_total{engine="0"} 7.0
 @pytest.mark.parametrize(
     ("body", "found"),
     [
-        (VLLM, UnderWay(6)),
-        (b"vllm:num_requests_running 0.0\nvllm:num_requests_waiting 0.0\n", UnderWay(0)),
-        (b"tgi_batch_current_size 2\ntgi_queue_size 5\ntgi_request_count 90\n", UnderWay(7)),
-        (b'ovms_current_requests{name="a",version="1"} 2\n', UnderWay(2)),
-        (b'nv_inference_pending_request_count{model="a",version="1"} 4\n', UnderWay(4, exact=False)),
-        (b'queue_average_concurrent_requests{pod="p"} 1.4\n', UnderWay(2)),
+        (VLLM, InFlight(6)),
+        (b"vllm:num_requests_running 0.0\nvllm:num_requests_waiting 0.0\n", InFlight(0)),
+        (b"tgi_batch_current_size 2\ntgi_queue_size 5\ntgi_request_count 90\n", InFlight(7)),
+        (b'ovms_current_requests{name="a",version="1"} 2\n', InFlight(2)),
+        (b'nv_inference_pending_request_count{model="a",version="1"} 4\n', InFlight(4, exact=False)),
+        (b'queue_average_concurrent_requests{pod="p"} 1.4\n', InFlight(2)),
         (b'# TYPE request_predict_seconds histogram\nrequest_predict_seconds_count{model_name="m"} 4\n', None),
         (b"vllm:num_requests_running NaN\n", None),
         (b"vllm:num_requests_running -1\n", None),
@@ -50,10 +50,10 @@ def stat(average=None, pod=b"pod-1"):
 @pytest.mark.parametrize(
     ("body", "found"),
     [
-        (stat(2.0), UnderWay(2)),
-        (stat(0.2), UnderWay(1)),
-        (stat(), UnderWay(0)),
-        (b'queue_average_concurrent_requests{pod="p"} 3\n', UnderWay(3)),
+        (stat(2.0), InFlight(2)),
+        (stat(0.2), InFlight(1)),
+        (stat(), InFlight(0)),
+        (b'queue_average_concurrent_requests{pod="p"} 3\n', InFlight(3)),
         (stat(2.0)[:-3], None),
         (stat(float("nan")), None),
         (b"", None),

@@ -14,7 +14,7 @@ def predict(address, model, timeout=10.0, **payload):
     return httpx.post(f"http://{address}:8080/v1/models/{model}:predict", json=body, timeout=timeout, trust_env=False)
 
 
-class RequestUnderWay:
+class RequestInFlight:
     """The server holds it for `seconds`. Constructed: the whole request has been sent."""
 
     def __init__(self, address, model, seconds):
@@ -43,5 +43,5 @@ class RequestUnderWay:
     def join(self, seconds):
         """Its HTTP status, None where it was cut."""
         self._thread.join(seconds)
-        assert self.ended, f"the request was still under way after {seconds:g} s"
+        assert self.ended, f"the request was still in flight after {seconds:g} s"
         return self.status
