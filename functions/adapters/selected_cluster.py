@@ -19,7 +19,10 @@ _NAMESPACES = "/api/v1/namespaces"
 _KEPT_SECONDS = 5.0
 _LISTS_AT_ONCE = 8
 _VERSION = r"(?P<version>/api/v1|/apis/apps/v1|/apis/serving\.kserve\.io/v1[a-z0-9]*)"
-_RESOURCE = r"/(?P<resource>pods|resourcequotas|replicasets|statefulsets|inferenceservices|llminferenceservices|inferencegraphs)"
+_RESOURCE = (
+    r"/(?P<resource>pods|resourcequotas|deployments|replicasets|statefulsets|inferenceservices|llminferenceservices"
+    r"|inferencegraphs)"
+)
 _WHOLE_LIST = re.compile(_VERSION + _RESOURCE)
 _IN_NAMESPACE = re.compile(_VERSION + r"/namespaces/(?P<namespace>[^/]+)" + _RESOURCE + r"(?P<name>/.+)?")
 _SAID_AGAIN_SECONDS = 3600.0

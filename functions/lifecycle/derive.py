@@ -145,7 +145,9 @@ class Scene:
 
     @property
     def idle_at_zero(self) -> bool:
-        return self.seen.ready is Answer.TRUE and not self.up and self.seen.may_scale_to_zero
+        """Knative's activator takes requests and wakes it; in Standard mode its autoscaler waits for something else."""
+        knative = self.seen.mode is Mode.KNATIVE
+        return knative and self.seen.ready is Answer.TRUE and not self.up and self.seen.may_scale_to_zero
 
 
 def _sentence(text: str) -> str:
@@ -286,6 +288,24 @@ def _model_trouble(scene: Scene) -> tuple[str, str]:
     return trouble.reason, trouble.message
 
 
+def _awaiting_scaler(scene: Scene) -> tuple[str, str]:
+    down = scene.seen.scaled_down
+    if down is None:
+        raise ValueError("this rule needs a workload that is scaled down")
+    return (
+        "AwaitingScaler",
+        f"{down.workload} has 0 replicas until its autoscaler ({down.scaler}) wants one; a request does not wake it.",
+    )
+
+
+def _scaled_outside(scene: Scene) -> tuple[str, str]:
+    down = scene.seen.scaled_down
+    if down is None:
+        raise ValueError("this rule needs a workload that is scaled down")
+    by = f" by {down.by}" if down.by else ""
+    return "ScaledToZeroOutside", f"Deployment {down.workload} is scaled to 0{by}, and KServe leaves it so."
+
+
 def _deadline(scene: Scene) -> tuple[str, str]:
     return (
         "StartDeadlineExceeded",
@@ -405,7 +425,21 @@ RULES: tuple[Rule, ...] = (
         _members,
     ),
     Rule(
-        "KServe says Ready, no pod, the autoscaler may wake it",
+        "no pod, an autoscaler that the model names keeps its Deployment at 0",
+        State.STARTING,
+        "AwaitingScaler",
+        lambda s: s.seen.scaled_down is not None and s.seen.scaled_down.scaler is not None,
+        _awaiting_scaler,
+    ),
+    Rule(
+        "no pod, another client has scaled its Deployment to 0",
+        State.ERROR,
+        "ScaledToZeroOutside",
+        lambda s: s.seen.scaled_down is not None,
+        _scaled_outside,
+    ),
+    Rule(
+        "Knative mode, KServe says Ready, no pod, a request wakes it",
         State.RUNNING,
         "ScaledToZero",
         lambda s: s.idle_at_zero,
@@ -468,6 +502,8 @@ def next_look(record: Record, at_once: bool, now: datetime) -> datetime | None:
     if at_once:
         return now
     match record.state:
+        case State.STARTING if record.reason == "AwaitingScaler":
+            return now + timedelta(seconds=10)
         case State.STOPPING | State.STARTING:
             return now + timedelta(seconds=1)
         case State.ERROR:

@@ -177,6 +177,17 @@ class Blocker:
 
 
 @dataclass(frozen=True)
+class ScaledDown:
+    """A workload of the model that is to have no pod. `by` is the field manager that scaled it, None where that is not
+    recorded; `scaler` what the model's owner lets scale it (`keda`, `external`), None where that is nothing.
+    """
+
+    workload: str
+    by: str | None = None
+    scaler: str | None = None
+
+
+@dataclass(frozen=True)
 class QuotaShortage:
     """One resource of one ResourceQuota that a start would exceed. Quantities as Kubernetes writes them."""
 
@@ -194,7 +205,8 @@ class Observation:
     `routed`: KServe has a route to it, also while it is not all ready. `artifacts` are the storage URIs it loads from,
     `bucketless` the paths that it loads from buckets which only a Secret names, where no pod shows which. `recreated`
     are the components whose old pods must be gone before new ones are made. `wanted` says how many pods an owner is to
-    have, by uid, where one of them is KEPT and the look asked. `stop_blocker` is why KServe won't act on a stop, as far as
+    have, by uid, where one of them is KEPT and the look asked. `scaled_down` is looked for where a model that is to run has
+    no pod. `stop_blocker` is why KServe won't act on a stop, as far as
     the object tells; `others_moved` when it last acted on another model, asked where a stop takes long. `unusable` are fields of the object and its pods that
     can't be read, and count as absent; `unusable_note` is our annotation on it, where that is one of them.
     """
@@ -231,6 +243,7 @@ class Observation:
     bucketless: tuple[str, ...] = ()
     recreated: tuple[str, ...] = ()
     wanted: Mapping[str, int] = field(default_factory=dict)
+    scaled_down: ScaledDown | None = None
     stop_blocker: Blocker | None = None
     others_moved: datetime | None = None
     unusable: tuple[Unusable, ...] = ()

@@ -19,6 +19,9 @@ ADVICE: dict[str, str] = {
     "RuntimeDisabled": "Enable the ServingRuntime (spec.disabled) or name another.",
     "NoSupportingRuntime": "Install a ServingRuntime that supports this model format and protocol.",
     "InvalidPredictorSpec": "Fix the model's spec; KServe's message says what is wrong.",
+    "AwaitingScaler": "Check what its autoscaler waits for (kubectl describe scaledobject, hpa); a stop keeps it down.",
+    "ScaledToZeroOutside": "Stop and start the model: KServe then makes the Deployment with replicas again; or scale it up "
+    "(kubectl scale) and stop what scales it down.",
     "ModelMissing": "Write the artifact and publish artifact.written (modelswitch publish artifact); it is then loaded. Or stop "
     "and start the model once the artifact is there.",
     "SmokeTestFailed": "Fix the model, its artifact or its smoke test (annotation modelswitch.dev/smoke-test); its pods "

@@ -206,6 +206,35 @@ async def test_whether_kserve_works_on_others_is_known_where_a_stop_waits(here, 
     assert (await eyes.look(ref(here, "other"))).others_moved is None, "nothing waits"
 
 
+@pytest.mark.parametrize(("through", "by"), [("/scale", ""), ("", " by modelswitch")])
+async def test_a_model_that_was_scaled_to_zero_outside_says_so_until_stop_and_start(here, eyes, through, by):
+    """Who scaled it through the subresource to 0 is not recorded: a Scale leaves 0 out, so no manager owns it."""
+    name = f"downscaled{len(by)}"
+    await here.running(inference_service(here.namespace, name))
+    deployment = f"/apis/apps/v1/namespaces/{here.namespace}/deployments/{name}-predictor"
+    await eyes.cluster.merge_patch(f"{deployment}{through}", {"spec": {"replicas": 0}})
+    await here.no_pods(f"{POD_LABEL}={name}")
+    assert await eyes.state(ref(here, name)) is State.ERROR
+    record = (await eyes.store.load(ref(here, name))).record
+    assert record.reason == "ScaledToZeroOutside"
+    assert f"Deployment {name}-predictor is scaled to 0{by}, and" in record.message
+    await eyes.command(ref(here, name), StopRequested())
+    await stopped(here, eyes, ref(here, name), f"{POD_LABEL}={name}")
+    await eyes.command(ref(here, name), StartRequested())
+    await running(here, eyes, ref(here, name))
+
+
+async def test_a_model_that_its_own_autoscaler_keeps_at_zero_is_no_failed_start(here, eyes):
+    made = inference_service(here.namespace, "nightly")
+    made["metadata"].setdefault("annotations", {})["serving.kserve.io/autoscalerClass"] = "external"
+    await here.running(made)
+    deployment = f"/apis/apps/v1/namespaces/{here.namespace}/deployments/nightly-predictor"
+    await eyes.cluster.merge_patch(f"{deployment}/scale", {"spec": {"replicas": 0}})
+    await here.no_pods(f"{POD_LABEL}=nightly")
+    assert await eyes.state(ref(here, "nightly")) is State.STARTING
+    assert (await eyes.store.load(ref(here, "nightly"))).record.reason == "AwaitingScaler"
+
+
 async def test_a_name_too_long_for_its_service_leaves_nothing_to_stop(here, eyes):
     name = "n" * 54
     await here.make(inference_service(here.namespace, name))

@@ -60,6 +60,7 @@ REQUESTS: dict[str, tuple[set[str], set[Right]]] = {
     ),
     f"{ADAPTERS}/kserve/note_policy.py": ({"get"}, READ_POLICY),
     f"{ADAPTERS}/kserve/resources.py": ({"get"}, ALL_MAY),
+    f"{ADAPTERS}/kserve/scaling.py": ({"list_all"}, {("apps", "deployments", "list")}),
     f"{ADAPTERS}/kserve/runtimes.py": (
         {"get"},
         {(KSERVE, "servingruntimes", "get"), (KSERVE, "clusterservingruntimes", "get")},
@@ -80,7 +81,7 @@ REQUESTS: dict[str, tuple[set[str], set[Right]]] = {
 STEPS = {
     *(
         f"{ADAPTERS}/kserve/{name}.py"
-        for name in ("activity", "smoke_tests", "grace", "handover", "observer", "resources", "runtimes")
+        for name in ("activity", "smoke_tests", "grace", "handover", "observer", "resources", "runtimes", "scaling")
     ),
     f"{ADAPTERS}/command_log.py",
     f"{ADAPTERS}/probe.py",

@@ -175,10 +175,15 @@ class Model:
         return None
 
     @property
+    def scaler_to_zero(self) -> str | None:
+        """In Standard mode, the autoscaler that its owner names and that can take it to zero."""
+        autoscaler = (self.annotations or {}).get(AUTOSCALER_ANNOTATION)
+        return autoscaler if autoscaler in _SCALERS_TO_ZERO else None
+
+    @property
     def may_scale_to_zero(self) -> bool:
         predictor = self.spec.get("predictor") or {}
-        autoscaler = (self.annotations or {}).get(AUTOSCALER_ANNOTATION)
-        return self.mode is Mode.KNATIVE or predictor.get("minReplicas") == 0 or autoscaler in _SCALERS_TO_ZERO
+        return self.mode is Mode.KNATIVE or predictor.get("minReplicas") == 0 or self.scaler_to_zero is not None
 
     @property
     def recreated(self) -> tuple[str, ...]:

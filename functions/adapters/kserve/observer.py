@@ -22,6 +22,7 @@ from functions.adapters.kserve.portions import portions
 from functions.adapters.kserve.quota import find_shortages
 from functions.adapters.kserve.resources import Resources, kind_selector, owner_of, pod_selector, pods
 from functions.adapters.kserve.runtimes import Runtimes
+from functions.adapters.kserve.scaling import Scaling
 from functions.adapters.kserve.schema import MOST_PODS
 from functions.adapters.kserve.served import Server
 from functions.adapters.kserve.smoke_tests import SmokeTests
@@ -74,6 +75,7 @@ class Observer:
         self._smoke_tests = SmokeTests(cluster, probe.line)
         self._handovers = Handovers(cluster)
         self._activity = Activity(cluster, resources, clock)
+        self._scaling = Scaling(cluster)
         self._clock = clock
         self._notes = notes
 
@@ -108,6 +110,7 @@ class Observer:
             shortages=await self._shortages(model, seen) if verb == "start" else (),
             wanted=await self._handovers.wanted(seen) if verb is None else {},
             others_moved=await self._activity.beside(ref) if is_late(seen) else None,
+            scaled_down=await self._scaling.scaled_down(seen, model),
         )
 
     def _read(self, ref: ModelRef, model: Model, found: PodList, now: datetime) -> Observation:
@@ -254,8 +257,9 @@ class Observer:
                 servers += servers_of(model, seen, found)
                 models[ref], looks[ref] = model, seen
         for ref, seen in looks.items():
-            if is_late(seen):
-                looks[ref] = replace(seen, others_moved=await self._activity.beside(ref))
+            late = await self._activity.beside(ref) if is_late(seen) else None
+            down = await self._scaling.scaled_down(seen, models[ref])
+            looks[ref] = replace(seen, others_moved=late, scaled_down=down)
         answers = await self._probe.ask(servers, within=_PAGE_SECONDS)
         members = await self._members(*models.values(), within=_PAGE_SECONDS)
         return [

@@ -103,8 +103,12 @@ def workloads(kind: str, namespace: str | None = None) -> str:
     return f"/apis/apps/v1{place}/{WORKLOADS[kind]}"
 
 
+def deployments(namespace: str) -> str:
+    return f"/apis/apps/v1/namespaces/{namespace}/deployments"
+
+
 def pod_selector(ref: ModelRef) -> str:
-    """The labels that KServe puts on every pod of this model, in every mode."""
+    """The labels that KServe puts on every pod of this model, in every mode, and on its Deployments."""
     own = f"{_LABELS[ref.kind]}={ref.name}"
     return f"{LLM_PART_OF},{own}" if ref.kind is Kind.LLM_INFERENCE_SERVICE else own
 

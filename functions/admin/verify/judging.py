@@ -112,6 +112,8 @@ def _standing(sighting: Sighting) -> tuple[Standing, str | None, str | None]:
         return _running(sighting, verdict)
     if verdict.state in {State.STOPPING, State.STOPPED}:
         return Standing(verdict.state.value), verdict.what, verdict.next
+    if verdict.reason == "AwaitingScaler":
+        return Standing.IDLE, verdict.what, verdict.next
     says_ready = seen.ready is Answer.TRUE
     if verdict.state is State.STARTING:
         if not says_ready:
@@ -190,7 +192,7 @@ def kserve_says(seen: Observation) -> str:
     if seen.stop_wanted and seen.kserve_says_stopped:
         return "Stopped"
     if seen.ready is Answer.TRUE:
-        return "ScaledToZero" if seen.may_scale_to_zero and not _up(seen) else "Ready"
+        return "ScaledToZero" if (seen.scaled_down or seen.may_scale_to_zero) and not _up(seen) else "Ready"
     if seen.ready is Answer.UNKNOWN:
         return "Unknown"
     return f"NotReady ({seen.ready_reason})" if seen.ready_reason else "NotReady"

@@ -25,11 +25,12 @@ UNOWNED = frozenset(
     }
 )
 """Members of metadata that the server sets."""
+_REPLICAS: Fields = {"f:spec": {"f:replicas": {}}}
 
 
 @dataclass(frozen=True)
 class Actor:
-    """Who writes: the field manager, how, and through which subresource ("" or "status")."""
+    """Who writes: the field manager, how, and through which subresource ("", "status" or "scale")."""
 
     manager: str
     operation: str = "Update"
@@ -39,6 +40,11 @@ class Actor:
 def record(before: Obj | None, after: Obj, actor: Actor, applied: Obj | None = None) -> list[Obj]:
     """The entries after a change. `applied`: what a server-side apply sent, all of which its manager then owns."""
     changed, removed = _differences(_owned_part(before or {}), _owned_part(after))
+    if actor.subresource == "scale" and after["spec"].get("replicas") == 0:
+        changed, removed = (
+            _without(changed, _REPLICAS),
+            _join(removed, _REPLICAS),
+        )  # a Scale leaves 0 out, so it owns nothing
     if applied is not None:
         changed = _join(changed, _leaves(_owned_part(applied)))
     entries: list[Obj] = []

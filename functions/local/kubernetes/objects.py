@@ -92,13 +92,13 @@ class Objects:
         _keep_server_set(resource, before, after)
         if resource.status:
             after = _confine(resource, before, after, actor.subresource)
-        if not actor.subresource:
+        if actor.subresource != "status":
             validation.check(resource, after)
             validation.check_finalizers(resource, before["metadata"], after["metadata"])
             defaults.apply(resource, after)
         if after == before:
             return before
-        if resource.generation and not actor.subresource and _spec_differs(resource, before, after):
+        if resource.generation and actor.subresource != "status" and _spec_differs(resource, before, after):
             after["metadata"]["generation"] = before["metadata"].get("generation", 0) + 1
         after["metadata"]["managedFields"] = record(before, after, actor, applied)
         if dry_run:

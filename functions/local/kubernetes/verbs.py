@@ -38,7 +38,7 @@ class Call:
     @property
     def actor(self) -> Actor:
         applies = self.content_type.partition(";")[0] in patches.APPLY_TYPES
-        subresource = "status" if self.target.subresource == "status" else ""
+        subresource = self.target.subresource if self.target.subresource in {"status", "scale"} else ""
         return Actor(self.manager, "Apply" if applies else "Update", subresource)
 
     @property

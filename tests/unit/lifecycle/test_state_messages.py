@@ -7,7 +7,7 @@ from builders import LIMITS, NOW, REF, a_pod, a_stop_note, later, running, stop_
 
 from events.status import Hold, HoldKind, State
 from functions.lifecycle.derive import Limits, derive, next_look
-from functions.lifecycle.observation import Answer, Mode, Trouble
+from functions.lifecycle.observation import Answer, Mode, ScaledDown, Trouble
 from functions.lifecycle.reasons import advice
 from functions.lifecycle.record import Record, Run
 
@@ -133,8 +133,29 @@ def test_what_a_model_that_is_stopped_or_stopping_says(seen, expected):
             ("running", "Degraded", "1 of 2 pods ready; b: 1 Insufficient nvidia.com/gpu."),
         ),
         (
-            running(pods=(), may_scale_to_zero=True),
+            running(pods=(), mode=Mode.KNATIVE, may_scale_to_zero=True),
             ("running", "ScaledToZero", "Idle without pods; the next request wakes it. A stop keeps it down."),
+        ),
+        (
+            running(
+                pods=(), may_scale_to_zero=True, scaled_down=ScaledDown("scorer-predictor", "keda-operator", "keda")
+            ),
+            (
+                "starting",
+                "AwaitingScaler",
+                "scorer-predictor has 0 replicas until its autoscaler (keda) wants one; a request does not wake it. Check "
+                "what its autoscaler waits for (kubectl describe scaledobject, hpa); a stop keeps it down.",
+            ),
+        ),
+        (
+            running(pods=(), scaled_down=ScaledDown("scorer-predictor", "kubectl-scale")),
+            (
+                "error",
+                "ScaledToZeroOutside",
+                "Deployment scorer-predictor is scaled to 0 by kubectl-scale, and KServe leaves it so. Stop and start the "
+                "model: KServe then makes the Deployment with replicas again; or scale it up (kubectl scale) and stop what "
+                "scales it down.",
+            ),
         ),
         (
             running(a_pod(ready=False), mode=Mode.KNATIVE),
