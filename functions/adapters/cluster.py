@@ -17,7 +17,7 @@ from events.errors import ModelswitchError
 from functions.adapters import bounded_http, bounded_json
 from functions.adapters.credentials import Credentials
 from functions.adapters.segments import leads_elsewhere
-from functions.lifecycle.errors import ClusterRefused, ClusterUnavailable, PreconditionFailed
+from functions.lifecycle.errors import ClusterRefused, ClusterUnavailable, PolicyRefused, PreconditionFailed
 from functions.object_errors import Stage, count
 
 Json = dict[str, Any]
@@ -250,6 +250,8 @@ def _translate(status: int, text: bytes, headers: Mapping[str, str], what: str) 
             return Changed(detail)
         case 422 if what.startswith("PATCH") and _is_overtaken(said):
             return PreconditionFailed(detail)
+        case 400 | 403 | 422 if not what.startswith("GET") and _is_denied(said):
+            return PolicyRefused(detail)
         case 401 | 403:
             return Forbidden(detail)
         case 429 | 500 | 502 | 503 | 504:
@@ -282,6 +284,12 @@ def _is_overtaken(said: Json) -> bool:
         return True
     named = causes or details.get("name") or details.get("kind")
     return said.get("reason") == "Invalid" and not named and "admission webhook" not in str(said.get("message"))
+
+
+def _is_denied(said: Json) -> bool:
+    """Whether an admission policy or webhook said no; a missing right is told as `User "…" cannot …`."""
+    message = str(said.get("message"))
+    return "denied the request" in message or ("ValidatingAdmissionPolicy" in message and "denied request" in message)
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:

@@ -33,6 +33,7 @@ class Code(StrEnum):
     CLUSTER_UNAVAILABLE = "ClusterUnavailable"
     STORE_UNAVAILABLE = "StoreUnavailable"
     CLUSTER_REFUSED = "ClusterRefused"
+    POLICY_REFUSED = "PolicyRefused"
     MALFORMED = "Malformed"
     METHOD_NOT_ALLOWED = "MethodNotAllowed"
     NOT_READY = "NotReady"
@@ -131,6 +132,20 @@ class ClusterRefused(StepError):
             Code.CLUSTER_REFUSED,
             f"the Kubernetes API refused: {detail}",
             "See the API server's message above; grant the permission or fix the object, then retry.",
+        )
+
+
+class PolicyRefused(ClusterRefused):
+    """An admission policy or webhook of the cluster denies the change, as in a change freeze: trying again is no use."""
+
+    status = 403
+
+    def __init__(self, detail: str) -> None:
+        StepError.__init__(
+            self,
+            Code.POLICY_REFUSED,
+            f"a policy of the cluster does not allow it: {detail}",
+            "Wait until that policy allows the change, or ask its owner; then retry.",
         )
 
 

@@ -1,7 +1,10 @@
 """What commands and notifications do alike with a decision: apply its effects, and commit it."""
 
+from contextlib import suppress
+
 from functions.lifecycle.decision import Decision
-from functions.lifecycle.effects import StepAnswer
+from functions.lifecycle.effects import PinOwners, StepAnswer, UnpinOwners
+from functions.lifecycle.errors import PolicyRefused, StepError
 from functions.lifecycle.observation import Observation
 from functions.lifecycle.request import Request
 from functions.reconcile.ports import Commit, Ports
@@ -11,11 +14,22 @@ ATTEMPTS = 5
 
 
 async def apply(ports: Ports, decision: Decision, seen: Observation) -> int:
-    """Applies the effects in order; returns the model's newest resourceVersion."""
-    version = seen.version
-    for effect in decision.effects:
-        patched = await ports.apply(effect)
-        version = version if patched is None else patched
+    """Applies the effects in order; returns the model's newest resourceVersion.
+
+    What was pinned for a change that a policy then denies is released at once.
+    """
+    version, pins = seen.version, list[PinOwners]()
+    try:
+        for effect in decision.effects:
+            patched = await ports.apply(effect)
+            version = version if patched is None else patched
+            if isinstance(effect, PinOwners):
+                pins.append(effect)
+    except PolicyRefused:
+        for pin in pins:
+            with suppress(StepError):  # then the timer does it
+                await ports.apply(UnpinOwners(pin.ref, pin.owners))
+        raise
     return version
 
 

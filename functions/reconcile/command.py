@@ -14,6 +14,7 @@ from functions.lifecycle.errors import (
     ClusterRefused,
     Code,
     Conflict,
+    PolicyRefused,
     PreconditionFailed,
     Refused,
     StepError,
@@ -101,6 +102,8 @@ async def _carry_out(ports: Ports, request: Request, claimed: Claimed, limits: L
     except Superseded:
         return await drop(ports, request, claimed, Code.SUPERSEDED, "a later command was already done")
     except Refused as refusal:
+        return await refuse(ports, request, claimed, refusal, heard=heard)
+    except PolicyRefused as refusal:
         return await refuse(ports, request, claimed, refusal, heard=heard)
     except ClusterRefused as refusal:
         if heard:

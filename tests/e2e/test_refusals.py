@@ -1,7 +1,9 @@
 """A stop that KServe would ignore, or that would do harm, is refused with the way out."""
 
+import contextlib
+
 import pytest
-from api_server import models
+from api_server import ApiError, models
 from deadlines import eventually
 from kserve_models import IRIS, LIGHT, MODE, inference_service, knative
 from request_in_flight import RequestInFlight
@@ -23,6 +25,59 @@ def test_where_auto_update_is_disabled(place):
     place.annotate("model", disable_auto_update=None)
     place.stop("model")
     place.until("model", "stopped")
+
+
+def test_where_a_policy_of_the_cluster_denies_it(place):
+    """A change freeze, with a policy that names no reason: the API server answers 422."""
+    place.running(inference_service("model"))
+    with change_freeze(place):
+        answer = place.post("stop", "model", graceful=True, timeout="5s")
+        assert (answer.status_code, answer.json()["code"]) == (403, "PolicyRefused"), answer.text
+        assert "change freeze until Monday" in answer.json()["detail"]
+        place.send("stop", "model")
+        refused = eventually(
+            lambda: [entry for entry in place.history("model") if entry["code"] == "PolicyRefused"][1:], "both told", 20
+        )
+        assert all("change freeze until Monday" in entry["message"] for entry in refused)
+        assert place.pinned() == []
+        assert not place.stop_is_set("model")
+    place.stop("model")
+    place.until("model", "stopped")
+
+
+@contextlib.contextmanager
+def change_freeze(place):
+    """Until a dry run of a change is denied, and after it until one is not."""
+    name, group = f"change-freeze-{place.namespace}", "/apis/admissionregistration.k8s.io/v1"
+    rule = {"apiGroups": ["serving.kserve.io"], "apiVersions": ["*"], "operations": ["UPDATE"]}
+    here = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": place.namespace}}}
+    policy = {
+        "failurePolicy": "Fail",
+        "matchConstraints": {"resourceRules": [{**rule, "resources": ["inferenceservices"]}]},
+        "validations": [{"expression": "false", "message": "change freeze until Monday"}],
+    }
+    binding = {"policyName": name, "validationActions": ["Deny"], "matchResources": here}
+    made = {"ValidatingAdmissionPolicy": policy, "ValidatingAdmissionPolicyBinding": binding}
+    plurals = {"ValidatingAdmissionPolicy": "validatingadmissionpolicies"}
+    plurals["ValidatingAdmissionPolicyBinding"] = "validatingadmissionpolicybindings"
+    for kind, spec in made.items():
+        body = {"apiVersion": group.removeprefix("/apis/"), "kind": kind, "metadata": {"name": name}, "spec": spec}
+        place.api.create(f"{group}/{plurals[kind]}", body)
+    try:
+        eventually(lambda: not _may_change(place), "the freeze is in force", 20)
+        yield
+    finally:
+        for kind in reversed(made):
+            place.api.delete(f"{group}/{plurals[kind]}/{name}")
+    eventually(lambda: _may_change(place), "the freeze is over", 20)
+
+
+def _may_change(place):
+    try:
+        place.api.merge(models(place.namespace, name="model"), {"metadata": {"labels": {"frozen": "no"}}}, dryRun="All")
+    except ApiError:
+        return False
+    return True
 
 
 def test_where_the_serving_runtime_is_missing(place):

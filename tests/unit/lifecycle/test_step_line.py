@@ -6,7 +6,14 @@ from asks import begin, take_command, take_next
 from builders import LIMITS, NOW, REF, later, played, running, start, stop, stop_set
 
 from events.facts import ModelFailed
-from functions.lifecycle.errors import ClusterRefused, ClusterUnavailable, Code, Refused, StoreUnavailable
+from functions.lifecycle.errors import (
+    ClusterRefused,
+    ClusterUnavailable,
+    Code,
+    PolicyRefused,
+    Refused,
+    StoreUnavailable,
+)
 from functions.lifecycle.observe import observe
 from functions.reconcile.command import MAY_BE_DONE, NOTHING
 
@@ -97,6 +104,25 @@ def test_what_the_cluster_refuses_for_good_is_not_tried_until_it_expires():
     assert asks[-1].refusal is refused
     assert [entry.code for entry in asks[-1].audit] == [Code.CLUSTER_REFUSED]
     assert answer.status == 502
+
+
+def test_an_event_that_a_policy_denies_is_answered_for_good_audited_and_its_pin_is_gone():
+    denied = PolicyRefused("change freeze until Monday")
+    request = stop(by_event=True, timeout="5s")
+    steps = (claimed(), running(), None, None, denied, None, ask.Committed())
+    asks, answer = played(take_command(request, LIMITS), *steps)
+    assert names(asks)[3:] == ["PinOwners", "PatchModel", "UnpinOwners", "Commit"]
+    assert asks[5].owners == asks[3].owners
+    assert [(entry.code, "until Monday" in entry.message) for entry in asks[-1].audit] == [(Code.POLICY_REFUSED, True)]
+    assert [one.event.code for one in asks[-1].events] == [Code.POLICY_REFUSED]
+    assert answer.status == 202
+
+
+def test_a_caller_over_rest_is_told_the_policy_s_words_and_the_audit_has_them():
+    denied = PolicyRefused("change freeze until Monday")
+    asks, error = played(take_command(stop(), LIMITS), claimed(), running(), None, denied, ask.Committed())
+    assert error is denied
+    assert [entry.code for entry in asks[-1].audit] == [Code.POLICY_REFUSED]
 
 
 def test_a_command_in_line_that_failed_for_now_keeps_its_place():
