@@ -62,7 +62,7 @@ class Broadcast:
         self._listeners.discard(listener)
 
     async def run(self) -> None:
-        """Until cancelled. Redis may go and come back; where its history went with it, everybody starts over."""
+        """Until cancelled. Redis may go and come back; if its history is lost, all clients are reset."""
         while True:
             await self._wanted.wait()
             self._wanted.clear()
@@ -73,7 +73,7 @@ class Broadcast:
                 except StoreUnavailable:
                     await asyncio.sleep(READ_SECONDS)
                 except Exception:  # noqa: BLE001 - whatever it is, the streams must go on
-                    logger().exception("history could not be read; everybody starts over", action="history-unreadable")
+                    logger().exception("change stream unreadable; resetting all clients", action="history-unreadable")
                     await asyncio.sleep(READ_SECONDS)
                     position = "unreadable"
 

@@ -22,11 +22,11 @@ _MOVES = """
 
 | from | to | by |
 |---|---|---|
-| running, starting, error | stopping | a stop (REST, command line, event, or KServe's annotation set by anybody) |
+| running, starting, error | stopping | a stop (REST, command line, event, or KServe's annotation set by any user) |
 | stopping | stopped | the last pod is gone and KServe says Stopped; the receipt is written |
 | stopping | error | pods outlive their grace (PodsNotGone), or KServe does nothing (StopIgnored) |
 | stopping | starting | a queued start, when the last pod is gone |
-| stopped | starting | a start (REST, command line, event, or the annotation removed by anybody) |
+| stopped | starting | a start (REST, command line, event, or the annotation removed by any user) |
 | starting | running | KServe says Ready and a pod is ready, or it idles at zero |
 | starting, running | error | a pod can't run, the quota is exceeded, the start deadline passes |
 | error | running, starting, stopped | the cause goes |

@@ -24,7 +24,7 @@ from functions.lifecycle.verification import is_silent
 
 _PLAN_IS_FRESH = timedelta(seconds=60)
 UNRECORDED_KEPT = 8
-_NOBODY = Run(since=None, actor="modelswitch", key="")
+_NO_ACTOR = Run(since=None, actor="modelswitch", key="")
 _EVENTS = uuid.uuid5(uuid.NAMESPACE_URL, "https://modelswitch.dev/facts")  # never changes: repeats share an id
 
 
@@ -278,7 +278,7 @@ def _audit(after: Record, before: Record, looked: Record, *, changed_hands: bool
         return ()
     entries: list[AuditEntry] = []
     run = looked.stop or looked.start
-    by = run or _NOBODY
+    by = run or _NO_ACTOR
     if before.state is None:
         entries.append(_entry(after, "adopted", by, now))
     elif changed_hands:

@@ -99,7 +99,7 @@ async def _on_in_kind(parts: Parts, held: Pass, cursor: Cursor, until: datetime)
     except ClusterRefused as error:
         if not cursor.token:
             raise
-        logger().info("page expired; the kind begins again", action="resync", kind=kind, error=error.message)
+        logger().info("list token expired; restarting this kind", action="resync", kind=kind, error=error.message)
         cursor = cursor.model_copy(update={"token": "", "last": ""})
     return held, cursor
 

@@ -85,7 +85,7 @@ async def test_a_config_map_is_read_where_the_annotation_says_so(line):
     assert asked == [("/p", [2])]
 
 
-async def test_a_crowd_is_asked_eight_at_once_and_whoever_gets_no_turn_is_left_for_later(line):
+async def test_a_crowd_is_asked_eight_at_once_and_a_pod_without_a_turn_is_left_for_later(line):
     begun = time.monotonic()
     async with serving(seconds=0.8) as (port, asked, most):
         said = await SmokeTests(Objects(), line).ask(metadata(), pods(port, 40))
@@ -105,7 +105,7 @@ async def test_a_server_that_hangs_is_given_up(line):
 @pytest.mark.parametrize(
     ("error", "outcome", "words"),
     [
-        (Missing("404"), Outcome.UNUSABLE, "ConfigMap modelswitch-smoke-test-m is not there"),
+        (Missing("404"), Outcome.UNUSABLE, "ConfigMap modelswitch-smoke-test-m of its smoke test was not found"),
         (Forbidden("403"), Outcome.UNREACHED, "may not be read"),
         (ClusterUnavailable("away"), Outcome.UNREACHED, "could not be read"),
     ],

@@ -48,14 +48,14 @@ def cluster_moves(state: State) -> Moves:
 
 
 def outside_moves(state: State) -> Moves:
-    """Somebody else uses KServe's annotation, as `kubectl annotate` does."""
+    """Another actor uses KServe's annotation, as `kubectl annotate` does."""
     if not state.outside_left:
         return
     for value in (ABSENT, TRUE, FALSE):
         if value != state.stop:
             changed = with_stop(state, value, state.stop_note)
             yield (
-                f"somebody else sets the stop annotation to {STOP_VALUES[value]}",
+                f"another actor sets the stop annotation to {STOP_VALUES[value]}",
                 changed._replace(
                     outside_left=state.outside_left - 1,
                     effective=(0,) * len(state.effective),

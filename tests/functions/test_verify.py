@@ -213,7 +213,7 @@ def test_a_config_map_that_the_model_names_must_be_there(place):
     place.ready("one")
     code, rows = place.rows("--predict", "one")
     assert (code, rows["one"]["prediction"]["outcome"]) == (1, "unusable")
-    assert "ConfigMap modelswitch-smoke-test-one is not there" in rows["one"]["prediction"]["said"]
+    assert "ConfigMap modelswitch-smoke-test-one of its smoke test was not found" in rows["one"]["prediction"]["said"]
 
 
 def test_a_model_without_a_smoke_test_is_not_asked_for_a_prediction(place):

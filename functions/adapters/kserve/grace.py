@@ -51,7 +51,7 @@ class Grace:
         await asyncio.gather(*(self._set_pin(effect.ref, owner, pinned=False) for owner in effect.owners))
 
     async def end_pods(self, effect: EndPods) -> None:
-        """Where an owner is not terminating soon (Knative's takes seconds), the rest is done behind the caller's back.
+        """Where an owner is not terminating soon (Knative's takes seconds), the rest continues in a background task.
 
         That is safe at any later time, since nothing but pods of a terminating owner is deleted, and may be lost with
         this process: until it is done everything stays pinned, and what is pinned the tick ends too.

@@ -1,6 +1,6 @@
 """Which models of a page have their pods listed together.
 
-A list of pods by label goes through every pod of its namespace, and without one through everybody's: the API server may read
+A list of pods by label goes through every pod of its namespace, and without a namespace through all pods: the API server may read
 them all from etcd. So each namespace of a page gets a list of its own, unless they are so many that one over all is less.
 """
 

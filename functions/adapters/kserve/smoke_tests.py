@@ -99,12 +99,12 @@ def unreadable(error: Exception, metadata: Json) -> Prediction:
     place = f"ConfigMap {_config_map(metadata)}"
     match error:
         case Missing():
-            said = f"its smoke test's {place} is not there"
+            said = f"the {place} of its smoke test was not found"
             return Prediction(
-                Outcome.UNUSABLE, said, next=f"Create it, or take the annotation {SMOKE_TEST_ANNOTATION} away."
+                Outcome.UNUSABLE, said, next=f"Create it, or remove the annotation {SMOKE_TEST_ANNOTATION}."
             )
         case Forbidden():
-            said = f"its smoke test's {place} may not be read"
+            said = f"the {place} of its smoke test may not be read"
             return Prediction(Outcome.UNREACHED, said, next=f"{said} (knative/examples/smoke-test.yaml has the Role)")
         case Unusable():
             in_annotation = _text(metadata).lower() not in {"", smoke_test.IN_CONFIG_MAP}

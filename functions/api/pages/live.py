@@ -1,5 +1,5 @@
 """GET /live: what pages follow. Changes as /api/v1/events has them, and with each the model's row as it is now, made here once
-for everybody who watches.
+for all clients that watch.
 """
 
 import json

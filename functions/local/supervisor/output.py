@@ -1,4 +1,4 @@
-"""One stream for everybody's lines, each with its writer's name in front; in colour on a terminal."""
+"""One stream for the lines of all parts, each with its writer's name in front; in colour on a terminal."""
 
 import asyncio
 import os

@@ -10,7 +10,7 @@ from functions.local.supervisor.settings import Settings
 
 FUNCTIONS = ("command", "artifact_written", "pod_status", "tick", "dead_letter")
 QUIET = ("pod_status", "tick")
-"""Called all the time; their ordinary lines would hide everybody else's."""
+"""Called all the time; their ordinary lines would hide those of the other parts."""
 SENT_TO = ("broker", "pod_status", "tick")
 """What the source's events go to: sent earlier, its first ones would be tried in vain and end as dead letters."""
 BROKER_PATH = "/modelswitch/modelswitch"

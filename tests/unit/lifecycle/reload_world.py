@@ -36,7 +36,7 @@ def answering(what=Answered.LOADED):
 
 @dataclass
 class ReloadWorld(World):
-    """`loads` is what a pod made from now on finds; `rolls` counts the times that KServe made pods anew.
+    """`loads` is what a pod made from now on finds; `rolls` counts the times that KServe replaced the pods.
 
     `policy`: no ReplicaSet may delete a pod that is marked, as on a cluster with our admission policy.
     """

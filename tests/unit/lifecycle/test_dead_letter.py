@@ -1,4 +1,4 @@
-"""What is kept of an event that nobody could take: enough to read it and to send it again, and never a foreign object."""
+"""What is kept of an event that no function could take: enough to read it and to send it again, and never a foreign object."""
 
 import json
 

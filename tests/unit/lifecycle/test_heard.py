@@ -102,7 +102,7 @@ def test_of_a_thousand_pods_a_record_keeps_a_hundred():
     assert len(record.heard["uid-scorer-0"].detail) <= 300
 
 
-def test_a_smoke_test_that_failed_is_not_unsaid_by_whoever_can_not_send_it():
+def test_a_smoke_test_that_failed_is_not_withdrawn_by_a_process_that_can_not_send_it():
     def sent(outcome, said):
         return lambda answer: [a_pod(answer=answer, prediction=Prediction(outcome, said))]
 

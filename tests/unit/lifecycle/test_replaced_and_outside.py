@@ -1,4 +1,4 @@
-"""What the very answer to a command shows, before the next look mends it, and what the history says of somebody else's hand."""
+"""What the very answer to a command shows, before the next look corrects it, and what the history says of another actor's change."""
 
 from dataclasses import replace
 

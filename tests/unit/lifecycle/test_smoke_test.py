@@ -128,7 +128,7 @@ def test_two_functions_never_ask_one_pod_at_once():
     while not (isinstance(wanted, ask.Look) and wanted.predict):
         wanted = first.send(world._carry_out(wanted))
     world.notification()
-    assert world.asked == [], "it is noted that somebody asks"
+    assert world.asked == [], "it is noted that a process asks"
     world.run(first_from(first, wanted))
     assert (world.asked, world.record.state) == (["uid-scorer-0"], State.RUNNING)
 
@@ -202,7 +202,7 @@ def test_a_new_pod_is_asked_and_one_good_pod_is_enough():
     assert (world.record.reason, list(world.record.smoke_tests)) == ("SmokeTestFailed", ["uid-scorer-1"])
 
 
-def test_another_smoke_test_is_asked_anew():
+def test_another_smoke_test_is_sent_again():
     world = starting()
     world.settle()
     world.annotations = {SMOKE_TEST_ANNOTATION: '{"payload": 2}'}

@@ -47,7 +47,7 @@ def test_another_stop_is_done():
 
 
 def test_a_stop_that_somebody_else_removed_is_not_done_again():
-    """Nobody has looked between: only what was written beside the stop tells that it was done."""
+    """No look came in between: only what was written beside the stop tells that it was done."""
     world, request = World(redis=False), stop(by_event=False)
     world.command(request)
     world.toggle_outside()

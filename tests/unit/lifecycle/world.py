@@ -95,7 +95,7 @@ class World:
             self.pods = [pod for pod in self.pods if not pod.deleting] or [a_pod(f"pod-{self.version}")]
 
     def toggle_outside(self) -> None:
-        """Somebody else uses KServe's annotation, as kubectl annotate does."""
+        """Another actor uses KServe's annotation, as kubectl annotate does."""
         if self.stop_wanted:
             del self.annotations["serving.kserve.io/stop"]
         else:
