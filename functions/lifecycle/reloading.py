@@ -15,7 +15,7 @@ from events.status import Hold, HoldKind, LoadedArtifact, State
 from functions.lifecycle.command_key import split_key
 from functions.lifecycle.decision import Decision, asked, run_entry, to_be_audited
 from functions.lifecycle.derive import Limits, count_pods
-from functions.lifecycle.effects import DeletePod, Effect
+from functions.lifecycle.effects import Action, DeletePod, Effect
 from functions.lifecycle.handover import keep_old_pods, settled
 from functions.lifecycle.observation import DIGEST_ANNOTATION, Answer, Answered, Mode, Observation, Pod
 from functions.lifecycle.observe import publish
@@ -97,7 +97,7 @@ def follow_reload(known: Decision, seen: Observation, limits: Limits) -> Decisio
         update={"value": value_for(queued.wanted.digest, seen.digest), "before": _one_by_one(seen)}
     )
     begun = _begin(after, seen, queued.run.model_copy(update={"since": seen.observed_at}), wanted)
-    entry = run_entry(begun.record, seen, "reload", queued.run, changed=True)
+    entry = run_entry(begun.record, seen, Action.RELOAD, queued.run, changed=True)
     return replace(begun, audit=(*begun.audit, entry))
 
 
@@ -217,7 +217,7 @@ def _new_pods(known: Decision, seen: Observation, reload: Reload) -> Decision:
         return known
     made = min((pod.created for pod in new if pod.created), default=seen.observed_at)
     message = f"{count_pods(len(new))} to load {reload.wanted.digest}."
-    entry = run_entry(known.record, seen, "reload-pods", reload.run, message=message)
+    entry = run_entry(known.record, seen, Action.RELOAD_PODS, reload.run, message=message)
     entry = replace(entry, time=min(max(made, reload.run.since or made), seen.observed_at))
     record = known.record.model_copy(update={"reload": reload.model_copy(update={"new_pods": True})})
     return replace(known, record=record, audit=(*known.audit, entry))
@@ -274,7 +274,7 @@ def _done(known: Decision, seen: Observation, reload: Reload) -> Decision:
     loaded = LoadedArtifact(uri=wanted.uri, digest=wanted.digest, complete=wanted.complete, at=now, seconds=seconds)
     plain = known.record.reason == Reason.RELOADING
     update = {"reload": None, "loaded": loaded, **({"reason": None, "message": None} if plain else {})}
-    return _told(replace(known, record=known.record.model_copy(update=update)), seen, run, event, "reloaded")
+    return _told(replace(known, record=known.record.model_copy(update=update)), seen, run, event, Action.RELOADED)
 
 
 def _failed(known: Decision, seen: Observation, reload: Reload, code: str, message: str) -> Decision:
@@ -287,7 +287,7 @@ def _failed(known: Decision, seen: Observation, reload: Reload, code: str, messa
         during="reload",
     )
     record = known.record.model_copy(update={"reload": None})
-    return _told(replace(known, record=record), seen, reload.run, event, "reload-failed")
+    return _told(replace(known, record=record), seen, reload.run, event, Action.RELOAD_FAILED)
 
 
 def _told(known: Decision, seen: Observation, run: Run, event: ModelReloaded | ModelFailed, action: str) -> Decision:
