@@ -24,7 +24,7 @@ class PatchModel:
 
 @dataclass(frozen=True)
 class PinOwners:
-    """Put our finalizer on what makes the pods, so that it outlives the stop just long enough (facts: pinning)."""
+    """Put our finalizer on what makes the pods, so that it outlives the stop just long enough (ADR 5)."""
 
     ref: ModelRef
     owners: tuple[Owner, ...]

@@ -1,6 +1,6 @@
 """What a reload comes to: once per digest, in as few restarts as many writes allow, and verified before it is told.
 
-How: an annotation with the digest rolls a predictor's pods once and changes nothing else (facts). An LLMInferenceService
+How: an annotation with the digest rolls a predictor's pods once and changes nothing else (ADR 9). An LLMInferenceService
 hands no annotation on, so its pods are replaced one at a time. `replace` is a stop with a start waiting behind it.
 """
 
