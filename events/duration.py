@@ -25,7 +25,7 @@ def parse_duration(text: object) -> float:
 
 
 def format_duration(seconds: float) -> str:
-    """The shortest text that `parse_duration` reads back as the very same number."""
+    """Return the shortest text that `parse_duration` reads back as the very same number."""
     return f"{Decimal(repr(float(seconds))).normalize():f}s"
 
 

@@ -51,7 +51,7 @@ def build(
     expires_in: timedelta = DEFAULT_EXPIRY,
     time: datetime | None = None,
 ) -> CloudEvent:
-    """The event for a command or fact about `ref`. `time` is when it happened (default: now); commands expire after it."""
+    """Return the event for a command or fact about `ref`. `time` is when it happened (default: now); commands expire after it."""
     return build_known(
         data.type,
         data.model_dump(mode="json"),
@@ -102,7 +102,7 @@ def build_known(
 
 
 def read(headers: Mapping[str, str], body: bytes, *, accepts: Collection[str] | None = None) -> Received:
-    """The command or fact in an HTTP request. `accepts`: the types that this receiver is for; None: every one.
+    """Return the command or fact in an HTTP request. `accepts`: the types that this receiver is for; None: every one.
 
     Malformed (400): see wire.open_event, and no data. Impossible (422): a type, subject, expirytime or data outside
     the contract.
@@ -111,7 +111,7 @@ def read(headers: Mapping[str, str], body: bytes, *, accepts: Collection[str] | 
 
 
 def understand(event: CloudEvent, *, accepts: Collection[str] | None = None) -> Received:
-    """A CloudEvent that was already opened, into its types. Errors as in `read`."""
+    """Parse a CloudEvent that was already opened. Errors as in `read`."""
     attributes: dict[str, Any] = dict(event.get_attributes())
     _check_type(attributes["type"], accepts)
     data = _data(attributes["type"], event.data)

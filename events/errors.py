@@ -6,7 +6,7 @@ SHOWN_CHARACTERS = 80
 
 
 def shown(value: object) -> str:
-    """What was sent, quoted, and cut where it is long: a message must not repeat its input."""
+    """Quote what was sent, cut where it is long: a message must not repeat its input."""
     text = repr(value)
     return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}…"
 

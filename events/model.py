@@ -40,7 +40,7 @@ class Kind(StrEnum):
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Accepts what people type: the kind or its plural, in any case, and KServe's short names."""
+        """Accept what people type: the kind or its plural, in any case, and KServe's short names."""
         wanted = text.lower()
         for kind in cls:
             if wanted in {kind.value.lower(), kind.plural, _SHORT_NAMES[kind.value]}:
@@ -74,7 +74,7 @@ class ModelRef(Frozen):
 
     @classmethod
     def from_subject(cls, subject: str) -> Self:
-        """Reads a CloudEvents subject; ValueError says what was expected."""
+        """Read a CloudEvents subject; ValueError says what was expected."""
         match = _SUBJECT.match(subject)
         if not match:
             raise ValueError(

@@ -54,12 +54,12 @@ class Ping:
 
 
 def read_notification(headers: Mapping[str, str], body: bytes) -> ResourceNotification | Ping:
-    """The notification in an HTTP request. Malformed (400) as in wire.open_event; Impossible (422): no notification, or no object."""
+    """Return the notification in an HTTP request. Malformed (400) as in wire.open_event; Impossible (422): no notification, or no object."""
     return understand_notification(open_event(headers, body))
 
 
 def understand_notification(event: CloudEvent) -> ResourceNotification | Ping:
-    """A CloudEvent that was already opened, as a notification."""
+    """Parse a CloudEvent that was already opened as a notification."""
     attributes: dict[str, Any] = dict(event.get_attributes())
     event_type = attributes["type"]
     if event_type not in NOTIFICATIONS:

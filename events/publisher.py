@@ -69,7 +69,7 @@ class Publisher:
         )
 
     def send(self, event: CloudEvent) -> None:
-        """Returns when the sink has taken the event. PublishFailed: it did not, and says what to do."""
+        """Return when the sink has taken the event. PublishFailed: it did not, and says what to do."""
         headers, body = to_binary(CloudEvent({**event.get_attributes(), **self.extensions}, event.data))
         ends = time.monotonic() + self.deadline
         retrying = Retrying(
@@ -113,7 +113,7 @@ class Publisher:
         raise _RefusedError(answer, _next_action(response.status_code), response.status_code)
 
     def _identity(self) -> dict[str, str]:
-        """The token is read each time: Kubernetes renews the file."""
+        """Read the token each time: Kubernetes renews the file."""
         try:
             token = self.token_file.read_text(encoding="ascii").strip()
         except FileNotFoundError:
@@ -151,7 +151,7 @@ def later(status: int) -> bool:
 
 @lru_cache(maxsize=4)
 def trust(ca_certificates: str | None) -> ssl.SSLContext:
-    """Raises ssl.SSLError where these are none.
+    """Return a TLS context that trusts these certificates. Raises ssl.SSLError where these are none.
 
     Kept: reading the system's certificates takes 0.1 s, and a sender of a thousand events has a client for each.
     """

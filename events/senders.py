@@ -17,7 +17,7 @@ _NEXT_ACTION = "Use a name of the sender's own, such as /teams/fraud/nightly."
 
 
 def refuse_reserved(source: str, claimed_actor: str | None) -> None:
-    """Raises Impossible (422) where an event's source, or the actor that it names, is reserved."""
+    """Raise Impossible (422) where an event's source, or the actor that it names, is reserved."""
     for field, name in (("source", source), ("actor", claimed_actor)):
         if name is not None and is_reserved(name):
             expected = f"none of {', '.join(PREFIXES)} or {' or '.join(OWN)} at its beginning: they are reserved"
@@ -45,7 +45,7 @@ def within(source: str, prefix: str) -> bool:
 
 
 def printable(claim: str | None) -> str | None:
-    """A claim as it may be shown and logged: no control or invisible characters; None where nothing is left."""
+    """Return a claim as it may be shown and logged: no control or invisible characters; None where nothing is left."""
     kept = "".join(char for char in claim or "" if char.isprintable()).strip()
     return kept or None
 

@@ -31,7 +31,7 @@ _EXAMPLE = "docs/events.md has a curl example for every event."
 
 
 def open_event(headers: Mapping[str, str], body: bytes) -> CloudEvent:
-    """The CloudEvent in an HTTP request. `data` is parsed JSON, None where there is none, bytes where it is not JSON.
+    """Return the CloudEvent in an HTTP request. `data` is parsed JSON, None where there is none, bytes where it is not JSON.
 
     Malformed: too big, a batch, no CloudEvent, a wrong specversion, an attribute missing or unusable, broken JSON.
     """

@@ -24,7 +24,7 @@ from events.wire import MAX_BODY_BYTES, open_event
 from functions.adapters.delivery import NotConfigured, Unverified
 from functions.composition import Parts
 from functions.lifecycle.dead_letter import DeadLetter
-from functions.lifecycle.effects import AuditEntry
+from functions.lifecycle.effects import Action, AuditEntry
 from functions.lifecycle.errors import Code, StepError, StoreUnavailable
 from functions.logs import configure, logger
 from functions.problem_document import response as problem
@@ -177,7 +177,7 @@ async def _poison(name: str, request: Request, body: bytes, error: ContractError
         entry = AuditEntry(
             time=datetime.now(UTC),
             ref=letter.ref if letter else None,
-            action="poison",
+            action=Action.POISON,
             actor=actor_of(str(attributes.get("source", "unknown"))),
             claimed_actor=claim_in(event.data if event else None),
             code=error.code,

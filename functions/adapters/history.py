@@ -16,7 +16,7 @@ from functions.adapters.connection import Script, known_at_last, translated
 from functions.adapters.keys import TAG, entry_words, index_key
 from functions.adapters.stored import Unreadable, told_unreadable
 from functions.lifecycle.dead_letter import DeadLetter
-from functions.lifecycle.effects import AuditEntry
+from functions.lifecycle.effects import Action, AuditEntry
 
 PLACE = re.compile(r"(?P<id>[0-9]{1,19}-[0-9]{1,19})(?:\.(?P<kind>[hr])\.(?P<namespace>[a-z0-9-]{0,63}))?")
 _OLDER = f"{TAG}:audit"
@@ -270,7 +270,7 @@ def _read(position: _Position, fields: dict[str, str]) -> AuditEntry:
         return AuditEntry(
             time=datetime.fromtimestamp(min(position.time, 10**14) / 1000, UTC),
             ref=None,
-            action="unreadable",
+            action=Action.UNREADABLE,
             actor="unknown",
             message=f"This entry can't be read ({error}); another version may have written it.",
         )

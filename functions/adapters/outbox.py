@@ -17,7 +17,7 @@ from functions.adapters.keys import TAG
 from functions.adapters.serialization import StoredEvent
 from functions.adapters.stored import Unreadable, told_unreadable
 from functions.lifecycle.dead_letter import DeadLetter
-from functions.lifecycle.effects import AuditEntry
+from functions.lifecycle.effects import Action, AuditEntry
 from functions.lifecycle.errors import Code
 
 SET_ASIDE_LENGTH = 1000
@@ -167,7 +167,7 @@ def _entry(entry: str, why: str, event: StoredEvent | None) -> AuditEntry:
     return AuditEntry(
         time=datetime.now(UTC),
         ref=event.ref if event else None,
-        action="not-published",
+        action=Action.NOT_PUBLISHED,
         actor="modelswitch",
         code=Code.NOT_PUBLISHED,
         message=f"{event.type if event else 'An event'} could not be published: {why}",

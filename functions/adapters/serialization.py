@@ -27,6 +27,7 @@ from functions.adapters.stored import (
 from functions.lifecycle.dead_letter import DeadLetter
 from functions.lifecycle.effects import AuditEntry, Published, StepAnswer
 from functions.lifecycle.errors import Code, Refused, StepError
+from functions.lifecycle.reasons import Reason
 from functions.lifecycle.record import Intent, Record
 from functions.lifecycle.request import Request
 
@@ -36,7 +37,7 @@ _COMMANDS: dict[str, type[ModelCommand]] = {
 MOST_ENTRY_BYTES = 1024
 _SHORTENED = ("message", "reason", "source", "event_id", "correlation_id", "actor", "claimed_actor", "code", "action")
 _SHORT_BYTES = 80
-_RENAMED_REASONS = {"CanaryFailed": "SmokeTestFailed"}
+_RENAMED_REASONS = {"CanaryFailed": Reason.SMOKE_TEST_FAILED}
 """Of the version before, as this one calls them."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _EVENT_TYPE = re.compile(r"dev\.modelswitch\.[a-z0-9.-]{1,200}")

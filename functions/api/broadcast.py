@@ -11,7 +11,7 @@ from typing import Any
 from events.model import ModelRef
 from events.status import ModelStatus
 from functions.adapters.store import Moved, Store
-from functions.lifecycle.effects import AuditEntry
+from functions.lifecycle.effects import Action, AuditEntry
 from functions.lifecycle.errors import StoreUnavailable
 from functions.logs import logger
 
@@ -113,7 +113,7 @@ def _described(change: Moved, status: ModelStatus | None) -> dict[str, Any]:
     audit = change.audit or AuditEntry(
         time=status.observed_at if status else datetime.now(UTC),
         ref=change.ref,
-        action="observed",
+        action=Action.OBSERVED,
         actor="modelswitch",
         message=status.message if status else None,
     )

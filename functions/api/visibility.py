@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from events.model import Kind, ModelRef
+from events.status import ModelStatus
 from functions.adapters.identity import Right, User
 from functions.api.context import Api
 from functions.api.listing import require_synced
@@ -87,3 +88,14 @@ async def allowed(api: Api, user: User, right: Right, places: Iterable[Place]) -
 
     answers = await asyncio.gather(*(ask(*place) for place in ordered))
     return frozenset(place for place, answer in zip(ordered, answers, strict=True) if answer)
+
+
+async def may_patch_each(api: Api, user: User, statuses: list[ModelStatus]) -> list[tuple[ModelStatus, bool]]:
+    """Each model with whether the user may patch it: a right is given for a whole namespace, or for single names."""
+    places = await allowed(api, user, "patch", ((status.namespace, status.kind) for status in statuses))
+
+    async def may(status: ModelStatus) -> bool:
+        whole = (status.namespace, status.kind) in places
+        return whole or await api.access.may(user, "patch", status.kind, status.namespace, status.name)
+
+    return [(status, await may(status)) for status in statuses]

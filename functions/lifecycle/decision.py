@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from functions.lifecycle.command_key import join_key, split_key
-from functions.lifecycle.effects import AuditEntry, Effect, Published
+from functions.lifecycle.effects import Action, AuditEntry, Effect, Published
 from functions.lifecycle.observation import Observation
 from functions.lifecycle.record import Intent, Record, Run
 from functions.lifecycle.request import Request
@@ -81,7 +81,7 @@ def audit_entry(
 
 
 AUDITED_KEPT = 16
-_COMMANDS = {"stop", "start", "reload"}
+_COMMANDS = {Action.STOP, Action.START, Action.RELOAD}
 
 
 def audit_name(verb: str, key: str) -> str:

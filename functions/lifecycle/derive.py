@@ -8,7 +8,7 @@ from functools import cached_property
 from events.senders import named
 from events.status import State
 from functions.lifecycle.observation import Answer, Answered, Blocker, Mode, Observation, Pod, Trouble
-from functions.lifecycle.reasons import advice
+from functions.lifecycle.reasons import Reason, advice
 from functions.lifecycle.record import Record
 from functions.lifecycle.smoke_test import next_try
 from functions.lifecycle.unusable import Unusable
@@ -185,11 +185,11 @@ def count_pods(count: int) -> str:
 
 def _stop_ignored(scene: Scene) -> tuple[str, str]:
     if scene.ignored:
-        return "StopIgnored", f"KServe ignores the stop: {scene.ignored.message}. {scene.ignored.next_action}"
+        return Reason.STOP_IGNORED, f"KServe ignores the stop: {scene.ignored.message}. {scene.ignored.next_action}"
     said = f" KServe says: {scene.seen.trouble.message[:_LONGEST_PROBLEM]}" if scene.seen.trouble else ""
     waited = f"{scene.elapsed.total_seconds():.0f}s"
     return (
-        "StopIgnored",
+        Reason.STOP_IGNORED,
         f"KServe has not acted on the stop for {waited} and {count_pods(len(scene.up))} still run.{said}",
     )
 
@@ -202,7 +202,7 @@ def _kserve_busy(scene: Scene) -> tuple[str, str]:
 def _unreadable(scene: Scene) -> tuple[str, str]:
     first, more = scene.unreadable[0], len(scene.unreadable) - 1
     others = f" {more} more can't be read either." if more else ""
-    return "Unreadable", f"{_sentence(str(first)[:_LONGEST_PROBLEM])}{others}"
+    return Reason.UNREADABLE, f"{_sentence(str(first)[:_LONGEST_PROBLEM])}{others}"
 
 
 def _pods_not_gone(scene: Scene) -> tuple[str, str]:
@@ -210,12 +210,12 @@ def _pods_not_gone(scene: Scene) -> tuple[str, str]:
     grace = f"within the grace of {scene.asked_grace.total_seconds():.0f}s"
     kept = [f"{pod.name} has the finalizer {pod.finalizers[0]}" for pod in scene.overdue if pod.finalizers]
     because = f"; {kept[0]}{f', {len(kept) - 1} more have one' if len(kept) > 1 else ''}" if kept else ""
-    return "PodsNotGone", f"{count_pods(len(scene.overdue))} on {nodes} did not end {grace}{because}."
+    return Reason.PODS_NOT_GONE, f"{count_pods(len(scene.overdue))} on {nodes} did not end {grace}{because}."
 
 
 def _draining(scene: Scene) -> tuple[str, str]:
     return (
-        "Draining",
+        Reason.DRAINING,
         f"{count_pods(len(scene.seen.pods))} may finish requests for up to {scene.grace.total_seconds():.0f}s.",
     )
 
@@ -224,34 +224,37 @@ def _stopped(scene: Scene) -> tuple[str, str]:
     stop_note = scene.seen.stop_note
     if stop_note is None or not stop_note.holds:
         actor = scene.seen.stop_actor or "an unknown client"
-        return "StoppedOutside", f"Stopped outside modelswitch by {actor}. Start it to run it again."
+        return Reason.STOPPED_OUTSIDE, f"Stopped outside modelswitch by {actor}. Start it to run it again."
     hold = stop_note.holds[0]
     why = f": {hold.reason}" if hold.reason else ""
-    return "StoppedByUser", f"Stopped by {named(hold.actor, hold.claimed_actor)}{why}. Start it to run it again."
+    return Reason.STOPPED_BY_USER, f"Stopped by {named(hold.actor, hold.claimed_actor)}{why}. Start it to run it again."
 
 
 def _running(scene: Scene) -> tuple[str | None, str | None]:
     if scene.troubled:
         pod, trouble = scene.troubled[0]
         ready = f"{scene.ready_pods} of {count_pods(len(scene.up))} ready"
-        return "Degraded", f"{ready}; {pod.name}: {trouble.message}"
+        return Reason.DEGRADED, f"{ready}; {pod.name}: {trouble.message}"
     silent = [pod for pod in scene.up if pod.ready and pod.answer and pod.answer.what is Answered.MISSING]
     if silent:
         detail = silent[0].answer.detail if silent[0].answer else ""
-        return "Degraded", f"{len(silent)} of {count_pods(len(scene.up))} without the model; {silent[0].name}: {detail}"
+        return (
+            Reason.DEGRADED,
+            f"{len(silent)} of {count_pods(len(scene.up))} without the model; {silent[0].name}: {detail}",
+        )
     if failing := [tried for pod in scene.up if (tried := scene.record.smoke_tests.get(pod.uid)) and tried.failed]:
         return (
-            "Degraded",
+            Reason.DEGRADED,
             f"{len(failing)} of {count_pods(len(scene.up))} fail the smoke test; {failing[0].said}",
         )
     if scene.record.reload:
-        return "Reloading", f"It answers while {scene.record.reload.wanted.uri} is loaded again."
+        return Reason.RELOADING, f"It answers while {scene.record.reload.wanted.uri} is loaded again."
     return None, None
 
 
 def _unverified(scene: Scene) -> tuple[str, str]:
     return (
-        "Unverified",
+        Reason.UNVERIFIED,
         f"KServe says Ready; whether the model answers could not be asked: {scene.verification.detail}.",
     )
 
@@ -259,21 +262,21 @@ def _unverified(scene: Scene) -> tuple[str, str]:
 def _missing(scene: Scene) -> tuple[str, str]:
     source = ", ".join(scene.seen.artifacts)
     return (
-        "ModelMissing",
+        Reason.MODEL_MISSING,
         f"KServe says Ready, but {scene.verification.detail}{f' (artifact: {source})' if source else ''}.",
     )
 
 
 def _smoke_test(scene: Scene) -> tuple[str, str]:
-    return "SmokeTestFailed", f"KServe says Ready, but its smoke test fails: {scene.verification.detail}."
+    return Reason.SMOKE_TEST_FAILED, f"KServe says Ready, but its smoke test fails: {scene.verification.detail}."
 
 
 def _unanswered(scene: Scene) -> tuple[str, str]:
-    return "ModelNotAnswering", f"KServe says Ready, but {scene.verification.detail}."
+    return Reason.MODEL_NOT_ANSWERING, f"KServe says Ready, but {scene.verification.detail}."
 
 
 def _members(scene: Scene) -> tuple[str, str]:
-    return "MemberNotRunning", f"Its router is up, but {scene.verification.detail}."
+    return Reason.MEMBER_NOT_RUNNING, f"Its router is up, but {scene.verification.detail}."
 
 
 def _pod_trouble(scene: Scene) -> tuple[str, str]:
@@ -308,49 +311,49 @@ def _scaled_outside(scene: Scene) -> tuple[str, str]:
 
 def _deadline(scene: Scene) -> tuple[str, str]:
     return (
-        "StartDeadlineExceeded",
+        Reason.START_DEADLINE_EXCEEDED,
         f"Not ready after {scene.elapsed.total_seconds():.0f}s ({scene.ready_pods} of {count_pods(len(scene.up))} ready).",
     )
 
 
 def _starting(scene: Scene) -> tuple[str, str]:
     if scene.seen.kserve_says_stopped:
-        return "AwaitingKServe", "The stop is withdrawn; KServe has not made the pods yet."
+        return Reason.AWAITING_KSERVE, "The stop is withdrawn; KServe has not made the pods yet."
     if not scene.up:
-        return "AwaitingPods", "KServe has not made the pods yet."
+        return Reason.AWAITING_PODS, "KServe has not made the pods yet."
     if scene.serving:
-        return "Verifying", f"KServe says Ready; the model does not answer yet: {scene.verification.detail}."
+        return Reason.VERIFYING, f"KServe says Ready; the model does not answer yet: {scene.verification.detail}."
     if scene.ready_pods == len(scene.up):
-        return "AwaitingRoute", "The pods are ready; KServe has not opened the route yet."
-    return "PodsStarting", f"{scene.ready_pods} of {count_pods(len(scene.up))} ready."
+        return Reason.AWAITING_ROUTE, "The pods are ready; KServe has not opened the route yet."
+    return Reason.PODS_STARTING, f"{scene.ready_pods} of {count_pods(len(scene.up))} ready."
 
 
 RULES: tuple[Rule, ...] = (
     Rule(
         "being deleted",
         State.STOPPING,
-        "Deleting",
+        Reason.DELETING,
         lambda s: s.seen.deleting,
-        lambda _: ("Deleting", "The resource is being deleted."),
+        lambda _: (Reason.DELETING, "The resource is being deleted."),
     ),
     Rule(
         "a field of the model or its pods, or our note on it, can't be read; on its way down only once no pod is left",
         State.ERROR,
-        "Unreadable",
+        Reason.UNREADABLE,
         lambda s: bool(s.unreadable),
         _unreadable,
     ),
     Rule(
         "stop set, all pods terminating, one for 30 s past its grace",
         State.ERROR,
-        "PodsNotGone",
+        Reason.PODS_NOT_GONE,
         lambda s: s.seen.stop_wanted and bool(s.overdue) and not s.up,
         _pods_not_gone,
     ),
     Rule(
         "stop set, KServe is known to ignore it, or does nothing for 120 s and nothing for others either",
         State.ERROR,
-        "StopIgnored",
+        Reason.STOP_IGNORED,
         lambda s: s.ignored is not None or (s.late and not s.kserve_is_busy),
         _stop_ignored,
     ),
@@ -364,16 +367,16 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "stop set, pods left",
         State.STOPPING,
-        "Draining",
+        Reason.DRAINING,
         lambda s: s.seen.stop_wanted and bool(s.seen.pods),
         _draining,
     ),
     Rule(
         "stop set, no pod, KServe has not said Stopped",
         State.STOPPING,
-        "AwaitingKServe",
+        Reason.AWAITING_KSERVE,
         lambda s: s.seen.stop_wanted and not s.seen.kserve_says_stopped,
-        lambda _: ("AwaitingKServe", "No pod is left; KServe has not confirmed the stop yet."),
+        lambda _: (Reason.AWAITING_KSERVE, "No pod is left; KServe has not confirmed the stop yet."),
     ),
     Rule(
         "stop set, no pod left, KServe says Stopped",
@@ -392,35 +395,35 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "KServe says Ready, a pod is ready, and no process can ask it",
         State.RUNNING,
-        "Unverified",
+        Reason.UNVERIFIED,
         lambda s: s.serving and s.verified is Verified.UNASKABLE,
         _unverified,
     ),
     Rule(
         "KServe says Ready, the ready pods are without the model for 5 s",
         State.ERROR,
-        "ModelMissing",
+        Reason.MODEL_MISSING,
         lambda s: s.serving and s.verified is Verified.MISSING,
         _missing,
     ),
     Rule(
         "KServe says Ready, no ready pod passes the smoke test that its owner wants",
         State.ERROR,
-        "SmokeTestFailed",
+        Reason.SMOKE_TEST_FAILED,
         lambda s: s.serving and s.verified is Verified.SMOKE_TEST,
         _smoke_test,
     ),
     Rule(
         "KServe says Ready, the ready pods say nothing for 10 s (60 s where they did before)",
         State.ERROR,
-        "ModelNotAnswering",
+        Reason.MODEL_NOT_ANSWERING,
         lambda s: s.serving and s.verified is Verified.UNANSWERED,
         _unanswered,
     ),
     Rule(
         "a graph's router is ready, a model that it needs does not run",
         State.ERROR,
-        "MemberNotRunning",
+        Reason.MEMBER_NOT_RUNNING,
         lambda s: s.serving and s.verified is Verified.MEMBERS,
         _members,
     ),
@@ -441,9 +444,9 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "Knative mode, KServe says Ready, no pod, a request wakes it",
         State.RUNNING,
-        "ScaledToZero",
+        Reason.SCALED_TO_ZERO,
         lambda s: s.idle_at_zero,
-        lambda _: ("ScaledToZero", "Idle without pods; the next request wakes it. A stop keeps it down."),
+        lambda _: (Reason.SCALED_TO_ZERO, "Idle without pods; the next request wakes it. A stop keeps it down."),
     ),
     Rule(
         "a pod can't run: unschedulable, image, crash",
@@ -462,14 +465,14 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "KServe says Ready in Knative mode, pods on their way",
         State.RUNNING,
-        "Waking",
+        Reason.WAKING,
         lambda s: s.seen.ready is Answer.TRUE and s.seen.mode is Mode.KNATIVE and bool(s.up) and not s.ready_pods,
-        lambda _: ("Waking", "A request is waking it from zero."),
+        lambda _: (Reason.WAKING, "A request is waking it from zero."),
     ),
     Rule(
         "not ready, the start deadline passed",
         State.ERROR,
-        "StartDeadlineExceeded",
+        Reason.START_DEADLINE_EXCEEDED,
         lambda s: s.elapsed > s.limits.start_deadline,
         _deadline,
     ),

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from events.commands import ReloadRequested
@@ -23,7 +24,7 @@ class PatchModel:
 
 @dataclass(frozen=True)
 class PinOwners:
-    """Put our finalizer on what makes the pods, so that it outlives the stop just long enough (facts: pinning)."""
+    """Put our finalizer on what makes the pods, so that it outlives the stop just long enough (ADR 5)."""
 
     ref: ModelRef
     owners: tuple[Owner, ...]
@@ -90,12 +91,36 @@ class Published:
     on_behalf_of: str | None = None
 
 
+class Action(StrEnum):
+    """What an entry of the history is about: a command, a change that was observed, or an event that could not be used.
+
+    OBSERVED is shown only, and stands in no history. UNREADABLE: the entry was written by another version.
+    """
+
+    STOP = "stop"
+    START = "start"
+    RELOAD = "reload"
+    RELOAD_PODS = "reload-pods"
+    RELOADED = "reloaded"
+    RELOAD_FAILED = "reload-failed"
+    EXPIRED = "expired"
+    ADOPTED = "adopted"
+    STATE = "state"
+    DELETED = "deleted"
+    OBSERVED = "observed"
+    ARTIFACT_WRITTEN = "artifact-written"
+    DEAD_LETTER = "dead-letter"
+    POISON = "poison"
+    NOT_PUBLISHED = "not-published"
+    UNREADABLE = "unreadable"
+
+
 @dataclass(frozen=True)
 class AuditEntry:
     """One line of a model's history; `ref` None where an event named no model that could be understood.
 
     `actor` is verified, `claimed_actor` what the sender says. `correlation_id` is the request that began it. `letter`
-    is where the store keeps the event itself.
+    is where the store keeps the event itself. `action` is an Action, or a word of another version.
     """
 
     time: datetime

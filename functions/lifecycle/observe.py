@@ -12,7 +12,7 @@ from events.model import ModelRef
 from events.status import Hold, HoldKind, State
 from functions.lifecycle.command_key import split_key
 from functions.lifecycle.derive import Limits, Verdict, derive
-from functions.lifecycle.effects import AuditEntry, Published
+from functions.lifecycle.effects import Action, AuditEntry, Published
 from functions.lifecycle.heard import heard_of_members, heard_of_pods
 from functions.lifecycle.observation import Observation
 from functions.lifecycle.receipt import merge, seen_pod, write_receipt
@@ -280,11 +280,13 @@ def _audit(after: Record, before: Record, looked: Record, *, changed_hands: bool
     run = looked.stop or looked.start
     by = run or _NO_ACTOR
     if before.state is None:
-        entries.append(_entry(after, "adopted", by, now))
+        entries.append(_entry(after, Action.ADOPTED, by, now))
     elif changed_hands:
-        entries.append(_handed_over(_entry(after, "stop" if looked.stop else "start", by, now, changed=True), run))
+        entries.append(
+            _handed_over(_entry(after, Action.STOP if looked.stop else Action.START, by, now, changed=True), run)
+        )
     if before.state is not None and (after.state is not before.state or after.reason != before.reason):
-        entries.append(_entry(after, "state", by, now, previous=before.state))
+        entries.append(_entry(after, Action.STATE, by, now, previous=before.state))
     return tuple(entries)
 
 

@@ -1,4 +1,38 @@
-"""What to do next, for each reason that a model can be in error for. Shown behind what happened."""
+"""The reasons that modelswitch gives, and what to do next for each that a model can be in error for."""
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Why a model is in its state, as modelswitch derives it. Beside these stand the reasons that Kubernetes and KServe give."""
+
+    DELETING = "Deleting"
+    UNREADABLE = "Unreadable"
+    STOP_IGNORED = "StopIgnored"
+    PODS_NOT_GONE = "PodsNotGone"
+    DRAINING = "Draining"
+    AWAITING_KSERVE = "AwaitingKServe"
+    STOPPED_BY_USER = "StoppedByUser"
+    STOPPED_OUTSIDE = "StoppedOutside"
+    DEGRADED = "Degraded"
+    RELOADING = "Reloading"
+    UNVERIFIED = "Unverified"
+    MODEL_MISSING = "ModelMissing"
+    SMOKE_TEST_FAILED = "SmokeTestFailed"
+    MODEL_NOT_ANSWERING = "ModelNotAnswering"
+    MEMBER_NOT_RUNNING = "MemberNotRunning"
+    SCALED_TO_ZERO = "ScaledToZero"
+    UNSCHEDULABLE = "Unschedulable"
+    QUOTA_EXCEEDED = "QuotaExceeded"
+    WAKING = "Waking"
+    START_DEADLINE_EXCEEDED = "StartDeadlineExceeded"
+    AWAITING_PODS = "AwaitingPods"
+    AWAITING_ROUTE = "AwaitingRoute"
+    PODS_STARTING = "PodsStarting"
+    VERIFYING = "Verifying"
+    MODEL_LOAD_FAILED = "ModelLoadFailed"
+    STORAGE_INITIALIZER_FAILED = "StorageInitializerFailed"
+
 
 ADVICE: dict[str, str] = {
     "Unreadable": "Correct that field, or remove it: kubectl edit. The model can be stopped all the same.",

@@ -13,6 +13,7 @@ from functions.lifecycle.heard import Heard, HeardMember
 from functions.lifecycle.observation import Pod
 from functions.lifecycle.prediction import SmokeTestTry
 from functions.lifecycle.quantity import format_memory
+from functions.lifecycle.reasons import Reason
 
 Desired = Literal["running", "stopped"]
 
@@ -187,7 +188,7 @@ class Record(Frozen):
         """Whether the start of a model that is stopped waits for nothing: no pod is left, or KServe
         ignores the stop.
         """
-        return self.state is State.STOPPED or self.reason in {"StopIgnored", "Unreadable"}
+        return self.state is State.STOPPED or self.reason in {Reason.STOP_IGNORED, Reason.UNREADABLE}
 
     def status(self) -> ModelStatus:
         """What REST shows. Only for a record that has looked at least once."""

@@ -1,6 +1,6 @@
 """What a reload comes to: once per digest, in as few restarts as many writes allow, and verified before it is told.
 
-How: an annotation with the digest rolls a predictor's pods once and changes nothing else (facts). An LLMInferenceService
+How: an annotation with the digest rolls a predictor's pods once and changes nothing else (ADR 9). An LLMInferenceService
 hands no annotation on, so its pods are replaced one at a time. `replace` is a stop with a start waiting behind it.
 """
 
@@ -15,12 +15,12 @@ from events.status import Hold, HoldKind, LoadedArtifact, State
 from functions.lifecycle.command_key import split_key
 from functions.lifecycle.decision import Decision, asked, run_entry, to_be_audited
 from functions.lifecycle.derive import Limits, count_pods
-from functions.lifecycle.effects import DeletePod, Effect
+from functions.lifecycle.effects import Action, DeletePod, Effect
 from functions.lifecycle.handover import keep_old_pods, settled
 from functions.lifecycle.observation import DIGEST_ANNOTATION, Answer, Answered, Mode, Observation, Pod
 from functions.lifecycle.observe import publish
 from functions.lifecycle.patches import digest_patch
-from functions.lifecycle.reasons import advice
+from functions.lifecycle.reasons import Reason, advice
 from functions.lifecycle.record import Intent, QueuedReload, Record, Reload, Run, Wanted
 from functions.lifecycle.refusals import refuse_reload
 from functions.lifecycle.reload_seen import digest_of, value_for
@@ -97,13 +97,13 @@ def follow_reload(known: Decision, seen: Observation, limits: Limits) -> Decisio
         update={"value": value_for(queued.wanted.digest, seen.digest), "before": _one_by_one(seen)}
     )
     begun = _begin(after, seen, queued.run.model_copy(update={"since": seen.observed_at}), wanted)
-    entry = run_entry(begun.record, seen, "reload", queued.run, changed=True)
+    entry = run_entry(begun.record, seen, Action.RELOAD, queued.run, changed=True)
     return replace(begun, audit=(*begun.audit, entry))
 
 
 def _has(seen: Observation, record: Record, digest: str) -> bool:
     """Told to load it once is enough, unless a server was up before the artifact, and so is without it."""
-    if seen.digest is None or digest_of(seen.digest) != digest or record.reason == "ModelMissing":
+    if seen.digest is None or digest_of(seen.digest) != digest or record.reason == Reason.MODEL_MISSING:
         return False
     new = [pod for pod in seen.pods if not pod.deleting and pod.digest == seen.digest]
     return record.reload is not None or not any(_is_without_it(seen, pod) for pod in new)
@@ -175,7 +175,7 @@ def _begin(known: Decision, seen: Observation, run: Run, wanted: Wanted) -> Deci
         return replace(stopped, record=stopped.record.model_copy(update=begun), intent=intent)
     effects: list[Effect] = [*keep_old_pods(seen), digest_patch(seen, wanted.value)]
     effects += [DeletePod(seen.ref, pod.name, pod.uid) for pod in seen.pods if pod.uid in wanted.before[:1]]
-    update = {**begun, "reason": "Reloading", "message": f"The reload of {wanted.uri} is accepted."}
+    update = {**begun, "reason": Reason.RELOADING, "message": f"The reload of {wanted.uri} is accepted."}
     if known.record.state is not State.RUNNING:
         update |= {"state": State.STARTING, "since": now}
     record = known.record.model_copy(update=update)
@@ -217,7 +217,7 @@ def _new_pods(known: Decision, seen: Observation, reload: Reload) -> Decision:
         return known
     made = min((pod.created for pod in new if pod.created), default=seen.observed_at)
     message = f"{count_pods(len(new))} to load {reload.wanted.digest}."
-    entry = run_entry(known.record, seen, "reload-pods", reload.run, message=message)
+    entry = run_entry(known.record, seen, Action.RELOAD_PODS, reload.run, message=message)
     entry = replace(entry, time=min(max(made, reload.run.since or made), seen.observed_at))
     record = known.record.model_copy(update={"reload": reload.model_copy(update={"new_pods": True})})
     return replace(known, record=record, audit=(*known.audit, entry))
@@ -254,16 +254,16 @@ def _failure(
     """(code, message) where the new pods will not serve as they are."""
     for pod in new:
         if pod.crashed:
-            return pod.trouble.reason if pod.trouble else "ModelLoadFailed", f"{pod.name}: {pod.crashed}"
+            return pod.trouble.reason if pod.trouble else Reason.MODEL_LOAD_FAILED, f"{pod.name}: {pod.crashed}"
         if pod.answer and _is_without_it(seen, pod):
-            return "ModelMissing", f"{pod.name}: {pod.answer.detail}"
+            return Reason.MODEL_MISSING, f"{pod.name}: {pod.answer.detail}"
         if (tried := record.smoke_tests.get(pod.uid)) and tried.failed:
-            return "SmokeTestFailed", tried.said
+            return Reason.SMOKE_TEST_FAILED, tried.said
     if new and record.state is State.ERROR and record.reason:
         return record.reason, record.message or record.reason
     elapsed = seen.observed_at - (reload.run.since or seen.observed_at)
     if elapsed > limits.start_deadline:
-        return "StartDeadlineExceeded", f"not loaded after {elapsed.total_seconds():.0f}s"
+        return Reason.START_DEADLINE_EXCEEDED, f"not loaded after {elapsed.total_seconds():.0f}s"
     return None
 
 
@@ -272,9 +272,9 @@ def _done(known: Decision, seen: Observation, reload: Reload) -> Decision:
     seconds = round((now - run.since).total_seconds(), 3) if run.since else None
     event = ModelReloaded(actor=run.actor, reason=run.reason, uri=wanted.uri, digest=wanted.digest, seconds=seconds)
     loaded = LoadedArtifact(uri=wanted.uri, digest=wanted.digest, complete=wanted.complete, at=now, seconds=seconds)
-    plain = known.record.reason == "Reloading"
+    plain = known.record.reason == Reason.RELOADING
     update = {"reload": None, "loaded": loaded, **({"reason": None, "message": None} if plain else {})}
-    return _told(replace(known, record=known.record.model_copy(update=update)), seen, run, event, "reloaded")
+    return _told(replace(known, record=known.record.model_copy(update=update)), seen, run, event, Action.RELOADED)
 
 
 def _failed(known: Decision, seen: Observation, reload: Reload, code: str, message: str) -> Decision:
@@ -283,11 +283,11 @@ def _failed(known: Decision, seen: Observation, reload: Reload, code: str, messa
         reason=reload.run.reason,
         code=code,
         message=f"{reload.wanted.uri} ({reload.wanted.digest}) was not loaded: {message}",
-        next_action=advice(code) if code in {"ModelMissing", "SmokeTestFailed"} else _WAY_BACK,
+        next_action=advice(code) if code in {Reason.MODEL_MISSING, Reason.SMOKE_TEST_FAILED} else _WAY_BACK,
         during="reload",
     )
     record = known.record.model_copy(update={"reload": None})
-    return _told(replace(known, record=record), seen, reload.run, event, "reload-failed")
+    return _told(replace(known, record=record), seen, reload.run, event, Action.RELOAD_FAILED)
 
 
 def _told(known: Decision, seen: Observation, run: Run, event: ModelReloaded | ModelFailed, action: str) -> Decision:

@@ -11,6 +11,7 @@ from functions.lifecycle.errors import Superseded
 from functions.lifecycle.observation import Observation
 from functions.lifecycle.observe import publish
 from functions.lifecycle.patches import note_patch, start_patch
+from functions.lifecycle.reasons import Reason
 from functions.lifecycle.receipt import last_run_pods
 from functions.lifecycle.record import Autoscaler, Intent, Run
 from functions.lifecycle.refusals import refuse_start
@@ -57,7 +58,7 @@ def begin_start(known: Decision, seen: Observation, run: Run, *, restore_autosca
     after = known.record.model_copy(
         update={
             "state": State.STARTING,
-            "reason": "AwaitingKServe",
+            "reason": Reason.AWAITING_KSERVE,
             "message": "The start is accepted.",
             "since": now,
             "desired": "running",

@@ -13,6 +13,7 @@ from functions.lifecycle.effects import Effect, EndPods, PinOwners, UnpinOwners
 from functions.lifecycle.observation import AUTOSCALER_ANNOTATION, Observation, Owner
 from functions.lifecycle.observe import UNRECORDED_KEPT, publish
 from functions.lifecycle.patches import note_patch, stop_patch
+from functions.lifecycle.reasons import Reason
 from functions.lifecycle.receipt import last_run_pods
 from functions.lifecycle.record import Intent, Record, Run
 from functions.lifecycle.refusals import refuse_stop
@@ -137,7 +138,7 @@ def begin_stop(known: Decision, seen: Observation, stopping: Stopping) -> Decisi
     after = known.record.model_copy(
         update={
             "state": State.STOPPING,
-            "reason": "Draining" if seen.pods else "AwaitingKServe",
+            "reason": Reason.DRAINING if seen.pods else Reason.AWAITING_KSERVE,
             "message": "The stop is accepted.",
             "since": now,
             "desired": "stopped",

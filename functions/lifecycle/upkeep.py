@@ -5,6 +5,7 @@ from dataclasses import replace
 from events.status import State
 from functions.lifecycle.command_key import join_key
 from functions.lifecycle.decision import Decision, run_entry, to_be_audited
+from functions.lifecycle.effects import Action
 from functions.lifecycle.observation import Observation
 from functions.lifecycle.patches import note_patch
 from functions.lifecycle.record import Intent, Run
@@ -32,14 +33,14 @@ def keep_up(known: Decision, seen: Observation, planned: Intent | None, noted: R
         )
         if queued.expires_at and queued.expires_at < seen.observed_at:
             note = note_patch(seen, stop_note.model_copy(update={"queued": None}))
-            entry = run_entry(known.record, seen, "expired", run)
+            entry = run_entry(known.record, seen, Action.EXPIRED, run)
             record = known.record.model_copy(update={"queued": False})
             return replace(known, record=record, effects=(note,), audit=(*known.audit, entry))
         if noted is None or noted.key != run.key:
             record = to_be_audited(known.record.model_copy(update={"start": run}), "start", run.key)
             return replace(known, record=record, again=True)
         started = begin_start(known, seen, noted, restore_autoscaling=queued.restore_autoscaling)
-        entry = run_entry(started.record, seen, "start", run, changed=True)
+        entry = run_entry(started.record, seen, Action.START, run, changed=True)
         return replace(started, audit=(*known.audit, entry))
     beginning = planned and planned.verb in {"stop", "reload"} and planned.may_be_at_work(seen.observed_at)
     if beginning and not seen.stop_wanted:

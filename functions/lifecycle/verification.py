@@ -12,6 +12,7 @@ from events.model import Kind
 from events.status import State
 from functions.lifecycle.observation import Answered, Observation, Pod
 from functions.lifecycle.prediction import Outcome
+from functions.lifecycle.reasons import Reason
 from functions.lifecycle.record import Record
 from functions.lifecycle.smoke_test import smoke_test_of, takes_smoke_test
 
@@ -85,7 +86,7 @@ def _by_smoke_test(takers: Sequence[Pod], record: Record) -> Verification:
 
 
 def _as_before(record: Record) -> Verified:
-    kept = Verified.UNASKABLE if record.reason == "Unverified" else Verified.YES
+    kept = Verified.UNASKABLE if record.reason == Reason.UNVERIFIED else Verified.YES
     return {State.RUNNING: kept, State.UNKNOWN: Verified.UNASKABLE, None: Verified.UNASKABLE}.get(
         record.state, Verified.NOT_YET
     )

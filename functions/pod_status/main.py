@@ -1,4 +1,4 @@
-"""A pod or a KServe resource may have changed: look. dev.knative.apiserver.resource.*"""
+"""Handle dev.knative.apiserver.resource.*: a pod or a KServe resource may have changed, so it is observed."""
 
 import functions_framework.aio
 from starlette.requests import Request

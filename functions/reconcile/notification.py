@@ -6,7 +6,7 @@ from dataclasses import replace
 from events.model import ModelRef
 from functions.lifecycle.decide import decide
 from functions.lifecycle.derive import Limits
-from functions.lifecycle.effects import AuditEntry, StepAnswer, UnpinOwners
+from functions.lifecycle.effects import Action, AuditEntry, StepAnswer, UnpinOwners
 from functions.lifecycle.errors import PreconditionFailed
 from functions.lifecycle.handover import end_left
 from functions.lifecycle.observation import Observation
@@ -81,4 +81,4 @@ async def _forget(ports: Ports, record: Record | None, revision: int, seen: Obse
 def _gone(record: Record | None, seen: Observation) -> tuple[AuditEntry, ...]:
     if record is None:
         return ()
-    return (AuditEntry(seen.observed_at, seen.ref, "deleted", "external:unknown", previous=record.state),)
+    return (AuditEntry(seen.observed_at, seen.ref, Action.DELETED, "external:unknown", previous=record.state),)

@@ -55,6 +55,12 @@ def test_every_function_is_a_subscriber_of_the_broker(tmp_path):
         assert f"--subscriber={name.replace('_', '-')}=http://127.0.0.1:{port}" in parts["broker"].arguments
 
 
+@pytest.mark.parametrize("name", ["kserve", "source"])
+def test_a_warning_about_watching_does_not_make_a_part_ready(tmp_path, name):
+    ready = by_name(planned(tmp_path))[name].ready
+    assert ready.text not in "can't watch Pods, tries again; watches http://127.0.0.1:1 again"
+
+
 @pytest.mark.parametrize("port", ["0", "65536", "http", "-1"])
 def test_a_port_that_is_none_is_refused(tmp_path, port):
     with pytest.raises(Refused, match="is no port"):

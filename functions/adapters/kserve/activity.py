@@ -1,6 +1,6 @@
 """When KServe last changed the status of a model: a stop that waits in its queue is not one that it ignores.
 
-KServe reconciles one object after the other, at 20 requests a second. facts: KServe, one worker.
+KServe reconciles one object after the other, at 20 requests a second.
 """
 
 from collections.abc import Callable

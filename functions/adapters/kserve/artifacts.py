@@ -1,4 +1,4 @@
-"""The storage URIs that a model loads from, in every form in which KServe names them (facts: where the artifact is named)."""
+"""The storage URIs that a model loads from, in every form in which KServe names them."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress

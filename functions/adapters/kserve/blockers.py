@@ -1,4 +1,4 @@
-"""What would make a stop or a reload do nothing, or do harm, although the API server accepts it. facts: KServe, stop and start."""
+"""What would make a stop or a reload do nothing, or do harm, although the API server accepts it."""
 
 from events.model import Kind
 from functions.adapters.cluster import Json

@@ -1,4 +1,4 @@
-"""Giving pods another grace than their own, without a race. facts: "What works, without a race (pinning)".
+"""Giving pods another grace than their own, without a race. ADR 5 says why it is done so.
 
 Our finalizer keeps a ReplicaSet (or StatefulSet) alive after the stop: terminating, it makes no replacement, and the
 garbage collector leaves its pods alone. Then they are deleted with the grace wanted, and the finalizer goes.

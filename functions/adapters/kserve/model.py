@@ -11,6 +11,7 @@ from functions.adapters.kserve.parsing import Parsed, parse
 from functions.adapters.kserve.resources import HANDOVER_POLICY
 from functions.adapters.kserve.schema import MODELS
 from functions.lifecycle.observation import AUTOSCALER_ANNOTATION, STOP_ANNOTATION, Answer, Mode, Trouble
+from functions.lifecycle.reasons import Reason
 from functions.lifecycle.stop_note import STOP_NOTE_ANNOTATION, StopNote
 from functions.lifecycle.unusable import Unusable
 
@@ -156,7 +157,7 @@ class Model:
             if condition.get("status") == "True" or _RETRIED_AT_ONCE in message:
                 continue
             if "exceeded quota" in message:
-                return Trouble("QuotaExceeded", message)
+                return Trouble(Reason.QUOTA_EXCEEDED, message)
             if condition.get("type") != "Ready" and condition.get("reason") in _TROUBLED_REASONS:
                 return Trouble(condition["reason"], message or f"KServe says {condition['reason']}")
         model_status = self.status.get("modelStatus") or {}

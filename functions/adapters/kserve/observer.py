@@ -30,6 +30,7 @@ from functions.adapters.probe import Probe
 from functions.lifecycle.derive import Limits, derive, is_late
 from functions.lifecycle.errors import StepError
 from functions.lifecycle.observation import Blocker, Member, Observation, Pin, QuotaShortage
+from functions.lifecycle.reasons import Reason
 from functions.lifecycle.record import Record
 from functions.lifecycle.smoke_test import takes_smoke_test, without_smoke_test
 from functions.lifecycle.stop_note import STOP_NOTE_ANNOTATION
@@ -332,7 +333,7 @@ def _member(seen: Observation) -> Member:
     if not seen.exists:
         return Member(seen.ref, State.ERROR, "there is no such model")
     verdict = derive(without_smoke_test(seen), Record(ref=seen.ref), Limits())
-    return Member(seen.ref, verdict.state, verdict.what, unverified=verdict.reason == "Unverified")
+    return Member(seen.ref, verdict.state, verdict.what, unverified=verdict.reason == Reason.UNVERIFIED)
 
 
 def _named(kind: Kind, items: Iterable[Json]) -> list[tuple[ModelRef, Json]]:

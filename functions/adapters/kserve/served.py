@@ -131,7 +131,7 @@ def _named(container: Json) -> Iterator[object]:
 
 
 def _declared(model: Model) -> Iterator[object]:
-    """An LLMInferenceService's own name of the model, else the resource's (facts: where the artifact is named)."""
+    """An LLMInferenceService's own name of the model, else the resource's."""
     if model.kind is Kind.LLM_INFERENCE_SERVICE:
         yield _dict(_dict(model.spec).get("model")).get("name")
     yield model.metadata["name"]

@@ -14,6 +14,7 @@ from functions.admin.verify.sighting import Sighting
 from functions.lifecycle.derive import Limits, Verdict, derive
 from functions.lifecycle.observation import Answer, Answered, Observation, Pod, PodAnswer
 from functions.lifecycle.prediction import Outcome, Prediction
+from functions.lifecycle.reasons import Reason
 from functions.lifecycle.reasons import advice as what_next
 from functions.lifecycle.record import Record
 from functions.lifecycle.smoke_test import without_smoke_test
@@ -118,7 +119,7 @@ def _standing(sighting: Sighting) -> tuple[Standing, str | None, str | None]:
     if verdict.state is State.STARTING:
         if not says_ready:
             return Standing.STARTING, verdict.what, verdict.next
-        what = verdict.what if verdict.reason == "Verifying" else f"KServe says Ready. {verdict.what}"
+        what = verdict.what if verdict.reason == Reason.VERIFYING else f"KServe says Ready. {verdict.what}"
         return Standing.DIFFERS, what, "It may just be coming up: look again, or wait for it with --wait 10m."
     return Standing.DIFFERS if says_ready else Standing.ERROR, verdict.what, _next(seen, verdict.reason)
 
@@ -140,16 +141,16 @@ def _running(sighting: Sighting, verdict: Verdict) -> tuple[Standing, str | None
         what = (
             f"KServe says Ready, but {len(without)} of {count} pods are without the model; {without[0].name}: {detail}."
         )
-        return Standing.DIFFERS, what, _next(seen, "ModelMissing")
+        return Standing.DIFFERS, what, _next(seen, Reason.MODEL_MISSING)
     match verdict.reason:
-        case "ScaledToZero" | "Waking":
+        case Reason.SCALED_TO_ZERO | Reason.WAKING:
             return Standing.IDLE, verdict.what, None
-        case "Unverified" if prediction.outcome is not Outcome.GOOD:
+        case Reason.UNVERIFIED if prediction.outcome is not Outcome.GOOD:
             return Standing.UNVERIFIED, verdict.what, _to_verify(seen)
         case _ if prediction.outcome is Outcome.UNREACHED:
             return Standing.ANSWERS, f"Its prediction could not be asked for: {prediction.next}.", None
         case _:
-            return Standing.ANSWERS, verdict.what if verdict.reason == "Degraded" else None, None
+            return Standing.ANSWERS, verdict.what if verdict.reason == Reason.DEGRADED else None, None
 
 
 def _to_verify(seen: Observation) -> str | None:
@@ -158,7 +159,7 @@ def _to_verify(seen: Observation) -> str | None:
 
 
 def _next(seen: Observation, reason: str | None) -> str | None:
-    if reason != "ModelMissing" or seen.ref.kind is not Kind.INFERENCE_SERVICE:
+    if reason != Reason.MODEL_MISSING or seen.ref.kind is not Kind.INFERENCE_SERVICE:
         return what_next(reason)
     by_hand = _BY_HAND.format(namespace=seen.ref.namespace, name=seen.ref.name)
     return f"{what_next(reason)}\n{by_hand}"

@@ -25,7 +25,7 @@ from functions.api.pages.rows import Verb
 from functions.api.problems import ApiError
 from functions.api.steps import run_command
 from functions.lifecycle.dead_letter import DeadLetter
-from functions.lifecycle.effects import AuditEntry
+from functions.lifecycle.effects import Action, AuditEntry
 from functions.lifecycle.errors import Code
 
 router = APIRouter(include_in_schema=False)
@@ -81,8 +81,8 @@ def _by_the_entry(entry: AuditEntry, correlation: str) -> Again | str:
     """A refused stop or start: model, command and reason are known, and no more."""
     if entry.letter:
         return "The event itself is kept no longer (the last 1,000 are). Its sender has to send it again."
-    if entry.ref and entry.action in {"stop", "start"}:
-        verb: Verb = "stop" if entry.action == "stop" else "start"
+    if entry.ref and entry.action in {Action.STOP, Action.START}:
+        verb: Verb = "stop" if entry.action == Action.STOP else "start"
         return Again(verb, correlation, {"reason": entry.reason} if entry.reason else {}, whole=False)
     return "What it carried is not kept. Its sender has to send it again."
 

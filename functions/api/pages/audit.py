@@ -18,7 +18,7 @@ from functions.api.pages.history import title_of
 from functions.api.pages.rows import not_yours
 from functions.api.visibility import Sight, look_around
 from functions.lifecycle.dead_letter import DeadLetter
-from functions.lifecycle.effects import AuditEntry
+from functions.lifecycle.effects import Action, AuditEntry
 from functions.lifecycle.reasons import advice
 
 router = APIRouter(include_in_schema=False)
@@ -97,9 +97,9 @@ async def _off(api: Api, user: User, one: Entry) -> str | None:
 def _wanted(entry: AuditEntry, show: str) -> bool:
     match show:
         case "refused":
-            return bool(entry.code) or entry.action == "unreadable"
+            return bool(entry.code) or entry.action == Action.UNREADABLE
         case "commands":
-            return entry.action not in {"state", "adopted"}
+            return entry.action not in {Action.STATE, Action.ADOPTED}
         case _:
             return True
 

@@ -19,6 +19,7 @@ from functions.api.pages.quota import Allowed, Waiting, allowed_by_namespace, wa
 from functions.api.saving import HOW, LIMITS, Saving, by_model, saving_of, together
 from functions.api.visibility import Sight, look_around
 from functions.lifecycle.errors import StepError
+from functions.lifecycle.reasons import Reason
 
 router = APIRouter(include_in_schema=False)
 SHOWN_SAVINGS = 20
@@ -102,7 +103,7 @@ def _holding(namespace: str, lines: list[Line], quota: Allowed, waiting: Waiting
         namespace=namespace,
         models=len(lines),
         stopped=sum(line.state is State.STOPPED for line in lines),
-        over_quota=sum(line.reason == "QuotaExceeded" for line in lines),
+        over_quota=sum(line.reason == Reason.QUOTA_EXCEEDED for line in lines),
         gpus=Amounts(sum(line.gpus for line in lines), quota.gpus, waiting.gpus, sum(one.gpus for one in freed)),
         memory=Amounts(
             sum(line.memory for line in lines), quota.memory, waiting.memory, sum(one.memory for one in freed)

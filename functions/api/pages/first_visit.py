@@ -6,6 +6,7 @@ from events.model import Kind, ModelRef
 from events.status import State
 from functions.api.overview import Line
 from functions.api.pages.spelled import spelled
+from functions.lifecycle.reasons import Reason
 from functions.settings import Settings
 
 
@@ -26,7 +27,7 @@ def what_to_try(lines: list[Line], settings: Settings) -> list[Try]:
     largest = max(running, key=lambda line: (line.gpus, line.memory))
     services = [line for line in running if line.ref.kind is Kind.INFERENCE_SERVICE and line is not largest] or running
     small = min(services, key=lambda line: (line.gpus, line.memory, line.ref.name)).ref
-    waiting = next((line.ref.name for line in lines if line.reason == "Unschedulable"), None)
+    waiting = next((line.ref.name for line in lines if line.reason == Reason.UNSCHEDULABLE), None)
     seen = (
         f" {waiting} waits for GPUs: it starts by itself with those that come free." if waiting and largest.gpus else ""
     )

@@ -7,7 +7,7 @@ from statistics import median
 
 from events.model import ModelRef
 from functions.api.context import Api
-from functions.lifecycle.effects import AuditEntry
+from functions.lifecycle.effects import Action, AuditEntry
 from functions.lifecycle.reasons import advice
 
 DEPTH = 200
@@ -73,7 +73,11 @@ def timeline(entries: list[AuditEntry]) -> list[Step]:
         if times := reload.times(entry):
             steps.append(_step(entry, *times))
             continue
-        moved = entry.action in {"state", "adopted", "stop", "start"} and not entry.code and entry.state is not None
+        moved = (
+            entry.action in {Action.STATE, Action.ADOPTED, Action.STOP, Action.START}
+            and not entry.code
+            and entry.state is not None
+        )
         took = (entry.time - began).total_seconds() if began and entry.previous not in {None, entry.state} else None
         steps.append(_step(entry, took))
         if moved and (entry.changed or entry.previous != entry.state):
@@ -90,14 +94,14 @@ class _Reload:
 
     def times(self, entry: AuditEntry) -> tuple[float | None, float | None] | None:
         """Seconds since its last step, and in all where it ends here; None where the entry is no later step of a reload."""
-        if entry.action == "reload" and entry.changed and not entry.code:
+        if entry.action == Action.RELOAD and entry.changed and not entry.code:
             self.accepted = self.last = entry.time
-        if entry.action not in {"reload-pods", "reloaded", "reload-failed"}:
+        if entry.action not in {Action.RELOAD_PODS, Action.RELOADED, Action.RELOAD_FAILED}:
             return None
         took = (entry.time - self.last).total_seconds() if self.last else None
         whole = (entry.time - self.accepted).total_seconds() if self.accepted else None
         self.last = entry.time
-        if entry.action == "reload-pods":
+        if entry.action == Action.RELOAD_PODS:
             return took, None
         self.accepted = self.last = None
         return took, whole
@@ -117,35 +121,37 @@ def _step(entry: AuditEntry, took: float | None, in_all: float | None = None) ->
         source=entry.source,
         event_id=entry.event_id,
         took=took,
-        bad=bool(entry.code) or entry.state == "error" or entry.action in {"dead-letter", "poison", "reload-failed"},
+        bad=bool(entry.code)
+        or entry.state == "error"
+        or entry.action in {Action.DEAD_LETTER, Action.POISON, Action.RELOAD_FAILED},
         in_all=in_all,
     )
 
 
 def title_of(entry: AuditEntry) -> str:
     """What happened, in a few words."""
-    if entry.action == "dead-letter":
+    if entry.action == Action.DEAD_LETTER:
         return "An event could not be delivered"
-    if entry.action == "not-published":
+    if entry.action == Action.NOT_PUBLISHED:
         return "An event could not be published"
-    if entry.action == "unreadable":
+    if entry.action == Action.UNREADABLE:
         return "An entry that can't be read"
-    if entry.action == "artifact-written":
+    if entry.action == Action.ARTIFACT_WRITTEN:
         return "News of an artifact refused" if entry.code else "An artifact was written"
     if entry.code:
         return f"{entry.action.capitalize()} refused"
     match entry.action:
-        case "reload-pods":
+        case Action.RELOAD_PODS:
             return "New pods are made"
-        case "reloaded":
+        case Action.RELOADED:
             return "Reloaded"
-        case "reload-failed":
+        case Action.RELOAD_FAILED:
             return "Not loaded"
-        case "adopted":
+        case Action.ADOPTED:
             return f"First seen: {entry.state}"
-        case "state":
+        case Action.STATE:
             return f"Still {entry.state}" if entry.previous == entry.state else f"Now {entry.state}"
-        case "deleted":
+        case Action.DELETED:
             return "Deleted"
         case _ if entry.changed:
             place = " from outside" if entry.actor.startswith("external:") else ""
@@ -159,11 +165,11 @@ def starts_of(entries: list[AuditEntry]) -> Starts:
     found: list[float] = []
     began: datetime | None = None
     for entry in reversed(entries):
-        if entry.action == "start" and entry.changed and not entry.code:
+        if entry.action == Action.START and entry.changed and not entry.code:
             began = entry.time
-        elif entry.action == "stop" and entry.changed:
+        elif entry.action == Action.STOP and entry.changed:
             began = None
-        elif entry.action == "state" and entry.state == "running" and began:
+        elif entry.action == Action.STATE and entry.state == "running" and began:
             found.append((entry.time - began).total_seconds())
             began = None
     return Starts(tuple(found[::-1]))

@@ -16,11 +16,10 @@ from functions.api.broadcast import News
 from functions.api.context import Api, Caller, TheApi, authenticate
 from functions.api.pages import kserve_word
 from functions.api.pages.frame import fragment
-from functions.api.pages.models import may_patch_each
 from functions.api.pages.rows import row_of
 from functions.api.stream import HEARTBEAT_SECONDS, SEND_SECONDS, Listener, open_at
 from functions.api.streams import CountedStream
-from functions.api.visibility import totals
+from functions.api.visibility import may_patch_each, totals
 from functions.lifecycle.errors import StoreRebuilding, StoreUnavailable
 
 router = APIRouter(include_in_schema=False)

@@ -20,12 +20,12 @@ from functions.api.pages.frame import page, shown
 from functions.api.pages.graphs import graphs_using
 from functions.api.pages.history import failures_of, read_histories, starts_of, timeline
 from functions.api.pages.kserve_word import Words, differs
-from functions.api.pages.models import may_patch_each
 from functions.api.pages.pods import PodView, pods_of
 from functions.api.pages.rows import held_by, row_of
 from functions.api.pages.spelled import spelled
 from functions.api.saving import Saving, saving_of
 from functions.api.steps import look
+from functions.api.visibility import may_patch_each
 from functions.lifecycle.errors import StepError
 from functions.lifecycle.reasons import advice
 from functions.lifecycle.stop_note import STOP_NOTE_ANNOTATION

@@ -7,7 +7,6 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from events.model import Kind
-from events.status import ModelStatus
 from functions.adapters.identity import User
 from functions.api.context import Api, TheApi
 from functions.api.overview import Line
@@ -15,7 +14,7 @@ from functions.api.pages.first_visit import what_to_try
 from functions.api.pages.frame import page, shown, troubles
 from functions.api.pages.rows import row_of
 from functions.api.pages.view import PAGE_ROWS, SORTS, View
-from functions.api.visibility import allowed, look_around
+from functions.api.visibility import look_around, may_patch_each
 
 router = APIRouter(include_in_schema=False)
 
@@ -59,14 +58,3 @@ async def rows_of(api: Api, user: User, lines: list[Line]) -> list[Any]:
     records = await api.parts.store.records([line.ref for line in lines]) if lines else []
     statuses = [record.status() for record in records if record and record.state]
     return [row_of(status, may_patch=right) for status, right in await may_patch_each(api, user, statuses)]
-
-
-async def may_patch_each(api: Api, user: User, statuses: list[ModelStatus]) -> list[tuple[ModelStatus, bool]]:
-    """A right may be given for a whole namespace, or for single names."""
-    places = await allowed(api, user, "patch", ((status.namespace, status.kind) for status in statuses))
-
-    async def may(status: ModelStatus) -> bool:
-        whole = (status.namespace, status.kind) in places
-        return whole or await api.access.may(user, "patch", status.kind, status.namespace, status.name)
-
-    return [(status, await may(status)) for status in statuses]

@@ -17,10 +17,10 @@ from functions.api.naming import make_ref
 from functions.api.pages.frame import fragment
 from functions.api.pages.graphs import Users, graphs_using
 from functions.api.pages.history import read_histories, starts_of
-from functions.api.pages.models import may_patch_each
 from functions.api.pages.requests import UNKNOWN, Counted, count_requests, together
 from functions.api.pages.rows import Button, Verb, button_of
 from functions.api.problems import invalid
+from functions.api.visibility import may_patch_each
 from functions.lifecycle.derive import DEFAULT_GRACE_SECONDS
 from functions.lifecycle.errors import Code, StepError
 from functions.lifecycle.observation import Observation

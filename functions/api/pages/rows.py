@@ -7,6 +7,7 @@ from events.model import Kind
 from events.senders import named
 from events.status import Hold, HoldKind, ModelStatus, State
 from functions.api.pages.wording import sentence
+from functions.lifecycle.reasons import Reason
 
 Verb = Literal["stop", "start"]
 
@@ -63,7 +64,7 @@ def button_of(status: ModelStatus, *, may_patch: bool) -> Button:
 def _off(status: ModelStatus, *, may_patch: bool, starts: bool) -> str | None:
     if not may_patch:
         return not_yours(status.namespace, status.kind)
-    if status.reason == "Deleting":
+    if status.reason == Reason.DELETING:
         return "It is being deleted; what is deleted can neither be stopped nor started."
     if starts and status.queued:
         return "A start is waiting already: it begins when the last pod is gone."

@@ -10,6 +10,7 @@ import sys
 
 from functions.local.kserve.cluster import Cluster
 from functions.local.kserve.controllers import Controllers
+from functions.local.supervisor.part import WATCHING
 
 
 async def main(namespaces: list[str]) -> None:
@@ -25,7 +26,7 @@ async def main(namespaces: list[str]) -> None:
 
 async def _announce(cluster: Cluster, watching: asyncio.Event) -> None:
     await watching.wait()
-    print(f"kserve: simulated controllers watch {cluster.host}", flush=True)
+    print(f"kserve: simulated controllers watch {cluster.host} {WATCHING}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""The model servers in pretended pods, as far as the API server's proxy reaches them: do they have their model?
+"""The model servers in pretended pods, as far as the API server's proxy reaches them: whether they have their model.
 
-As KServe's own servers were seen to (facts): one that finds no model in its folder starts all the same, is Ready, and
+They behave as KServe's own servers do: one that finds no model in its folder starts all the same, is Ready, and
 answers 404 for good, also once the model is there; only a new pod reads the folder again. What is in a pretended claim its
 annotation says: paths, separated by spaces. A claim without that annotation has everything.
 """

@@ -18,6 +18,7 @@ from functions.local.source.manifests import Ping, Watched, load
 from functions.local.source.resource_events import ping_event, resource_event
 from functions.local.source.sender import Sender
 from functions.local.source.watching import Watching
+from functions.local.supervisor.part import WATCHING
 from functions.logs import configure
 
 
@@ -38,7 +39,8 @@ async def _run(sink: str, watched: Sequence[Watched], pings: Sequence[Ping]) -> 
             await asyncio.gather(*(one.started.wait() for one in watching))
             for ping in pings:
                 group.create_task(_ping(ping, sender))
-            print(f"watches {api.host} for {', '.join(dict.fromkeys(item.kind for item in watched))}", flush=True)
+            kinds = ", ".join(dict.fromkeys(item.kind for item in watched))
+            print(f"watches {api.host} for {kinds} {WATCHING}", flush=True)
     finally:
         await api.close()
 

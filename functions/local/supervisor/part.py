@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+WATCHING = "[watching]"
+"""What a part that has no port writes into the line that says that it watches: the supervisor looks for this mark alone."""
+
 
 @dataclass(frozen=True)
 class Answers:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from functions.local.supervisor.part import Answers, Ends, Part, Pongs, Says
+from functions.local.supervisor.part import WATCHING, Answers, Ends, Part, Pongs, Says
 from functions.local.supervisor.ports import HOST
 from functions.local.supervisor.settings import Settings
 
@@ -82,7 +82,7 @@ def _kubernetes(port: int, kubeconfig: str, environment: Mapping[str, str]) -> P
 
 
 def _kserve(environment: Mapping[str, str]) -> Part:
-    return Part("kserve", "functions.local.kserve", (), Says("watch"), environment, needs=("kubernetes",))
+    return Part("kserve", "functions.local.kserve", (), Says(WATCHING), environment, needs=("kubernetes",))
 
 
 def _samples(environment: Mapping[str, str]) -> Part:
@@ -101,7 +101,7 @@ def _broker(settings: Settings, root: Path, functions: Mapping[str, str], enviro
 
 def _source(root: Path, broker_url: str, environment: Mapping[str, str], needs: tuple[str, ...]) -> Part:
     arguments = ("--sink", broker_url, "--manifests", str(root / "knative/base"))
-    return Part("source", "functions.local.source", arguments, Says("watches"), environment, needs=(*needs, *SENT_TO))
+    return Part("source", "functions.local.source", arguments, Says(WATCHING), environment, needs=(*needs, *SENT_TO))
 
 
 def _function(name: str, url: str, root: Path, environment: Mapping[str, str], needs: tuple[str, ...]) -> Part:

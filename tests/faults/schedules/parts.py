@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Self
 
 from functions.local.supervisor.children import ALL, WEB, Children
-from functions.local.supervisor.part import Answers, Part, Says
+from functions.local.supervisor.part import WATCHING, Answers, Part, Says
 from functions.local.supervisor.readiness import until_ready
 
 FUNCTIONS = ("stop", "start", "pod_status", "tick")
@@ -107,8 +107,8 @@ def api(port: int, environment: Mapping[str, str]) -> Part:
 
 def source(sink: str, root: Path, environment: Mapping[str, str]) -> Part:
     words = ("--sink", sink, "--manifests", str(root / "knative/base"))
-    return Part("source", "functions.local.source", words, Says("watches"), environment, imports="none")
+    return Part("source", "functions.local.source", words, Says(WATCHING), environment, imports="none")
 
 
 def kserve(environment: Mapping[str, str], namespace: str) -> Part:
-    return Part("kserve", "functions.local.kserve", (namespace,), Says("watch"), environment, imports="none")
+    return Part("kserve", "functions.local.kserve", (namespace,), Says(WATCHING), environment, imports="none")

@@ -6,7 +6,7 @@ import pytest
 
 from functions.lifecycle import document
 from functions.lifecycle.derive import RULES
-from functions.lifecycle.reasons import ADVICE
+from functions.lifecycle.reasons import ADVICE, Reason
 
 
 @pytest.fixture
@@ -59,3 +59,8 @@ def test_what_was_written_is_found_in_order_and_what_was_changed_is_not(run, tmp
     written.write_text("older")
     assert run("--check") == 1
     assert written.read_text() == "older"
+
+
+def test_every_reason_of_ours_stands_in_the_document():
+    text = document.render()
+    assert [reason for reason in Reason if reason not in text] == []
