@@ -7,6 +7,7 @@ Rules: KServe's storage initializer and pkg/controller/…/utils (SupportedStora
 import re
 from dataclasses import dataclass
 from typing import Self
+from urllib.parse import quote
 
 from events.errors import shown
 
@@ -16,6 +17,8 @@ _ONE_IMAGE = {"oci+native": "oci", "oci+fetch": "oci"}
 MOST_CHARACTERS = 2048
 _URI = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<authority>[^/?#]+)(?:/(?P<path>.*))?", re.DOTALL)
 _CLAIM = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
+_ESCAPES = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
+_UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 UNPRINTABLE = re.compile(r"[\x00-\x20\x7f\\]")
 
 
@@ -37,7 +40,7 @@ class Location:
             raise ValueError(f"{shown(uri)} has no scheme that KServe loads from; expected one of {', '.join(SCHEMES)}")
         if UNPRINTABLE.search(uri):
             raise ValueError(f"{shown(uri)} has a space, a control character or a backslash in it")
-        parts = [part for part in (match["path"] or "").split("/") if part]
+        parts = [_spelled(part) for part in (match["path"] or "").split("/") if part]
         if {".", ".."} & set(parts):
             raise ValueError(f"{shown(uri)} leaves its {match['authority'][:80]}: the path must not have . or .. in it")
         if match["scheme"] == "pvc" and not _CLAIM.fullmatch(match["authority"]):
@@ -64,3 +67,23 @@ class Location:
     def overlaps(self, other: "Location") -> bool:
         """Whether something written at one is at the other: the same place, or one inside the other."""
         return self in other.ancestors or other in self.ancestors
+
+
+def _spelled(part: str) -> str:
+    """One segment in the one of its spellings that is compared (RFC 3986, 6.2.2; RFC 3987, 5.3.2).
+
+    Letters that need no escape stand as themselves; escapes of all others stay, in capitals.
+    """
+    return _ESCAPES.sub(lambda run: _unescaped(run[0]), part) if "%" in part else part
+
+
+def _unescaped(run: str) -> str:
+    try:
+        text = bytes.fromhex(run.replace("%", "")).decode("utf-8")
+    except UnicodeDecodeError:
+        return run.upper()
+    return "".join(char if _stands_as_itself(char) else quote(char, safe="") for char in text)
+
+
+def _stands_as_itself(char: str) -> bool:
+    return char in _UNRESERVED or (not char.isascii() and char.isprintable())

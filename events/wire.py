@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 from cloudevents.conversion import to_binary as library_to_binary
 from cloudevents.conversion import to_structured as library_to_structured
@@ -18,6 +18,7 @@ from cloudevents.exceptions import GenericException
 from cloudevents.http import CloudEvent, from_http
 
 from events.errors import Malformed, shown
+from events.header_values import attribute_in
 
 MAX_BODY_BYTES = 1024 * 1024
 MAX_ATTRIBUTE_CHARACTERS = 4096
@@ -83,7 +84,7 @@ def _structured(content_type: str, body: bytes) -> CloudEvent:
 
 
 def _binary(headers: Mapping[str, str], content_type: str, body: bytes) -> CloudEvent:
-    attributes = {name[3:]: unquote(value) for name, value in headers.items() if name.startswith("ce-")}
+    attributes = {name[3:]: attribute_in(name[3:], value) for name, value in headers.items() if name.startswith("ce-")}
     if not attributes:
         raise Malformed(
             "a request without ce- headers and without content type application/cloudevents+json",

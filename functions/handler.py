@@ -21,6 +21,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
 
 from events.errors import ContractError, Impossible
+from events.header_values import attribute_in
 from events.wire import MAX_BODY_BYTES, open_event
 from functions.adapters.delivery import NotConfigured, Unverified
 from functions.composition import Parts
@@ -122,7 +123,7 @@ async def handle(
         outcome,
         action=name,
         status=response.status_code,
-        event_id=request.headers.get("ce-id", "")[:_ID_CHARACTERS],
+        event_id=attribute_in("id", request.headers.get("ce-id", ""))[:_ID_CHARACTERS],
         ms=round(seconds * 1000),
     )
     return response

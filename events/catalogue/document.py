@@ -31,6 +31,11 @@ An undefined field is rejected, not ignored.
 | `dataschema` | commands, facts | `https://modelswitch.dev/schemas/TYPE.json`: an identifier; the schema itself is in `events/schemas/` |
 | `time` | all | when the sender says it happened; nothing rests on it |
 
+In headers, spaces, `"`, `%` and non-ASCII characters may be percent-encoded, as the HTTP binding asks, or sent as they are (UTF-8 or
+Latin-1), as Knative's brokers and most SDKs do. A value is decoded once where one of the two ways of encoding could have made it; escapes that belong to
+a `source` or a URI stay: `/jobs/retrain%20daily` and `/jobs/a%2Fb` are sources. Filter the broker's EventPolicies by `exact`, `prefix` or `suffix` without
+escapes: what they let in undecoded, they would let in decoded too.
+
 A fact's `id` derives from its command's source and id, so a fact that is published twice is one event.
 
 ## Answers

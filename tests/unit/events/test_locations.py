@@ -21,6 +21,13 @@ PATHS = st.lists(st.from_regex(r"[A-Za-z0-9_-]{1,8}", fullmatch=True), max_size=
         ("oci+native://registry/a:1", "oci://registry/a:1", True),
         ("oci+fetch://registry/a:1", "oci+native://registry/a:1", True),
         ("oci://registry/a:1", "oci://registry/a:2", False),
+        ("s3://models/%c3%bcben", "s3://models/üben", True),
+        ("s3://models/a%2db", "s3://models/a-b", True),
+        ("s3://models/a%20b", "s3://models/a%20b/c", True),
+        ("s3://models/a%2fb", "s3://models/a%2Fb", True),
+        ("s3://models/a%2Fb", "s3://models/a/b", False),
+        ("s3://models/100%", "s3://models/100%", True),
+        ("s3://models/%FF", "s3://models/%ff", True),
     ],
 )
 def test_which_touch(one, other, touch):
@@ -37,6 +44,7 @@ def test_which_touch(one, other, touch):
         ("pvc:///a", "no scheme"),
         ("pvc://models/../secrets", "leaves its models"),
         ("pvc://models/a/./b", "leaves its models"),
+        ("pvc://models/%2e%2E/secrets", "leaves its models"),
         ("pvc://Models/a", "names no claim"),
         ("s3://bucket/a b", "a space"),
         ("s3://bucket/a\\b", "backslash"),
