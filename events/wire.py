@@ -9,6 +9,7 @@ import base64
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
 
@@ -19,6 +20,7 @@ from cloudevents.http import CloudEvent, from_http
 
 from events.errors import Malformed, shown
 from events.header_values import attribute_in
+from events.senders import printable
 
 MAX_BODY_BYTES = 1024 * 1024
 MAX_ATTRIBUTE_CHARACTERS = 4096
@@ -47,6 +49,25 @@ def open_event(headers: Mapping[str, str], body: bytes) -> CloudEvent:
     if content_type.startswith("application/cloudevents"):
         return _structured(content_type, body)
     return _binary(lowered, content_type, body)
+
+
+def salvage(headers: Mapping[str, str], body: bytes) -> dict[str, str]:
+    """The attributes of a request that `open_event` refuses, as far as they are text; {} where there are none.
+
+    Of each as much as an attribute may have, and only what can be printed.
+    """
+    lowered = {name.lower(): value for name, value in headers.items()}
+    found: Mapping[str, object] = {
+        name[3:]: attribute_in(name[3:], value) for name, value in lowered.items() if name.startswith("ce-")
+    }
+    if lowered.get("content-type", "").lower().startswith("application/cloudevents"):
+        with suppress(Malformed):
+            event = parse_json(body)
+            found = event if isinstance(event, dict) else found
+    texts = {
+        name: printable(value[:MAX_ATTRIBUTE_CHARACTERS]) for name, value in found.items() if isinstance(value, str)
+    }
+    return {name: text for name, text in texts.items() if text and _ATTRIBUTE_NAME.fullmatch(name)}
 
 
 def to_binary(event: CloudEvent) -> tuple[dict[str, str], bytes]:

@@ -45,6 +45,8 @@ A function answers 202 without a body: the event was done, had been done before,
 413: too big. 422: it can never work (unknown type, subject that names no model, field unknown or invalid).
 429 and 503: later, `Retry-After` says when. The body of an error is a problem (RFC 9457) with `code` and `next_action`.
 A broker that stands between answers for itself: its 202 says that it has the event, not that the event is done.
+What no function took stands in the audit as a dead letter, with its data or its first bytes; so does an event of a type that no function
+takes, with the type that may be meant.
 
 ## Sending them
 
