@@ -4,8 +4,8 @@
 import json
 
 import pytest
-from function_process import HTTP, STOP
-from test_functions import WRITTEN, audit, cluster, functions  # noqa: F401 - fixtures
+from function_process import HTTP, STOP, until
+from test_functions import PATHS, WRITTEN, audit, cluster, functions  # noqa: F401 - fixtures
 
 SOURCE = "/jobs/retrain%20daily"
 
@@ -45,3 +45,52 @@ def test_an_artifact_with_escapes_is_taken(functions, audit, send):
     assert send(functions["artifact_written"], "artifacts/s3://bucket/my%20model", data, **given) == 202
     [entry] = [entry for entry in audit() if entry["action"] == "artifact-written"]
     assert entry["message"].startswith("s3://bucket/my%20model (etag:abc")
+
+
+def loading(cluster, name: str, uri: str) -> None:
+    """A running model that loads from there."""
+    container = {"name": "kserve-container", "image": "m:1", "env": [{"name": "STORAGE_URI", "value": uri}]}
+    metadata = {"name": name, "annotations": {"serving.kserve.io/deploymentMode": "Standard"}}
+    body = {
+        "apiVersion": "serving.kserve.io/v1beta1",
+        "kind": "InferenceService",
+        "metadata": metadata,
+        "spec": {"predictor": {"containers": [container]}},
+    }
+    HTTP.post(cluster.url + PATHS.format("fraud"), json=body).raise_for_status()
+    until(lambda: cluster.ready(name), f"{name} is ready")
+
+
+def written(functions, audit, uri: str) -> str:
+    """What the audit says of an artifact that was written there."""
+    functions["tick"].send("dev.knative.sources.ping", None, id="ping").raise_for_status()
+    data = {"uri": uri, "digest": "etag:abc", "size": 1}
+    sent = functions["artifact_written"].send(WRITTEN, None, data, id=f"written {uri}"[:60])
+    assert sent.status_code == 202, sent.text
+    return [entry for entry in audit() if entry["action"] == "artifact-written"][-1]["message"]
+
+
+@pytest.mark.parametrize(
+    ("loaded", "uri"),
+    [
+        ("hf://org/one:v1", "hf://org/one:v1"),
+        ("oci://registry/two:1", "OCI://Registry/two:1@sha256:abc"),
+        ("gs://bucket/three", "gcs://bucket/three"),
+        ("https://x.blob.core.windows.net/c/four?se=1&sig=secret", "https://x.blob.core.windows.net/c/four?sig=other"),
+        ("s3://bucket/five%20a", "S3://bucket/five%20a/model.bin"),
+    ],
+)
+def test_an_artifact_reaches_the_model_however_its_uri_is_written(cluster, functions, audit, loaded, uri):
+    name = f"loads-{abs(hash(uri))}"
+    loading(cluster, name, loaded)
+    message = written(functions, audit, uri)
+    assert message.endswith(f"is loaded by {name}")
+    assert "secret" not in message
+
+
+def test_an_artifact_that_no_model_loads_says_so_and_which_loads_another_version(cluster, functions, audit):
+    loading(cluster, "revised", "hf://org/six:v1")
+    loading(cluster, "pinned", "oci://registry/seven:1@sha256:old")
+    assert "is loaded by no model: fraud/revised loads hf://org/six:v1" in written(functions, audit, "hf://org/six")
+    assert "fraud/pinned loads oci://registry/seven:1@sha256:old" in written(functions, audit, "oci://registry/seven:1")
+    assert written(functions, audit, "s3://nobody/x").endswith("is loaded by no model")
