@@ -133,7 +133,7 @@ def _type(field: dict[str, Any]) -> str:
     if "$ref" in field:
         return str(field["$ref"]).rsplit("/", 1)[-1]
     if field.get("examples") == ["30s", "1m30s", 45]:
-        return "duration (`30s`, `1m30s`, seconds)"
+        return "duration (`30s`, `1m30s`, `1d`, `90 s`, `PT30S`, seconds)"
     if "anyOf" in field:
         return " or ".join(_type(option) for option in field["anyOf"])
     if "items" in field:
