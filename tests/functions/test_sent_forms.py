@@ -4,8 +4,8 @@
 import json
 
 import pytest
-from function_process import HTTP, STOP, until
-from test_functions import PATHS, WRITTEN, audit, cluster, functions  # noqa: F401 - fixtures
+from function_process import HTTP, START, STOP, until
+from test_functions import PATHS, WRITTEN, audit, cluster, functions, ping, record  # noqa: F401 - fixtures
 
 SOURCE = "/jobs/retrain%20daily"
 
@@ -94,3 +94,30 @@ def test_an_artifact_that_no_model_loads_says_so_and_which_loads_another_version
     assert "is loaded by no model: fraud/revised loads hf://org/six:v1" in written(functions, audit, "hf://org/six")
     assert "fraud/pinned loads oci://registry/seven:1@sha256:old" in written(functions, audit, "oci://registry/seven:1")
     assert written(functions, audit, "s3://nobody/x").endswith("is loaded by no model")
+
+
+QUOTA = {"requests.memory": "1Ei", "requests.nvidia.com/gpu": "4"}
+
+
+@pytest.mark.parametrize(
+    "amounts", [{"memory": "1Mi", "ephemeral-storage": "1E"}, {"memory": "1e6"}, {"memory": "+.5Mi", "cpu": "1E-3"}]
+)
+def test_quantities_in_every_legal_form_are_read_from_quotas_and_pods(cluster, functions, redis_url, amounts):
+    name = f"amounts-{abs(hash(str(amounts)))}"
+    quotas = f"{cluster.url}/api/v1/namespaces/fraud/resourcequotas"
+    quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": name}, "spec": {"hard": QUOTA}}
+    HTTP.post(quotas, json=quota).raise_for_status()
+    container = {"name": "kserve-container", "image": "m:1", "resources": {"limits": amounts}}
+    metadata = {"name": name, "annotations": {"serving.kserve.io/deploymentMode": "Standard"}}
+    spec = {"predictor": {"containers": [container]}}
+    body = {"apiVersion": "serving.kserve.io/v1beta1", "kind": "InferenceService", "metadata": metadata, "spec": spec}
+    HTTP.post(cluster.url + PATHS.format("fraud"), json=body).raise_for_status()
+    until(lambda: cluster.pods(name), "it has a pod")
+    subject = f"namespaces/fraud/inferenceservices/{name}"
+    assert functions["command"].send(STOP, subject, id=f"stop {name}").status_code == 202
+    until(lambda: not cluster.pods(name), "no pod is left")
+    until(lambda: ping(functions) or record(redis_url, subject).get("state") == "stopped", "stopped is shown")
+    assert not record(redis_url, subject).get("unusable")
+    assert functions["command"].send(START, subject, id=f"start {name}").status_code == 202
+    assert cluster.stop_annotation(name) is None
+    HTTP.delete(f"{quotas}/{name}").raise_for_status()
