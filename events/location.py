@@ -57,7 +57,9 @@ class Location:
         scheme = _SAME.get(named, named)
         authority = match["authority"].lower() if scheme in _HOSTS else match["authority"]
         path, query = _without_signature(match["path"] or "") if scheme in _HOSTS else (match["path"] or "", "")
-        parts = [_spelled(part) for part in path.split("/") if part]
+        parts = [part for part in path.split("/") if part]
+        if scheme != "pvc":  # what stands there is the folder's very name
+            parts = [_spelled(part) for part in parts]
         if {".", ".."} & set(parts):
             raise ValueError(f"{shown(uri)} leaves its {match['authority'][:80]}: the path must not have . or .. in it")
         if scheme == "pvc" and not _CLAIM.fullmatch(authority):

@@ -77,7 +77,7 @@ def publish(order: Order) -> None:
 
 def own_namespace(uri: str, named: str | None) -> str | None:
     """The namespace of a claim: the one named, or that of the pod that this runs in. CliError (2): neither is there."""
-    if named or not uri.startswith("pvc://"):
+    if named or not uri.lower().startswith("pvc://"):
         return named
     try:
         return OWN_NAMESPACE.read_text(encoding="ascii").strip()

@@ -63,7 +63,7 @@ def test_which_touch(one, other, touch):
         ("pvc:///a", "no scheme"),
         ("pvc://models/../secrets", "leaves its models"),
         ("pvc://models/a/./b", "leaves its models"),
-        ("pvc://models/%2e%2E/secrets", "leaves its models"),
+        ("s3://models/%2e%2E/secrets", "leaves its models"),
         ("pvc://Models/a", "names no claim"),
         ("s3://bucket/a b", "a space"),
         ("s3://bucket/a\\b", "backslash"),
@@ -92,6 +92,11 @@ def test_what_is_refused_says_why(uri, words):
 )
 def test_a_tag_that_was_written_concerns_no_model_that_is_pinned_to_another_digest(written, loaded, concerned):
     assert Location.parse(written).overlaps(Location.parse(loaded)) is concerned
+
+
+@pytest.mark.parametrize("folder", ["a%2Db", "%c3%bc", "100%", "a%20b", "%2e%2e"])
+def test_the_path_on_a_claim_is_the_folders_very_name(folder):
+    assert Location.parse(f"pvc://models/{folder}").path == folder
 
 
 def test_what_signs_a_url_is_kept_nowhere():
