@@ -1,8 +1,8 @@
 """What a `ce-` header says: the attribute's value, whoever wrote the header.
 
-The HTTP binding asks senders to percent-encode spaces, `"`, `%` and non-ASCII characters. The SDKs for C# and ours do;
-those for Python (2.x) encode every character that is not unreserved; those for Go, Java, JavaScript and Rust, and so
-Knative's brokers, send the value as it is, in UTF-8 or Latin-1. So a value is decoded only where one of the two ways of
+The HTTP binding asks senders to percent-encode spaces, `"`, `%` and non-ASCII characters. Our publisher and the SDKs for
+C# and Python (2.2) do; the one for Python 2.0 encodes every character that is not unreserved; those for Go, Java,
+JavaScript and Rust, and so Knative's brokers, send the value as it is, in UTF-8 or Latin-1. So a value is decoded only where one of the two ways of
 encoding could have made it, and kept as it is everywhere else.
 
 A decoded value has the `/`, `:` and `.` of the raw one in the same places, unless the raw one has none of the first two
@@ -16,17 +16,20 @@ _ESCAPES = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
 _NEEDS_ENCODING = frozenset(' "%<>\\^`{|}')
 _ALL_ENCODED = re.compile(r"(?:[A-Za-z0-9_.~-]|%[0-9A-Fa-f]{2})+")
 _UNRESERVED = re.compile(r"[A-Za-z0-9_.~-]")
+_NAMES_ARTIFACTS = ("subject", "partitionkey")
 _NO_URI = re.compile(r"[\s\"<>\\^`{|}]|%(?![0-9A-Fa-f]{2})")
 
 
 def attribute_in(name: str, header: str) -> str:
     """The value of the attribute `name` in its header, as an HTTP server hands it over (bytes read as Latin-1).
 
-    `source` is a URI reference: where decoding would make it none, its escapes are its own and stay.
+    `source` is a URI reference, and the subject of an artifact has a URI in it: where decoding would make it none, its
+    escapes are its own and stay.
     """
     raw = as_text(header)
     decoded = _decoded(raw)
-    if decoded is None or (name == "source" and _NO_URI.search(decoded)):
+    is_uri = name == "source" or (name in _NAMES_ARTIFACTS and "://" in raw)
+    if decoded is None or (is_uri and _NO_URI.search(decoded)):
         return raw
     return decoded
 

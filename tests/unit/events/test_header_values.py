@@ -23,9 +23,11 @@ AS_IS = {  # Go, Java, JavaScript, Rust, Python 1.x, and Knative's brokers after
     "a percent sign beside escapes": ("id", "100% of a%20b"),
     "an escaped slash among others": ("subject", "artifacts/s3://b/a%2Fb%20c"),
     "an escaped letter": ("source", "/%72est"),
+    "escapes in an artifact's URI": ("subject", "artifacts/s3://bucket/my%20model"),
+    "escapes in a partition key": ("partitionkey", "namespaces/ml/artifacts/s3://bucket/my%20model"),
     "a query": ("source", "https://ci.example/run?name=a%26b"),
 }
-ENCODED = {  # C# and our own publisher: what must be; Python 2.x: all that may be
+ENCODED = {  # our publisher, C# and Python 2.2: what must be; Python 2.0: all that may be
     "a space": ("id", "a%20b", "a b"),
     "non-ASCII characters": ("id", "t2-%C3%BC", "t2-ü"),
     "in lower case": ("id", "t2-%c3%bc", "t2-ü"),
