@@ -32,8 +32,10 @@ class DeadLetter:
     def of(cls, attributes: Mapping[str, Any], data: Any) -> Self:
         subject, name = attributes.get("subject"), str(attributes["type"])
         about = None if subject is None else str(subject)
-        if data is None or isinstance(data, bytes):
-            return cls(name, about, size=len(data or b""))
+        if isinstance(data, bytes):
+            return cls(name, about, size=len(data), raw=_beginning(name, data))
+        if data is None:
+            return cls(name, about)
         size = len(json.dumps(data, separators=(",", ":")).encode())
         kept = size <= MOST_BYTES and name.startswith(OURS)
         return cls(name, about, data if kept else None, size)
@@ -42,14 +44,13 @@ class DeadLetter:
     def unreadable(cls, attributes: Mapping[str, str], body: bytes, size: int) -> Self:
         """A request that is no proper event. `body`: its first bytes; `size`: how many there were."""
         name = attributes.get("type", UNKNOWN)
-        kept = base64.b64encode(body[:MOST_UNREAD_BYTES]).decode() if name.startswith(OURS) or name == UNKNOWN else None
-        return cls(name, attributes.get("subject"), size=size, raw=kept or None)
+        return cls(name, attributes.get("subject"), size=size, raw=_beginning(name, body))
 
     @property
     def beginning(self) -> str:
         """What is kept of a body that could not be read, as text; "" where nothing is."""
         try:
-            return base64.b64decode(self.raw or "").decode("utf-8", "backslashreplace")
+            return base64.b64decode(self.raw or "", validate=True).decode("utf-8", "backslashreplace")
         except ValueError:
             return ""
 
@@ -73,3 +74,9 @@ class DeadLetter:
             return "Data of types that are not modelswitch's own is not kept."
         what = f"larger than {MOST_BYTES // 1024} KiB" if self.size > MOST_BYTES else "no JSON"
         return f"Its data ({self.size:,} bytes) was {what}, so it is not kept."
+
+
+def _beginning(event_type: str, body: bytes) -> str | None:
+    """Of what others send nothing is kept, as of their data."""
+    kept = body[:MOST_UNREAD_BYTES] if event_type.startswith(OURS) or event_type == UNKNOWN else b""
+    return base64.b64encode(kept).decode() or None
