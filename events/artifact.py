@@ -1,14 +1,18 @@
 """A model's artifact as a pipeline, a watcher or a bucket tells of it: where, which, how large, and why it is complete."""
 
+import re
 from enum import StrEnum
 from typing import Annotated, ClassVar, Self
 
 from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
+from events.errors import shown
 from events.location import MOST_CHARACTERS, Location
 from events.model import DNS_LABEL, Frozen
 
 DIGEST = r"^[a-z0-9][a-z0-9-]{0,31}:[A-Za-z0-9][A-Za-z0-9+/=_.-]{0,127}$"
+
+_SUBJECT = re.compile(r"(?:namespaces/(?P<namespace>[^/]+)/)?artifacts/(?P<uri>.+)", re.DOTALL)
 
 
 def _normal(uri: str) -> str:
@@ -79,6 +83,15 @@ class ArtifactRef(Frozen):
 
     uri: str
     namespace: str | None = None
+
+    @classmethod
+    def from_subject(cls, subject: str) -> Self:
+        """Read a CloudEvents subject, its URI in the one spelling that is compared; ValueError says what is wrong."""
+        match = _SUBJECT.fullmatch(subject)
+        if not match:
+            raise ValueError(f"{shown(subject)} names no artifact; expected artifacts/URI, or namespaces/NAMESPACE/…")
+        # A header's %20 may have been read as the space that it stands for; no storage URI has a space in it.
+        return cls(uri=_normal(match["uri"].replace(" ", "%20")), namespace=match["namespace"])
 
     @property
     def subject(self) -> str:

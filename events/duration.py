@@ -1,4 +1,7 @@
-"""Durations as people write them in Kubernetes and Go: `30s`, `1m30s`, `2h`."""
+"""Durations as people write them: `30s`, `1m30s`, `2h`, as Kubernetes and Go do; `1d`, `1w`, `90 s`, `5 min`; `PT30S`.
+
+The one reader for events, the REST API, the command line, settings and annotations.
+"""
 
 import re
 from decimal import Decimal
@@ -6,22 +9,64 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
-_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)", re.ASCII)
+_NUMBER = r"(?:\d+(?:\.\d+)?|\.\d+)"
+_MINUTE, _HOUR, _DAY = 60, 3600, 86400
+_WORDS = {
+    0.001: ("ms", "millisecond", "milliseconds"),
+    1: ("s", "sec", "secs", "second", "seconds"),
+    _MINUTE: ("m", "min", "mins", "minute", "minutes"),
+    _HOUR: ("h", "hr", "hrs", "hour", "hours"),
+    _DAY: ("d", "day", "days"),
+    7 * _DAY: ("w", "week", "weeks"),
+}
+_SECONDS = {word: seconds for seconds, words in _WORDS.items() for word in words}
+_UNIT = "|".join(sorted(_SECONDS, key=len, reverse=True))
+_PART = re.compile(rf"({_NUMBER}) ?({_UNIT})(?![a-z])", re.ASCII)
+_PARTS = re.compile(rf"{_NUMBER} ?(?:{_UNIT})(?: ?{_NUMBER} ?(?:{_UNIT}))*", re.ASCII)
+_ISO_NUMBER = r"(\d+(?:[.,]\d+)?)"
+_ISO = re.compile(
+    rf"P(?=[\dT])(?:{_ISO_NUMBER}W)?(?:{_ISO_NUMBER}D)?(?:T(?=\d)(?:{_ISO_NUMBER}H)?(?:{_ISO_NUMBER}M)?(?:{_ISO_NUMBER}S)?)?",
+    re.ASCII,
+)
+_ISO_SECONDS = (7 * _DAY, _DAY, _HOUR, _MINUTE, 1)
 _TOO_LONG = 1e15
-_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600}
 
 
 def parse_duration(text: object) -> float:
-    """Seconds of a duration; a bare number is seconds. ValueError names the forms that are understood."""
-    if isinstance(text, (int, float)) and not isinstance(text, bool) and abs(text) < _TOO_LONG:
+    """Seconds of a duration; a bare number is seconds, a day has 24 hours.
+
+    Raises:
+        ValueError: it is none; the message names the forms that are understood. Months and years have no fixed length.
+
+    """
+    seconds = _seconds(text)
+    if seconds is None or not abs(seconds) < _TOO_LONG:
+        raise ValueError(
+            f"{str(text)[:80]!r} is no duration; write it like 30s, 1m30s or 2h (also 1d, 1w, 90 s, PT30S)"
+        )
+    return seconds
+
+
+def _seconds(text: object) -> float | None:
+    if isinstance(text, int | float) and not isinstance(text, bool):
+        return float(text) if abs(text) < _TOO_LONG else None
+    if not isinstance(text, str):
+        return None
+    text = text.strip(" ")
+    if re.fullmatch(_NUMBER, text, re.ASCII):
         return float(text)
-    if isinstance(text, str):
-        if re.fullmatch(r"\d+(\.\d+)?", text, re.ASCII):
-            return float(text)
-        parts = _PART.findall(text)
-        if parts and "".join(number + unit for number, unit in parts) == text:
-            return float(sum(float(number) * _SECONDS[unit] for number, unit in parts))
-    raise ValueError(f"{str(text)[:80]!r} is no duration; write it like 30s, 1m30s or 2h")
+    if _PARTS.fullmatch(text):
+        return float(sum(float(number) * _SECONDS[unit] for number, unit in _PART.findall(text)))
+    return parse_iso_duration(text)
+
+
+def parse_iso_duration(text: str) -> float | None:
+    """Seconds of an ISO 8601 duration of weeks and smaller, such as PT0.2S or P1D; None: it is none."""
+    found = _ISO.fullmatch(text)
+    if not found:
+        return None
+    parts = zip(found.groups(), _ISO_SECONDS, strict=True)
+    return float(sum(float(number.replace(",", ".")) * seconds for number, seconds in parts if number))
 
 
 def format_duration(seconds: float) -> str:
@@ -31,7 +76,11 @@ def format_duration(seconds: float) -> str:
 
 DURATION_SCHEMA = {
     "anyOf": [
-        {"type": "string", "pattern": r"^(\d+(\.\d+)?|(\d+(\.\d+)?(ms|s|m|h))+)$"},
+        {
+            "type": "string",
+            "pattern": r"^(\d+(\.\d+)?|\d+(\.\d+)? ?(ms|s|min|m|h|d|w)( ?\d+(\.\d+)? ?(ms|s|min|m|h|d|w))*"
+            r"|P(\d+[WD]|(\d+D)?T(\d+H(\d+M)?(\d+(\.\d+)?S)?|\d+M(\d+(\.\d+)?S)?|\d+(\.\d+)?S)))$",
+        },
         {"type": "number", "minimum": 0},
     ],
     "examples": ["30s", "1m30s", 45],

@@ -20,6 +20,17 @@ class State(StrEnum):
     UNKNOWN = "unknown"
 
 
+URGENCY = {
+    State.ERROR: 0,
+    State.STOPPING: 1,
+    State.UNKNOWN: 1,
+    State.STARTING: 2,
+    State.RUNNING: 3,
+    State.STOPPED: 4,
+}
+"""What needs somebody first, first."""
+
+
 class HoldKind(StrEnum):
     """Why a model stays stopped. `external`: KServe's annotation was set without us. `rotation`: only until its
     last pod is gone, for a reload that replaces it. `unknown`: set by another version, for a reason that this one does

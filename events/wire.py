@@ -9,8 +9,9 @@ import base64
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 from cloudevents.conversion import to_binary as library_to_binary
 from cloudevents.conversion import to_structured as library_to_structured
@@ -18,6 +19,8 @@ from cloudevents.exceptions import GenericException
 from cloudevents.http import CloudEvent, from_http
 
 from events.errors import Malformed, shown
+from events.header_values import attribute_in
+from events.senders import printable
 
 MAX_BODY_BYTES = 1024 * 1024
 MAX_ATTRIBUTE_CHARACTERS = 4096
@@ -46,6 +49,25 @@ def open_event(headers: Mapping[str, str], body: bytes) -> CloudEvent:
     if content_type.startswith("application/cloudevents"):
         return _structured(content_type, body)
     return _binary(lowered, content_type, body)
+
+
+def salvage(headers: Mapping[str, str], body: bytes) -> dict[str, str]:
+    """Return the attributes of a request that `open_event` refuses, as far as they are text; {} if there are none.
+
+    Of each as much as an attribute may have, and only what can be printed.
+    """
+    lowered = {name.lower(): value for name, value in headers.items()}
+    found: Mapping[str, object] = {
+        name[3:]: attribute_in(name[3:], value) for name, value in lowered.items() if name.startswith("ce-")
+    }
+    if lowered.get("content-type", "").lower().startswith("application/cloudevents"):
+        with suppress(Malformed):
+            event = parse_json(body)
+            found = event if isinstance(event, dict) else found
+    texts = {
+        name: printable(value[:MAX_ATTRIBUTE_CHARACTERS]) for name, value in found.items() if isinstance(value, str)
+    }
+    return {name: text for name, text in texts.items() if text and _ATTRIBUTE_NAME.fullmatch(name)}
 
 
 def to_binary(event: CloudEvent) -> tuple[dict[str, str], bytes]:
@@ -83,7 +105,7 @@ def _structured(content_type: str, body: bytes) -> CloudEvent:
 
 
 def _binary(headers: Mapping[str, str], content_type: str, body: bytes) -> CloudEvent:
-    attributes = {name[3:]: unquote(value) for name, value in headers.items() if name.startswith("ce-")}
+    attributes = {name[3:]: attribute_in(name[3:], value) for name, value in headers.items() if name.startswith("ce-")}
     if not attributes:
         raise Malformed(
             "a request without ce- headers and without content type application/cloudevents+json",

@@ -20,6 +20,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from events.errors import ContractError, Impossible, ModelswitchError
+from events.header_values import attribute_in
 from events.wire import MAX_BODY_BYTES, open_event
 from functions.adapters.delivery import NotConfigured, Unverified
 from functions.composition import Parts
@@ -77,13 +78,14 @@ serve_within(_of_this_site, _PROCESS.close)
 
 
 async def handle(
-    name: str, request: Request, work: Work, *, direct: bool = False, cluster_used: bool = True
+    name: str, request: Request, work: Work, *, direct: bool = False, cluster_used: bool = True, whole: bool = True
 ) -> Response:
     """Runs `work` on an event. It returns the outcome in a word, for counter and log; errors become their answers.
 
     Before anything of the event is read its delivery is verified; of a refused one nothing is left but a count.
     `direct`: senders may deliver without a broker; `request.state.user` is then the account that did, None where only a
-    secret proves it. `cluster_used` False: this function runs where there is no cluster's token.
+    secret proves it. `cluster_used` False: this function runs where there is no cluster's token. `whole` False: of an
+    event that is too large `work` gets the beginning. `request.state.size` is how many bytes it had.
     """
     if request.method in {"GET", "HEAD"}:
         return await _get(request, cluster_used=cluster_used)
@@ -94,7 +96,7 @@ async def handle(
         parts = await _PROCESS.get(cluster_used=cluster_used)
         given = request.query_params.getlist("delivery"), request.headers.get("authorization")
         request.state.user = (await parts.deliveries.verify(*given, direct=direct)).user
-        body = await _body(request)
+        body, request.state.size = await _body(request, whole=whole)
         outcome = await work(parts, request, body)
         response = Response(status_code=202, background=BackgroundTask(_flush, parts))
     except Unverified as error:
@@ -122,7 +124,7 @@ async def handle(
         outcome,
         action=name,
         status=response.status_code,
-        event_id=request.headers.get("ce-id", "")[:_ID_CHARACTERS],
+        event_id=attribute_in("id", request.headers.get("ce-id", ""))[:_ID_CHARACTERS],
         ms=round(seconds * 1000),
     )
     return response
@@ -149,16 +151,17 @@ class _TooLarge(ModelswitchError):
     """More than an event may be."""
 
 
-async def _body(request: Request) -> bytes:
-    """At most 1 MiB, whatever the sender says of its length."""
+async def _body(request: Request, *, whole: bool) -> tuple[bytes, int]:
+    """At most 1 MiB, whatever the sender says of its length; and how many bytes there were."""
     chunks: list[bytes] = []
     size = 0
     async for chunk in request.stream():
+        if size <= MAX_BODY_BYTES:
+            chunks.append(chunk)
         size += len(chunk)
-        if size > MAX_BODY_BYTES:
+        if whole and size > MAX_BODY_BYTES:
             raise _TooLarge(f"the event is larger than {MAX_BODY_BYTES} bytes")
-        chunks.append(chunk)
-    return b"".join(chunks)
+    return b"".join(chunks)[:MAX_BODY_BYTES], size
 
 
 async def _flush(parts: Parts) -> None:

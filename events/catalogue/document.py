@@ -31,6 +31,11 @@ An undefined field is rejected, not ignored.
 | `dataschema` | commands, facts | `https://modelswitch.dev/schemas/TYPE.json`: an identifier; the schema itself is in `events/schemas/` |
 | `time` | all | when the sender says it happened; nothing rests on it |
 
+In headers, spaces, `"`, `%` and non-ASCII characters may be percent-encoded, as the HTTP binding asks, or sent as they are (UTF-8 or
+Latin-1), as Knative's brokers and most SDKs do. A value is decoded once where one of the two ways of encoding could have made it; escapes that belong to
+a `source` or a URI stay: `/jobs/retrain%20daily` and `/jobs/a%2Fb` are sources. Filter the broker's EventPolicies by `exact`, `prefix` or `suffix` without
+escapes: what they let in undecoded, they would let in decoded too.
+
 A fact's `id` derives from its command's source and id, so a fact that is published twice is one event.
 
 ## Answers
@@ -40,6 +45,8 @@ A function answers 202 without a body: the event was done, had been done before,
 413: too big. 422: it can never work (unknown type, subject that names no model, field unknown or invalid).
 429 and 503: later, `Retry-After` says when. The body of an error is a problem (RFC 9457) with `code` and `next_action`.
 A broker that stands between answers for itself: its 202 says that it has the event, not that the event is done.
+What no function took stands in the audit as a dead letter, with its data or its first bytes; so does an event of a type that no function
+takes, with the type that may be meant.
 
 ## Sending them
 
@@ -126,7 +133,7 @@ def _type(field: dict[str, Any]) -> str:
     if "$ref" in field:
         return str(field["$ref"]).rsplit("/", 1)[-1]
     if field.get("examples") == ["30s", "1m30s", 45]:
-        return "duration (`30s`, `1m30s`, seconds)"
+        return "duration (`30s`, `1m30s`, `1d`, `90 s`, `PT30S`, seconds)"
     if "anyOf" in field:
         return " or ".join(_type(option) for option in field["anyOf"])
     if "items" in field:

@@ -1,5 +1,6 @@
 """`modelswitch publish artifact`: in the Job that wrote it, as its last step."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,11 +18,14 @@ from events.artifacts.settling import Rule, Settling, Whole
 from events.artifacts.survey import Unfit, survey
 from events.cli.exits import CliError, Exit
 from events.cli.names import usage
+from events.cli.options import Connection
 from events.cli.publishing import SOURCE, publisher, send
+from events.cli.server import ModelServer
 from events.cli.terminal import say, say_json, stderr_console
 from events.envelope import build, explain
 
 OWN_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+_POLL_SECONDS = 0.5
 _UNKNOWN_DIGEST = f"sha256:{'0' * 64}"
 
 
@@ -38,6 +42,14 @@ class Telling:
 
 
 @dataclass(frozen=True)
+class Confirmation:
+    """For how many seconds to ask, and whom, what became of the event."""
+
+    seconds: float
+    connection: Connection
+
+
+@dataclass(frozen=True)
 class Order:
     """A `publish artifact` command line."""
 
@@ -47,6 +59,7 @@ class Order:
     rule: Rule
     check_formats: bool
     telling: Telling
+    confirmation: Confirmation | None = None
 
 
 def publish(order: Order) -> None:
@@ -64,7 +77,7 @@ def publish(order: Order) -> None:
 
 def own_namespace(uri: str, named: str | None) -> str | None:
     """The namespace of a claim: the one named, or that of the pod that this runs in. CliError (2): neither is there."""
-    if named or not uri.startswith("pvc://"):
+    if named or not uri.lower().startswith("pvc://"):
         return named
     try:
         return OWN_NAMESPACE.read_text(encoding="ascii").strip()
@@ -151,6 +164,31 @@ def _send(order: Order, found: ArtifactWritten) -> None:
     event = build(found, found.ref, source=SOURCE, id=order.telling.id)
     send(publisher(order.telling.sink), event)
     told(event, found, order.telling.sink, as_json=order.telling.json)
+    if order.confirmation:
+        _confirm(event, order.confirmation, as_json=order.telling.json)
+
+
+def _confirm(event: CloudEvent, wanted: Confirmation, *, as_json: bool) -> None:
+    """CliError: no model loads it, or it was refused (1); the history says nothing of it yet (5)."""
+    ends = time.monotonic() + wanted.seconds
+    with ModelServer.connect(wanted.connection) as server:
+        while not (entries := server.recorded(event["source"], event["id"])):
+            if time.monotonic() >= ends:
+                raise CliError(
+                    Exit.TIMED_OUT,
+                    f"the history says nothing of event {event['id']} yet, or not to you",
+                    "Look it up in the history later: it is read by those who may list all InferenceServices.",
+                )
+            time.sleep(_POLL_SECONDS)
+    # Some namespaces may have refused it, each by an entry of its own.
+    said = next((entry for entry in entries if not entry.get("code")), entries[0])
+    message = str(said.get("message") or said.get("action"))
+    if code := said.get("code"):
+        none_loads = "Name the artifact as the model's storageUri does."
+        next_action = none_loads if code == "Refused" else "Correct what the message names, then publish it again."
+        raise CliError(Exit.REFUSED, message, next_action, problem=said)
+    if not as_json:
+        say(message)
 
 
 def told(event: CloudEvent, artifact: ArtifactWritten, sink: str, *, as_json: bool) -> None:

@@ -86,13 +86,23 @@ def artifact(
     ] = None,
     written_by: Annotated[str | None, typer.Option("--written-by", help="Who wrote it, for the audit.")] = None,
     event_id: Annotated[str | None, typer.Option("--id", help="Default: a new one. The same id counts once.")] = None,
+    confirm: Annotated[
+        str | None,
+        typer.Option(
+            "--confirm",
+            help="Then ask the API for so long which models load it. Needs the right to list all InferenceServices.",
+        ),
+    ] = None,
+    server: opt.Server = opt.DEFAULT_SERVER,
+    token_file: opt.TokenFile = None,
     sink: opt.Sink = opt.DEFAULT_SINK,
     json: opt.Json = False,
 ) -> None:
     """Publish that an artifact was written: the models that it belongs to load it.
 
     Exit code 2, and nothing is published: it is missing, empty, still being written, or no file of its format.
-    Exit code 1: it is not what --digest and --size say. That is published, so that the refusal is audited.
+    Exit code 1: it is not what --digest and --size say (that is published, so that the refusal is audited); with --confirm
+    also: no model loads it, or it was refused. Exit code 5: --confirm heard nothing of it in that time.
     """
     from events.artifact import Strategy
     from events.artifacts.settling import Rule
@@ -101,7 +111,12 @@ def artifact(
 
     rule = Rule(success_file, seconds(stable, "--stable"), seconds(wait, "--wait"), digest, size)
     telling = artifacts.Telling(Strategy(strategy), reason, written_by, event_id, sink, json)
-    artifacts.publish(artifacts.Order(uri, namespace, path, rule, format_check, telling))
+    asked = (
+        None
+        if confirm is None
+        else artifacts.Confirmation(seconds(confirm, "--confirm"), opt.Connection(server, token_file))
+    )
+    artifacts.publish(artifacts.Order(uri, namespace, path, rule, format_check, telling, asked))
 
 
 def watch_claim(

@@ -29,6 +29,26 @@ app = typer.Typer(
 )
 
 
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        from importlib import metadata
+
+        try:
+            typer.echo(f"modelswitch {metadata.version('modelswitch')}")
+        except metadata.PackageNotFoundError as error:
+            raise CliError(Exit.REFUSED, "the version is unknown", "Install modelswitch with pip.") from error
+        raise typer.Exit
+
+
+@app.callback(help=__doc__)
+def _options(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", "-V", is_eager=True, callback=_tell_version, help="Show the version and exit.")
+    ] = False,
+) -> None: ...
+
+
 class Via(StrEnum):
     REST = "rest"
     BROKER = "broker"
@@ -133,6 +153,12 @@ def list_(
     state: Annotated[str | None, typer.Option("--state", help="running, stopping, stopped, starting or error.")] = None,
     kind: opt.KindName = None,
     selector: Annotated[str | None, typer.Option("--selector", "-l", help="A label: key=value.")] = None,
+    sort: Annotated[
+        opt.Sort,
+        typer.Option(
+            "--sort", help="name; urgency: errors first, stopped models last; since: the latest change first."
+        ),
+    ] = opt.Sort.NAME,
     server: opt.Server = opt.DEFAULT_SERVER,
     token_file: opt.TokenFile = None,
     json: opt.Json = False,
@@ -141,7 +167,7 @@ def list_(
     from events.cli import reading
 
     wanted = reading.filters(None if all_namespaces else namespace, state, kind, selector)
-    reading.list_models(wanted, opt.Connection(server, token_file), as_json=json)
+    reading.list_models(wanted, opt.Connection(server, token_file), sort=sort, as_json=json)
 
 
 @app.command()

@@ -1,6 +1,7 @@
 """Options that several commands share, and what they say in --help. Light: this is read on every start."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -46,6 +47,14 @@ WaitTimeout = Annotated[str, typer.Option("--wait-timeout", help="How long to wa
 Reason = Annotated[
     str | None, typer.Option("--reason", help="Reason (shown on the model's page and in the audit log).")
 ]
+
+
+class Sort(StrEnum):
+    """The order of a list."""
+
+    NAME = "name"
+    URGENCY = "urgency"
+    SINCE = "since"
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,18 @@
 """`modelswitch status` and `modelswitch list`."""
 
+from datetime import UTC, datetime
+
 from rich.table import Table
 
 from events.cli.names import parse_kind, targets, usage
-from events.cli.options import Connection, Selection
+from events.cli.options import Connection, Selection, Sort
 from events.cli.server import ModelServer
 from events.cli.terminal import say, say_json, stderr_console, stdout_console
 from events.cli.words import gpus_phrase, sentence
 from events.senders import named
-from events.status import ModelStatus, State
+from events.status import URGENCY, ModelStatus, State
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 def status(selection: Selection, connection: Connection, *, as_json: bool) -> None:
@@ -35,16 +39,24 @@ def filters(namespace: str | None, state: str | None, kind: str | None, selector
     return {name: value for name, value in wanted.items() if value}
 
 
-def list_models(wanted: dict[str, str], connection: Connection, *, as_json: bool) -> None:
+def list_models(wanted: dict[str, str], connection: Connection, *, sort: Sort, as_json: bool) -> None:
     """Prints every model that the filters let through."""
     with ModelServer.connect(connection) as server:
-        found = server.models(wanted)
+        found = _sorted(server.models(wanted), sort)
     if as_json:
         say_json({"items": [one.model_dump(mode="json") for one in found]})
     elif found:
         stdout_console().print(_table(found))
     else:
         stderr_console().print("No model fits.")
+
+
+def _sorted(found: list[ModelStatus], sort: Sort) -> list[ModelStatus]:
+    """By name: as the server has it, by namespace, kind and name. Else of equals the one that changed last is first."""
+    if sort is Sort.NAME:
+        return found
+    latest = sorted(found, key=lambda one: one.last_transition or _NEVER, reverse=True)
+    return latest if sort is Sort.SINCE else sorted(latest, key=lambda one: (URGENCY[one.state], not one.reason))
 
 
 def _details(found: ModelStatus) -> list[str]:
@@ -71,7 +83,7 @@ def _table(found: list[ModelStatus]) -> Table:
     for one in found:
         held = one.resource_allocation
         gpus = f"{gpus_phrase(held.gpus)}, " if held.gpus else ""
-        since = one.last_transition.strftime("%Y-%m-%d %H:%M:%S") if one.last_transition else "-"
+        since = one.last_transition.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ") if one.last_transition else "-"
         table.add_row(
             one.namespace, one.name, one.kind.value, one.state.value, one.reason or "-", f"{gpus}{held.memory}", since
         )

@@ -89,6 +89,11 @@ class ModelServer:
                 return found
             params["continue"] = str(page["continue"])
 
+    def recorded(self, source: str, event_id: str) -> list[dict[str, Any]]:
+        """What the history says of this event, newest first, as far as the caller may read it."""
+        items = self.ask("GET", "/api/v1/audit", params={"limit": "1000"}).get("items", [])
+        return [dict(item) for item in items if (item.get("source"), item.get("event_id")) == (source, event_id)]
+
     def ask(
         self,
         method: str,

@@ -47,6 +47,7 @@ LINE_LENGTH = 64  # commands that wait for one model; more are told to come agai
 REMEMBERED_SECONDS = 7 * 24 * 3600
 RESYNC_LEASE_SECONDS = 10  # renewed page by page; after a tick that died another one takes over
 _HISTORY = 1000
+_SHOWN_VERSIONS = 10
 
 
 @dataclass(frozen=True)
@@ -252,16 +253,38 @@ class Store:
 
         `namespace` is that of a claim; elsewhere only models of it are meant, None: all.
         """
-        ancestors = [place_of(place, namespace or "") for place in location.ancestors]
-        ranges = [(f"[{place}\t", f"({place}\n") for place in ancestors]
-        ranges.append((f"[{ancestors[-1]}/", f"({ancestors[-1]}0"))  # 0 is the character behind the slash
+        places = [place_of(place, namespace or "") for place in (*location.ancestors, *location.also)]
+        within = place_of(location, namespace or "")
+        ranges = [(f"[{place}\t", f"({place}\n") for place in places]
+        ranges.append((f"[{within}/", f"({within}0"))  # 0 is the character behind the slash
+        subjects = sorted({subject for _, subject in await self._indexed(ranges)})
+        return [ref for ref in serialization.refs_of(subjects) if namespace in {None, ref.namespace}]
+
+    async def other_versions(self, location: Location, namespace: str | None) -> list[tuple[str, ModelRef]]:
+        """Models that load another tag, digest or revision of this image or repository, and which; the first few.
+
+        `namespace`: as in `concerned`.
+        """
+        if not location.has_versions:
+            return []
+        place = place_of(location.unversioned, "")
+        ranges = [(f"[{place}\t", f"({place}\n"), (f"[{place}:", f"({place};"), (f"[{place}@", f"({place}A")]
+        found = [
+            (place.strip(), ref)
+            for place, subject in await self._indexed(ranges, _SHOWN_VERSIONS)
+            for ref in serialization.refs_of([subject])
+        ]
+        return [(uri, ref) for uri, ref in found if namespace in {None, ref.namespace}]
+
+    async def _indexed(self, ranges: Sequence[tuple[str, str]], limit: int = -1) -> list[tuple[str, str]]:
+        """Places and the subjects of the models that load from them; of each range at most `limit`."""
         with _translated():
             pipeline = self._redis.pipeline(transaction=False)
             for first, last in ranges:
-                pipeline.zrangebylex(f"{TAG}:artifacts", first, last)
+                pipeline.zrangebylex(f"{TAG}:artifacts", first, last, start=0, num=limit)
             found = await pipeline.execute()
-        subjects = sorted({entry.rpartition("\t")[2] for entries in found for entry in entries})
-        return [ref for ref in serialization.refs_of(subjects) if namespace in {None, ref.namespace}]
+        split = (entry.rpartition("\t") for entries in found for entry in entries)
+        return [(place, subject) for place, _, subject in split]
 
     async def publish(self, events: Sequence[Published]) -> None:
         """Into the outbox, without a step: for what concerns no record."""

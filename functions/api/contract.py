@@ -169,7 +169,8 @@ KEY_HEADER = {
 _WHAT = {
     400: "Malformed: the body is not JSON",
     401: "Unauthenticated: no token, or one that the cluster does not know",
-    403: "Forbidden: the cluster's RBAC says no; said before the model's existence is revealed",
+    403: "Forbidden: the cluster's RBAC says no; said before the model's existence is revealed. PolicyRefused: an admission "
+    "policy or webhook denies the change",
     404: "NotFound",
     409: "InvalidTransition, StopInProgress (Retry-After), Held, QuotaExceeded, AmbiguousModel (candidates), "
     "StopUnsupported, StartUnsupported, CanaryInProgress, Conflict",

@@ -20,6 +20,7 @@ from functions.lifecycle.effects import AuditEntry, Published
 from functions.lifecycle.errors import Code, Refused, Temporary
 from functions.object_errors import Stage, one_object
 
+_NEAR_SHOWN = 3
 _REFUSALS_KEPT = 16
 """Of one event that names no namespace: in so many namespaces that refuse it at most."""
 _REQUESTS = uuid.uuid5(uuid.NAMESPACE_URL, "https://modelswitch.dev/reload-requests")
@@ -51,11 +52,19 @@ async def ask_for_reloads(parts: Parts, writing: Writing) -> int:
         await _check_claim(parts, written.namespace, written.location.claim)
         refs = await _listed(parts, written.namespace, written.location)
     await parts.store.publish([_request(writing, ref) for ref in refs])
-    names = ", ".join(ref.name for ref in refs[:10]) or "no model"
+    names = ", ".join(ref.name for ref in refs[:10]) or f"no model{await _why_none(parts, writing)}"
     message = f"{written.uri} ({written.digest}, {written.complete}) is loaded by {names}"
     write = parts.store.write_audit if refs else parts.store.write_refusal  # of no model it is no history
     await write(_entry(writing, message))
     return len(refs)
+
+
+async def _why_none(parts: Parts, writing: Writing) -> str:
+    """What comes near it: of the same image or repository, another tag, digest or revision."""
+    written = writing.written
+    near = await parts.store.other_versions(written.location, written.namespace)
+    others = [f"{ref.namespace}/{ref.name} loads {uri}" for uri, ref in near[:_NEAR_SHOWN]]
+    return f": {', '.join(others)}, which is another version of it" if others else ""
 
 
 async def _consenting(parts: Parts, writing: Writing, refs: list[ModelRef]) -> list[ModelRef]:

@@ -14,7 +14,7 @@ from functions.lifecycle.effects import PinOwners
 from functions.lifecycle.errors import Superseded
 from functions.lifecycle.handover import hand_over, next_handover
 from functions.lifecycle.heard import with_heard
-from functions.lifecycle.observation import Observation
+from functions.lifecycle.observation import ANY_PATH, Observation
 from functions.lifecycle.observe import observe
 from functions.lifecycle.record import Intent, Record
 from functions.lifecycle.reloading import follow_reload, take_reload
@@ -73,7 +73,8 @@ def _with_known_buckets(record: Record | None, seen: Observation) -> Observation
         return seen
     known = (uri for uri in record.artifacts if uri not in seen.artifacts)
     paths = {uri: Location.parse(uri).path for uri in known}
-    return replace(seen, artifacts=(*seen.artifacts, *(uri for uri, path in paths.items() if path in seen.bucketless)))
+    kept = (uri for uri, path in paths.items() if {path, ANY_PATH} & set(seen.bucketless))
+    return replace(seen, artifacts=(*seen.artifacts, *kept))
 
 
 def _without_left_behind(record: Record | None, seen: Observation) -> Observation:

@@ -12,6 +12,9 @@ from functions.lifecycle.prediction import Prediction
 from functions.lifecycle.stop_note import StopNote
 from functions.lifecycle.unusable import Unusable
 
+ANY_PATH = "*"
+"""In `Observation.bucketless`: of what the model loads not even the path is known without a pod."""
+
 
 class Mode(StrEnum):
     """How KServe deploys the model (`status.deploymentMode`, its legacy names included)."""

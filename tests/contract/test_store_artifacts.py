@@ -64,6 +64,29 @@ async def test_a_model_that_loads_something_else_now_or_is_gone_is_not_found(sto
     assert await names(store, "pvc://models/b") == []
 
 
+async def test_versions_of_an_image_are_found_by_what_was_written_and_told_apart(store):
+    await known(
+        store,
+        record("one", "oci://r/a:1"),
+        record("pinned", "oci://r/a@sha256:new"),
+        record("old", "oci://r/a:1@sha256:old"),
+        record("two", "oci://r/a:2"),
+        record("newest", "oci://r/a"),
+        record("another", "oci://r/ab:1"),
+        record("revised", "hf://org/repo:v1", namespace="search"),
+    )
+    assert await names(store, "oci://r/a:1@sha256:new", None) == ["one", "pinned"]
+    assert await names(store, "oci://r/a:1", None) == ["one"]
+    assert await names(store, "oci://r/a:latest", None) == ["newest"]
+    near = await store.other_versions(Location.parse("oci://r/a:3"), None)
+    assert {ref.name for _, ref in near} == {"one", "pinned", "old", "two", "newest"}
+    assert ("oci://r/a:2", "two") in [(uri, ref.name) for uri, ref in near]
+    of_repository = await store.other_versions(Location.parse("hf://org/repo"), None)
+    assert [(uri, ref.name) for uri, ref in of_repository] == [("hf://org/repo:v1", "revised")]
+    assert await store.other_versions(Location.parse("hf://org/repo"), "fraud") == []
+    assert await store.other_versions(Location.parse("s3://r/a:3"), None) == []
+
+
 async def test_of_a_thousand_models_on_one_claim_one_is_found_at_once(store):
     await known(store, *(record(f"model-{number:04}", f"pvc://models/{number:04}") for number in range(1000)))
     begun = time.perf_counter()

@@ -20,14 +20,17 @@ def test_the_repositorys_own_manifests_are_read():
     (found,) = load([Path(__file__).parents[2] / "knative/base"], FUNCTIONS, "secret-of-this-run")
     assert found.path == "/modelswitch/modelswitch"
     triggers = {trigger.name: trigger for trigger in found.triggers}
-    assert triggers.keys() == FUNCTIONS.keys() - {"dead-letter"}
+    assert triggers.keys() == FUNCTIONS.keys() - {"dead-letter"} | {"unknown-type"}
     for verb in ("stop", "start", "reload"):
         assert triggers["command"].matches({"type": f"dev.modelswitch.model.{verb}-requested.v1"})
     assert not triggers["command"].matches({"type": "dev.modelswitch.model.stopped.v1"})
     assert [name for name, trigger in triggers.items() if trigger.ordered] == ["command"]
     known = {name: f"{url}/?delivery=secret-of-this-run" for name, url in FUNCTIONS.items()}
+    known["unknown-type"] = known["dead-letter"]
     assert {name: trigger.subscriber for name, trigger in triggers.items()} == {name: known[name] for name in triggers}
-    assert {trigger.dead_letter for trigger in found.triggers} == {known["dead-letter"]}
+    lettered = {name for name, trigger in triggers.items() if trigger.dead_letter}
+    assert lettered == {"command", "artifact-written"}
+    assert {triggers[name].dead_letter for name in lettered} == {known["dead-letter"]}
 
 
 @pytest.mark.parametrize(

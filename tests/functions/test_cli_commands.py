@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from importlib.metadata import version
 
 import pytest
 from cli_process import ROOT, command, environment
@@ -287,6 +288,41 @@ def test_list_reads_all_pages_and_filters(api):
         "label": "team=a",
         "limit": "500",
     }
+
+
+def test_a_list_shows_its_times_with_their_zone(api):
+    api.put(model("fraud", "abroad", last_transition="2026-02-01T00:30:00+01:00"))
+    lines = command(api, "list", "-n", "fraud").stdout.splitlines()
+    assert lines[1].endswith("2026-01-31 22:00:00Z")
+    assert next(line for line in lines if " abroad " in line).endswith("2026-01-31 23:30:00Z")
+
+
+def test_a_list_can_begin_with_what_needs_somebody(api):
+    later = "2026-02-01T00:00:00Z"
+    api.models.clear()
+    for name, state, more in (
+        ("a-stopped", "stopped", {}),
+        ("b-running", "running", {}),
+        ("c-running-with-a-reason", "running", {"reason": "ScaledToZero"}),
+        ("d-starting", "starting", {}),
+        ("e-error", "error", {}),
+        ("f-error-since-then", "error", {"last_transition": later}),
+    ):
+        api.put(model("fraud", name, state, **more))
+
+    def names(*words):
+        return [one["name"][0] for one in json.loads(command(api, "list", *words, "--json").stdout)["items"]]
+
+    assert names() == list("abcdef")
+    assert names("--sort", "urgency") == list("fedcba")
+    assert names("--sort", "since")[0] == "f"
+    assert command(api, "list", "--sort", "mood").returncode == 2
+
+
+@pytest.mark.parametrize("option", ["--version", "-V"])
+def test_the_version_is_told_without_a_server(option):
+    done = command("http://127.0.0.1:9", option)
+    assert (done.returncode, done.stdout) == (0, f"modelswitch {version('modelswitch')}\n")
 
 
 def test_an_empty_list_prints_nothing_on_stdout(api):

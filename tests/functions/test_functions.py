@@ -1,5 +1,6 @@
 """CloudEvents to the real functions-framework processes, over a simulated cluster and a real Redis."""
 
+import base64
 import contextlib
 import json
 from pathlib import Path
@@ -323,6 +324,60 @@ def test_of_a_dead_letter_that_is_too_big_its_size_is_kept(functions, audit, let
     functions["dead_letter"].send(STOP, MODEL, {"reason": "x" * 20_000}, id="dead-2").raise_for_status()
     kept = letters()[audit()[-1]["letter"]]
     assert (kept["size"], "data" in kept) == (20_013, False)
+
+
+@pytest.mark.parametrize("what", [what for what in BAD if what != "another method"])
+def test_the_dead_letter_function_records_what_the_functions_refuse(what, functions, audit, letters):
+    """A broker drops what its dead-letter sink refuses, or answers 500 to the publisher."""
+    answer = BAD[what](functions["dead_letter"])
+    assert (answer.status_code, answer.content) == (202, b"")
+    [entry] = audit()
+    assert (entry["action"], bool(entry["code"]), entry["letter"] in letters()) == ("dead-letter", True, True)
+
+
+def test_a_dead_letter_that_can_t_be_read_is_kept_as_bytes_with_what_its_headers_say(functions, audit, letters):
+    headers = {"ce_specversion": "1.0", "ce_id": "b-1", "ce_source": "/ci", "ce_type": STOP, "ce_subject": MODEL}
+    sent = {"content_type": "application/json", "ce_knativeerrorcode": "400", **headers}
+    assert functions["dead_letter"].post(b'{"reason": \xff"', **sent).status_code == 202
+    [entry] = audit()
+    assert (entry["event_id"], entry["ref"], entry["actor"], entry["code"]) == ("b-1", MODEL, "event:/ci", "400")
+    assert "broken JSON" in entry["message"]
+    letter = letters()[entry["letter"]]
+    assert (base64.b64decode(letter["raw"]), letter["size"]) == (b'{"reason": \xff"', 13)
+
+
+def test_of_two_megabytes_the_beginning_is_kept(functions, audit, letters):
+    assert functions["dead_letter"].send(STOP, MODEL, {"reason": "x" * 2_000_000}, id="huge").status_code == 202
+    [entry] = audit()
+    letter = letters()[entry["letter"]]
+    assert (entry["event_id"], entry["ref"], letter["size"]) == ("huge", MODEL, 2_000_013)
+    assert base64.b64decode(letter["raw"]) == b'{"reason":"' + b"x" * (12 * 1024 - 11)
+
+
+def test_of_another_s_event_that_can_t_be_read_no_content_is_kept(functions, audit, letters):
+    headers = {"ce_specversion": "1.0", "ce_id": "1", "ce_source": "/k", "content_type": "application/json"}
+    functions["dead_letter"].post(b'{"secret": ', ce_type="dev.knative.apiserver.resource.add", **headers)
+    [entry] = audit()
+    assert "raw" not in letters().get(entry["letter"], {})
+
+
+@pytest.mark.parametrize(
+    ("sent", "meant"),
+    [
+        ("dev.modelswitch.model.stop-requested", STOP),
+        ("dev.modelswitch.model.stopRequested.v1", STOP),
+        ("model.start-requested.v1", START),
+        ("com.example.other", "those of commands are"),
+    ],
+)
+def test_an_event_of_a_type_that_no_function_takes_is_recorded_with_the_type_that_may_be_meant(
+    sent, meant, functions, audit
+):
+    assert functions["dead_letter"].send(sent, MODEL, id="typo").status_code == 202
+    [entry] = audit()
+    assert (entry["code"], entry["ref"], entry["event_id"]) == ("ImpossibleEvent", MODEL, "typo")
+    assert sent in entry["message"]
+    assert meant in entry["message"]
 
 
 def test_redis_away_is_503_with_retry_after_and_nothing_is_half_done(cluster, tmp_path):

@@ -14,6 +14,7 @@ import threading
 
 import pytest
 from cli_process import command, environment
+from rest_stand_in import StandIn, serving
 from sink_stand_in import receiving
 
 from events.artifact import ArtifactWritten, Completeness, Strategy
@@ -237,3 +238,52 @@ def test_at_a_terminal_a_bar_shows_how_far_it_has_read(sink, artifact):
     os.close(screen)
     assert process.wait(60) == 0
     assert b"314.6 MB" in shown
+
+
+def entry(sink, **fields):
+    sent = event(sink)
+    return {"source": sent.source, "event_id": sent.id, "action": "artifact-written", "code": None, **fields}
+
+
+def confirmed(sink, answers, *words):
+    """With an API whose history grows: `answers` are the entries of each look, the last again and again."""
+    looks = []
+
+    def history(request):
+        if request.path != "/api/v1/audit":
+            return None
+        looks.append(request)
+        return 200, {}, {"items": answers(sink)[min(len(looks), len(answers(sink))) - 1]}
+
+    with serving(StandIn(override=history)) as api:
+        return command(api, "publish", "artifact", *TOLD, "--confirm", "20s", *words, K_SINK=sink.url), looks
+
+
+TOLD = ("s3://models/scorer", "--digest", "etag:1", "--size", "1")
+
+
+def test_confirm_says_which_models_load_it_once_the_history_does(sink):
+    message = "s3://models/scorer (etag:1, declared) is loaded by scorer"
+    other = {"source": "/other", "event_id": "1", "message": "another", "code": "Refused"}
+    done, looks = confirmed(sink, lambda sink: [[], [other], [entry(sink, message=message), other]])
+    assert (done.returncode, len(looks)) == (0, 3), done.stderr
+    assert message in done.stdout
+
+
+def test_confirm_ends_with_1_where_no_model_loads_it_and_says_why(sink):
+    message = "s3://models/scorer (etag:1, declared) is loaded by no model"
+    done, _ = confirmed(sink, lambda sink: [[entry(sink, message=message, code="Refused")]])
+    assert (done.returncode, message in done.stderr) == (1, True)
+    assert "storageUri" in done.stderr
+    sink.arrived.clear()
+    done, _ = confirmed(sink, lambda sink: [[entry(sink, message=message, code="Refused")]], "--json")
+    assert (done.returncode, json.loads(done.stderr)["code"]) == (1, "Refused")
+
+
+def test_confirm_ends_with_5_where_nothing_is_heard_of_it(sink):
+    done, looks = confirmed(sink, lambda _sink: [[]], "--confirm", "0s")
+    assert (done.returncode, len(looks)) == (5, 1)
+
+
+def test_without_confirm_no_api_is_needed(sink):
+    assert command(NOWHERE, "publish", "artifact", *TOLD, K_SINK=sink.url).returncode == 0

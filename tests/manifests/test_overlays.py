@@ -53,7 +53,6 @@ def test_production_has_kafka_and_no_redis_of_its_own():
     broker = of_kind(production, "Broker")["modelswitch"]
     assert broker["metadata"]["annotations"]["eventing.knative.dev/broker.class"] == "Kafka"
     assert broker["spec"]["config"]["name"] == "kafka-broker-config"
-    assert broker["spec"]["delivery"]["deadLetterSink"]["ref"]["name"] == "dead-letter"
     assert [m["kind"] for m in production if m["metadata"]["name"] == "redis"] == []
 
 

@@ -8,6 +8,7 @@ from rendered import KNATIVE, OVERLAYS, group_of, identity, of_kind, overlay, re
 from events.artifact import ArtifactWritten
 from events.commands import ReloadRequested, StartRequested, StopRequested
 from functions.adapters.signature import read_secrets
+from functions.local.broker.filters import compile_filters
 from functions.local.broker.manifests import NOT_DEPLOYED
 
 OBJECTS = {"com.amazonaws.ObjectCreated…", "com.amazonaws.s3.ObjectCreated…"}
@@ -17,6 +18,7 @@ WANTED = {
     "artifact-written": {ArtifactWritten.type, *OBJECTS},
     "pod-status": NOTIFICATIONS,
     "tick": {PING},
+    "unknown-type": set(),
 }
 LEASE_SECONDS = 15
 
@@ -44,6 +46,17 @@ def test_every_command_of_the_contract_has_a_trigger():
 
 
 @pytest.mark.parametrize("name", OVERLAYS)
+def test_an_event_of_a_type_that_no_function_takes_is_recorded(name):
+    catch_all = of_kind(overlay(name), "Trigger")["unknown-type"]["spec"]
+    assert catch_all["subscriber"]["ref"]["name"] == "dead-letter"
+    matches = compile_filters(catch_all)
+    known = COMMANDS | FACTS | NOTIFICATIONS | {PING} | {one.removesuffix("…") + ":Put" for one in OBJECTS}
+    assert not [known_type for known_type in sorted(known) if matches({"type": known_type})]
+    assert matches({"type": "dev.modelswitch.model.stop-requested"})
+    assert matches({"type": "com.example.other"})
+
+
+@pytest.mark.parametrize("name", OVERLAYS)
 def test_every_reference_leads_to_an_object_of_the_same_overlay(name):
     manifests = overlay(name)
     known = {identity(m) for m in manifests}
@@ -61,6 +74,8 @@ def test_commands_end_in_the_dead_letter_sink_and_notifications_never_do(name):
         sink = delivery.get("deadLetterSink")
         assert (sink["ref"]["name"] if sink else None) == ("dead-letter" if trigger in STEERING else None)
         assert delivery["timeout"] == "PT12S", trigger
+    (broker,) = of_kind(overlay(name), "Broker").values()
+    assert "deadLetterSink" not in broker["spec"].get("delivery", {}), "a Trigger without one would use the Broker's"
 
 
 @pytest.mark.parametrize("name", OVERLAYS)

@@ -7,6 +7,7 @@ from events.location import Location
 from events.model import Kind
 from functions.adapters.cluster import Json
 from functions.adapters.kserve.model import COMPONENTS, Model
+from functions.lifecycle.observation import ANY_PATH
 
 INITIALIZER = "storage-initializer"
 _BUCKETS = frozenset({"s3", "gs"})
@@ -24,7 +25,9 @@ def artifacts_of(model: Model, pods: Iterable[Json] = ()) -> tuple[str, ...]:
 
 
 def bucketless(model: Model, pods: Iterable[Json] = ()) -> tuple[str, ...]:
-    """The paths whose bucket is neither in the model nor shown by a pod."""
+    """The paths whose bucket is neither in the model nor shown by a pod; ANY_PATH where not even a path is known."""
+    if _is_based(model):
+        return () if any(_shown_by(pods)) else (ANY_PATH,)
     shown = [Location.parse(uri).path for uri in _in_buckets(model, pods)]
     return tuple(path for path in dict.fromkeys(_without_bucket(model)) if path not in shown)
 
@@ -33,17 +36,29 @@ def _in_buckets(model: Model, pods: Iterable[Json]) -> Iterator[str]:
     """`storage: {key, path}`: the bucket is in a Secret, which is not ours to read. KServe has read it, and says the whole
     URI to the container that loads the model (CreateStorageSpecSecretEnvs in service_account_credentials.go).
     """
-    paths = set(_without_bucket(model))
-    if not paths:
+    if _is_based(model):
+        yield from map(str, _shown_by(pods))
         return
+    paths = set(_without_bucket(model))
+    if paths:
+        shown = _shown_by(pods)
+        yield from (str(found) for found in shown if found.scheme in _BUCKETS and found.path in paths)
+
+
+def _shown_by(pods: Iterable[Json]) -> Iterator[Location]:
+    """What the containers that load models are told to load."""
     for pod in pods:
         containers = (pod.get("spec") or {}).get("initContainers") or []
         for container in (one for one in containers if one.get("name") == INITIALIZER):
             for uri in (container.get("args") or [])[::2]:
                 with suppress(ValueError):
-                    location = Location.parse(str(uri))
-                    if location.scheme in _BUCKETS and location.path in paths:
-                        yield str(location)
+                    yield Location.parse(str(uri))
+
+
+def _is_based(model: Model) -> bool:
+    """Whether an LLM has its URI from an LLMInferenceServiceConfig (`baseRefs`), which we have no right to read."""
+    named = (model.spec.get("model") or {}).get("uri") if model.kind is Kind.LLM_INFERENCE_SERVICE else True
+    return not named and bool(model.spec.get("baseRefs"))
 
 
 def _without_bucket(model: Model) -> Iterator[str]:

@@ -271,7 +271,12 @@ class ServedModel(TypedDict, total=False):
     lora: Lora | None
 
 
+class BaseRef(TypedDict, total=False):
+    name: Word | None
+
+
 class LLMInferenceServiceSpec(TypedDict, total=False):
+    baseRefs: Annotated[list[BaseRef], Field(max_length=1000)] | None
     model: ServedModel | None
     replicas: Number | None
 

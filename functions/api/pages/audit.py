@@ -132,8 +132,12 @@ def _entry(change: Change, letter: DeadLetter | None) -> Entry:
         again=again if isinstance(again, Again) else None,
         why_not=again if isinstance(again, str) else "",
         letter=letter,
-        data=json.dumps(letter.data, indent=2) if letter and letter.data is not None else "",
+        data=_data_of(letter) if letter else "",
     )
+
+
+def _data_of(letter: DeadLetter) -> str:
+    return letter.beginning if letter.data is None else json.dumps(letter.data, indent=2)
 
 
 def _link(ref: ModelRef | None) -> str:

@@ -6,12 +6,11 @@ from typing import Any
 from urllib.parse import urlencode
 
 from events.model import Kind
-from events.status import State
+from events.status import URGENCY, State
 from functions.api.overview import Line
 
 PAGE_ROWS = 50
 SORTS = ("name", "state", "gpus", "memory", "since")
-_URGENT = {State.ERROR: 0, State.STOPPING: 1, State.STARTING: 2, State.RUNNING: 3, State.STOPPED: 4, State.UNKNOWN: 1}
 _LONGEST = 200
 
 
@@ -81,7 +80,7 @@ def _sort_key(name: str, line: Line) -> Any:
     """GPUs, memory: the most first. Since: the latest first. State: what needs attention first."""
     match name:
         case "state":
-            return _URGENT[line.state]
+            return URGENCY[line.state]
         case "gpus":
             return -(line.gpus or (line.freed.gpus / 1e6 if line.freed else 0))
         case "memory":

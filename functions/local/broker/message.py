@@ -1,7 +1,8 @@
 """CloudEvents as the broker carries them: attributes as text, data as bytes, nothing understood that need not be.
 
 Lenient where Knative's brokers are: versions 0.3 and 1.0 pass and are not upgraded, data of any content type passes
-unread. What is no CloudEvent is Malformed. Rules: CloudEvents 1.0, HTTP protocol binding and JSON format.
+unread, and header values pass as they are: percent-escapes are neither read nor made. What is no CloudEvent is
+Malformed. Rules: CloudEvents 1.0, HTTP protocol binding and JSON format.
 """
 
 import base64
@@ -12,13 +13,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
+
+from events.header_values import as_text
 
 VERSIONS = ("1.0", "0.3")
 REQUIRED = ("specversion", "id", "source", "type")
 STRUCTURED = "application/cloudevents+json"
 _NAME = re.compile(r"[a-z0-9]+")
-_HEADER_SAFE = "".join(chr(code) for code in range(0x20, 0x7F) if chr(code) not in '"%')
 
 
 class Malformed(ValueError):
@@ -53,15 +55,15 @@ def is_event(headers: Mapping[str, str]) -> bool:
 
 
 def binary_headers(event: Event) -> dict[str, str]:
-    """The headers of binary mode; the body is `event.data`."""
-    headers = {f"ce-{name}": quote(value, safe=_HEADER_SAFE) for name, value in event.attributes.items()}
+    """The headers of binary mode; the body is `event.data`. Written as UTF-8, as Go writes them."""
+    headers = {f"ce-{name}": value for name, value in event.attributes.items()}
     if event.content_type is not None:
         headers["content-type"] = event.content_type
     return headers
 
 
 def _binary(headers: Mapping[str, str], body: bytes) -> Event:
-    attributes = {name[3:]: unquote(value) for name, value in headers.items() if name.startswith("ce-")}
+    attributes = {name[3:]: as_text(value) for name, value in headers.items() if name.startswith("ce-")}
     if not attributes:
         raise Malformed(f"neither ce- headers nor content type {STRUCTURED}")
     return Event(attributes, headers.get("content-type"), body)
@@ -127,7 +129,7 @@ def _check_time(text: str | None) -> None:
     if text is None:
         return
     try:
-        aware = datetime.fromisoformat(text).tzinfo is not None
+        aware = datetime.fromisoformat(unquote(text)).tzinfo is not None
     except ValueError:
         aware = False
     if not aware:

@@ -1,15 +1,15 @@
 """How often and when a delivery is tried again: a Trigger's `delivery`, as knative/eventing pkg/kncloudevents/retries.go."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
+
+from events.duration import parse_iso_duration
 
 DEFAULT_RETRIES = 10
 DEFAULT_BACKOFF_SECONDS = 0.2
 DEFAULT_TIMEOUT_SECONDS = 30.0
 RETRIED = frozenset({404, 408, 409, 429})
-_PERIOD = re.compile(r"P(?:(\d+)D)?(?:T(?:([\d.]+)H)?(?:([\d.]+)M)?(?:([\d.]+)S)?)?")
 
 
 @dataclass(frozen=True)
@@ -52,9 +52,8 @@ def read_policy(delivery: Mapping[str, Any] | None) -> Policy:
 
 
 def read_period(text: str) -> float:
-    """Seconds of an ISO 8601 duration of days and smaller, like PT0.2S."""
-    found = _PERIOD.fullmatch(text)
-    if not found or not any(found.groups()):
+    """Seconds of an ISO 8601 duration of weeks and smaller, like PT0.2S."""
+    seconds = parse_iso_duration(text)
+    if seconds is None:
         raise ValueError(f"{text!r} is no ISO 8601 duration; write it like PT0.2S, PT1M or P1D")
-    days, hours, minutes, seconds = (float(part or 0) for part in found.groups())
-    return days * 86400 + hours * 3600 + minutes * 60 + seconds
+    return seconds

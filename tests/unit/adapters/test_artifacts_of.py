@@ -5,6 +5,7 @@ import pytest
 from events.model import Kind
 from functions.adapters.kserve.artifacts import artifacts_of, bucketless
 from functions.adapters.kserve.model import Model
+from functions.lifecycle.observation import ANY_PATH
 
 
 def model(predictor=None, kind=Kind.INFERENCE_SERVICE, **spec):
@@ -89,6 +90,15 @@ def test_a_model_that_names_its_bucket_is_taken_at_its_word():
 def test_an_llms_adapters(adapters, found):
     base = {"uri": "hf://Qwen/Qwen3", "lora": {"adapters": adapters}}
     assert artifacts_of(model(kind=Kind.LLM_INFERENCE_SERVICE, model=base)) == ("hf://Qwen/Qwen3", *found)
+
+
+def test_an_llm_that_has_its_uri_from_a_base_is_known_by_its_pods():
+    based = model(kind=Kind.LLM_INFERENCE_SERVICE, baseRefs=[{"name": "qwen"}], model={"name": "qwen"})
+    pods = [a_pod("hf://Qwen/Qwen3:v1", "/mnt/models")]
+    assert (artifacts_of(based, pods), bucketless(based, pods)) == (("hf://Qwen/Qwen3:v1",), ())
+    assert (artifacts_of(based), bucketless(based)) == ((), (ANY_PATH,))
+    own = model(kind=Kind.LLM_INFERENCE_SERVICE, baseRefs=[{"name": "qwen"}], model={"uri": "hf://org/own"})
+    assert (artifacts_of(own, pods), bucketless(own)) == (("hf://org/own",), ())
 
 
 def test_an_llms_and_a_graphs():

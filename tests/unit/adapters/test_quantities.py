@@ -1,13 +1,14 @@
 """Quantities as Kubernetes reads them, and what it never lets in."""
 
-from decimal import Decimal
+import re
+from decimal import Decimal, localcontext
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from functions.adapters.quantities import LARGEST, parse_quantity
-from functions.lifecycle.quantity import format_memory, format_quantity
+from functions.lifecycle.quantity import format_memory, format_quantity, memory_in_bytes
 
 
 @pytest.mark.parametrize(
@@ -95,3 +96,29 @@ def test_whatever_it_is_it_is_a_number_that_can_be_written_or_no_quantity(value)
     assert abs(found) <= LARGEST
     assert len(format_quantity(found)) < 40
     assert int(found) <= LARGEST
+
+
+# apimachinery's resource.Quantity: <sign><digits with a point><suffix>, or an exponent in its place.
+LEGAL = r"[+-]?([0-9]{1,6}(\.[0-9]{0,6})?|\.[0-9]{1,6})([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]{1,2})?"
+FACTORS = {
+    unit: Decimal(1000) ** power for power, unit in enumerate(("n", "u", "m", "", "k", "M", "G", "T", "P", "E"), -3)
+}
+FACTORS |= {f"{unit}i": Decimal(1024) ** power for power, unit in enumerate("KMGTPE", 1)}
+
+
+@given(st.from_regex(LEGAL, fullmatch=True))
+def test_every_legal_form_is_the_number_that_it_says(text):
+    assume(text.isascii())
+    number, suffix = re.fullmatch(r"([+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?)(.*)", text).groups()
+    with localcontext(prec=120):
+        exact = Decimal(number) * FACTORS[suffix]
+        read = parse_quantity(text)
+        assert read == (exact if abs(exact) <= LARGEST else LARGEST.copy_sign(exact)) or abs(read - exact) < Decimal(
+            "1e-9"
+        )
+
+
+@pytest.mark.parametrize("memory", ["1Ei", "1E", "1e18", "9.2E", ".5Ei", "8191Pi"])
+def test_a_quota_or_a_request_of_that_size_is_shown_and_compared(memory):
+    assert parse_quantity(memory) > parse_quantity("100Ti")
+    assert memory_in_bytes(format_memory(parse_quantity(memory))) == pytest.approx(int(parse_quantity(memory)))

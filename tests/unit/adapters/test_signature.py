@@ -20,7 +20,7 @@ def request() -> CloudEvent:
 
 
 @pytest.mark.parametrize("write", [to_binary, to_structured])
-@pytest.mark.parametrize("actor", ["event:/ci/train", "ålice@bank", "event:/a%20b"])
+@pytest.mark.parametrize("actor", ["event:/ci/train", "ålice@bank", "event:/a%20b", "event:a%2Fb", "event:/100%"])
 def test_a_signed_event_names_for_whom_it_was_sent_however_it_travels(write, actor):
     signed = Signer([SECRET]).signed(request(), actor)
     assert Signer([SECRET]).on_behalf_of(open_event(*write(signed))) == actor

@@ -1,5 +1,6 @@
 """Hypothesis strategies for everything in the contract."""
 
+import re
 from datetime import UTC, datetime
 
 from hypothesis import strategies as st
@@ -13,7 +14,8 @@ from events.status import PodGrace, Receipt
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 # CloudEvents 1.0, String: no control characters either.
 attribute_texts = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=40)
-sources = attribute_texts.filter(lambda text: not any(char.isspace() for char in text))
+# A URI or IRI reference, which a source must be.
+sources = attribute_texts.filter(lambda text: not re.search(r"[\s\"<>\\^`{|}]|%(?![0-9A-Fa-f]{2})", text))
 # Hypothesis wants bounds without a zone and adds it.
 moments = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
 names = st.from_regex(r"[a-z0-9]([-a-z0-9]{0,20}[a-z0-9])?", fullmatch=True)

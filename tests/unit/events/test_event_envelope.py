@@ -14,6 +14,7 @@ from events.catalogue.examples import EXAMPLES, REF, about
 from events.commands import Command, StartRequested, StopRequested
 from events.envelope import build, read
 from events.errors import ContractError, Impossible, Malformed
+from events.location import Location
 from events.wire import MAX_BODY_BYTES, to_binary, to_structured
 
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -149,7 +150,7 @@ MALFORMED = {
     "an attribute with a strange name": (structured(Strange_Name="x"), "Strange_Name"),
     "an attribute named data": (binary(data="x"), "named 'data'"),
     "an attribute named extensions": (structured(extensions={}), "named 'extensions'"),
-    "a source with spaces": (binary(source="a%20b"), "source 'a b'"),
+    "a source with spaces": (structured(source="a b"), "source 'a b'"),
 }
 
 
@@ -161,6 +162,46 @@ def test_what_is_no_cloudevent_is_malformed(case):
     assert words in str(caught.value)
     assert caught.value.status == 400
     assert caught.value.next_action
+
+
+WRITTEN = "dev.modelswitch.artifact.written.v1"
+SPELLED = {
+    "as the data": ("artifacts/s3://b/my%20model", "s3://b/my%20model"),
+    "decoded by a broker": ("artifacts/s3://b/my model", "s3://b/my%20model"),
+    "with a slash at the end": ("artifacts/s3://b/a/", "s3://b/a"),
+    "with the data's own slash": ("artifacts/s3://b/a", "s3://b/a/"),
+    "in other escapes": ("artifacts/s3://b/%c3%bcben%2dx", "s3://b/üben-x"),
+    "with an escaped slash": ("artifacts/s3://b/a%2fb", "s3://b/a%2Fb"),
+    "an image by another way to mount it": ("artifacts/oci+native://r/a:1", "oci://r/a:1"),
+}
+
+
+@pytest.mark.parametrize("case", SPELLED)
+def test_subject_and_data_may_spell_an_artifact_differently(case):
+    subject, uri = SPELLED[case]
+    for to_read in (structured, binary):
+        data = {"uri": uri, "digest": "etag:abc", "size": 1}
+        given = {"data": data} if to_read is structured else {"body": json.dumps(data).encode()}
+        if to_read is structured or subject.isascii():
+            assert read(*to_read(type=WRITTEN, subject=subject, **given)).data.location == Location.parse(uri)
+
+
+@pytest.mark.parametrize(
+    ("subject", "uri"),
+    [
+        ("artifacts/s3://b/a", "s3://b/ab"),
+        ("artifacts/s3://b/a%2Fb", "s3://b/a/b"),
+        ("artifacts/s3://b/a/b", "s3://b/a%2Fb"),
+        ("artifacts/s3://b%2Fa/c", "s3://b/a/c"),
+        ("namespaces/fraud/artifacts/s3://b/a", "s3://b/a"),
+        ("artifacts/s3://b/a/%2e%2e/c", "s3://b/c"),
+        ("artifacts/", "s3://b/a"),
+        ("", "s3://b/a"),
+    ],
+)
+def test_a_subject_of_another_artifact_than_the_data_is_impossible(subject, uri):
+    with pytest.raises(Impossible, match="the same artifact in both"):
+        read(*structured(type=WRITTEN, subject=subject, data={"uri": uri, "digest": "etag:abc", "size": 1}))
 
 
 IMPOSSIBLE = {

@@ -1,15 +1,16 @@
 """Durations, server-sent events, and a model's state in words."""
 
+import re
 from datetime import UTC, datetime
 
 import pytest
 from event_strategies import names, receipts
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from events.cli.sse import ServerSent, parse
 from events.cli.words import receipt_phrase, sentence
-from events.duration import format_duration, parse_duration
+from events.duration import DURATION_SCHEMA, format_duration, parse_duration
 from events.model import Kind, ModelRef
 from events.status import Endpoints, ModelStatus, Receipt, Resources, State
 
@@ -20,16 +21,49 @@ def test_a_duration_survives_being_written(seconds):
 
 
 @pytest.mark.parametrize(
-    ("text", "seconds"), [("30s", 30), ("1m30s", 90), ("2h", 7200), ("500ms", 0.5), ("45", 45), (7, 7), ("1.5m", 90)]
+    ("text", "seconds"),
+    [
+        *[("30s", 30), ("1m30s", 90), ("2h", 7200), ("500ms", 0.5), ("45", 45), (7, 7), ("1.5m", 90), (" 30s ", 30)],
+        *[("1d", 86400), ("1w", 604800), ("90 s", 90), ("1h 30m", 5400), ("1 h 30 min", 5400), (".5h", 1800)],
+        *[("5 min", 300), ("1 minute", 60), ("2 hours", 7200), ("3 days", 259200), ("1w2d", 777600), ("10sec", 10)],
+        *[("PT30S", 30), ("PT1M30S", 90), ("P1D", 86400), ("P1W", 604800), ("P1DT12H", 129600), ("PT0.5S", 0.5)],
+        *[("PT0,5S", 0.5), ("PT36H", 129600)],
+    ],
 )
-def test_durations_are_read_as_kubernetes_and_go_write_them(text, seconds):
+def test_durations_are_read_as_people_kubernetes_go_and_iso_8601_write_them(text, seconds):
     assert parse_duration(text) == seconds
 
 
-@pytest.mark.parametrize("text", ["", "soon", "-5s", "5 s", "5d", "1h extra", True, None, [], 10**400, "٣s"])
+NO_DURATIONS = ["", "soon", "-5s", "5x", "1h extra", True, None, [], 10**400, "٣s", "9" * 400, "9" * 400 + "w", "1 0s"]
+NO_DURATIONS += [
+    "P",
+    "PT",
+    "P1Y",
+    "P1M",
+    "P1DT",
+    "PT30",
+    "P30S",
+    "PT1S1M",
+    "5  s",
+    "1M",
+    "1m\n30s",
+    "s",
+    "1,5h",
+    "nan",
+    float("nan"),
+]
+
+
+@pytest.mark.parametrize("text", NO_DURATIONS)
 def test_what_is_no_duration_is_said(text):
     with pytest.raises(ValueError, match="write it like 30s"):
         parse_duration(text)
+
+
+@given(st.from_regex(re.compile(DURATION_SCHEMA["anyOf"][0]["pattern"], re.ASCII), fullmatch=True))
+def test_what_the_schema_allows_is_read(text):
+    assume(len(text) < 10)
+    assert parse_duration(text) >= 0
 
 
 def test_a_duration_is_written_short():

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from functions.lifecycle.dead_letter import MOST_BYTES, DeadLetter
+from functions.lifecycle.dead_letter import MOST_BYTES, MOST_UNREAD_BYTES, DeadLetter
 
 OURS = {"type": "dev.modelswitch.model.stop-requested.v1", "subject": "fraud/inferenceservice/scorer"}
 
@@ -38,11 +38,31 @@ def test_a_notifications_object_of_the_cluster_is_not_kept():
     assert letter.why_not_kept == "Data of types that are not modelswitch's own is not kept."
 
 
-@pytest.mark.parametrize(("data", "size"), [(None, 0), (b"", 0), (b"raw", 3)])
-def test_what_is_no_json_is_counted_only(data, size):
+@pytest.mark.parametrize(("data", "size"), [(None, 0), (b"", 0), (b"raw \xff", 5)])
+def test_what_is_no_json_is_kept_as_bytes(data, size):
     letter = DeadLetter.of(OURS, data)
     assert (letter.type, letter.subject, letter.data, letter.size) == (OURS["type"], OURS["subject"], None, size)
-    assert letter.why_not_kept == ("Its data (3 bytes) was no JSON, so it is not kept." if size else None)
+    assert letter.beginning == ("raw \\xff" if size else "")
+    assert letter.why_not_kept == ("Its body (5 bytes) could not be read." if size else None)
+
+
+def test_of_bytes_that_others_sent_nothing_is_kept():
+    letter = DeadLetter.of({"type": "dev.knative.apiserver.resource.update"}, b"secret")
+    assert (letter.raw, letter.beginning, letter.size) == (None, "", 6)
+
+
+@pytest.mark.parametrize(
+    ("size", "words"), [(MOST_UNREAD_BYTES, "read."), (2_000_000, "read; its first 12 KiB are kept.")]
+)
+def test_of_a_body_that_could_not_be_read_the_beginning_is_kept(size, words):
+    letter = DeadLetter.unreadable({}, b"x" * size, size)
+    assert (letter.type, letter.ref, letter.size) == ("unknown", None, size)
+    assert letter.beginning == "x" * MOST_UNREAD_BYTES
+    assert letter.why_not_kept.endswith(words)
+
+
+def test_a_beginning_that_another_version_wrote_otherwise_is_shown_as_nothing():
+    assert DeadLetter("unknown", raw="!no base64", size=3).beginning == ""
 
 
 def test_one_without_a_subject_is_about_no_model():

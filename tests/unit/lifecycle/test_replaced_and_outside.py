@@ -9,7 +9,7 @@ from reload_world import ONE, THREE, TWO, URI, ReloadWorld, reload
 from events.artifact import Strategy
 from events.status import HoldKind, State
 from functions.lifecycle.decide import decide
-from functions.lifecycle.observation import DIGEST_ANNOTATION
+from functions.lifecycle.observation import ANY_PATH, DIGEST_ANNOTATION
 from functions.lifecycle.patches import digest_patch
 from functions.lifecycle.record import Record
 
@@ -79,6 +79,11 @@ def test_a_bucket_that_only_a_secret_names_is_unknown_of_a_model_first_seen_and_
     known = Record(ref=REF, uid="model-1", artifacts=("s3://ml/scorer",))
     assert decide(known, seen, None, LIMITS).record.artifacts == (URI, "s3://ml/scorer")
     assert decide(known, replace(seen, uid="made-anew"), None, LIMITS).record.artifacts == (URI,)
+    assert decide(known, replace(seen, bucketless=(ANY_PATH,)), None, LIMITS).record.artifacts == (
+        URI,
+        "s3://ml/scorer",
+    )
+    assert decide(known, replace(seen, bucketless=("other",)), None, LIMITS).record.artifacts == (URI,)
 
 
 def test_a_start_that_is_withdrawn_by_a_stop_shows_whose_stop_it_is():
