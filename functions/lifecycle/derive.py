@@ -114,16 +114,22 @@ class Scene:
     @property
     def serving(self) -> bool:
         """KServe says Ready and a pod is; or it has a route, and answers, while what is newer, or more of it, comes up."""
-        if not self.ready_pods:
+        if not any(pod.ready for pod in self.routed_pods):
             return False
-        if self.seen.ready is Answer.TRUE:
+        if self.seen.ready is Answer.TRUE or self.seen.failed_revision:
             return True
         more = self.seen.ready is Answer.UNKNOWN or self.seen.ready_reason == _TOO_FEW
         return more and self.seen.routed and self.record.state is State.RUNNING and self.verified is Verified.YES
 
+    @property
+    def routed_pods(self) -> tuple[Pod, ...]:
+        """In Knative mode those whose revision has a part of the traffic, where KServe says which has."""
+        traffic = self.seen.traffic
+        return tuple(pod for pod in self.up if not traffic or pod.revision is None or pod.revision in traffic)
+
     @cached_property
     def verification(self) -> Verification:
-        return verify(self.seen, self.record, [pod for pod in self.up if pod.ready])
+        return verify(self.seen, self.record, [pod for pod in self.routed_pods if pod.ready])
 
     @property
     def verified(self) -> Verified:
@@ -146,8 +152,9 @@ class Scene:
     @property
     def idle_at_zero(self) -> bool:
         """Knative's activator takes requests and wakes it; in Standard mode its autoscaler waits for something else."""
-        knative = self.seen.mode is Mode.KNATIVE
-        return knative and self.seen.ready is Answer.TRUE and not self.up and self.seen.may_scale_to_zero
+        if self.seen.mode is not Mode.KNATIVE or not self.seen.may_scale_to_zero:
+            return False
+        return not self.routed_pods if self.seen.failed_revision else self.seen.ready is Answer.TRUE and not self.up
 
 
 def _sentence(text: str) -> str:
@@ -196,7 +203,7 @@ def _stop_ignored(scene: Scene) -> tuple[str, str]:
 
 def _kserve_busy(scene: Scene) -> tuple[str, str]:
     waited = f"{scene.elapsed.total_seconds():.0f}s"
-    return "KServeBusy", f"The stop has waited {waited} for KServe, which is working through other models first."
+    return Reason.KSERVE_BUSY, f"The stop has waited {waited} for KServe, which is working through other models first."
 
 
 def _unreadable(scene: Scene) -> tuple[str, str]:
@@ -230,7 +237,24 @@ def _stopped(scene: Scene) -> tuple[str, str]:
     return Reason.STOPPED_BY_USER, f"Stopped by {named(hold.actor, hold.claimed_actor)}{why}. Start it to run it again."
 
 
+def _behind(scene: Scene) -> str | None:
+    """Which revision fails beside the one that has the traffic."""
+    if scene.seen.failed_revision is None:
+        return None
+    serving = ", ".join(scene.seen.traffic)
+    said = f" ({scene.seen.trouble.message[:_LONGEST_PROBLEM]})" if scene.seen.trouble else ""
+    return f"Revision {scene.seen.failed_revision} fails{said}; {serving} has the traffic."
+
+
+def _idle(scene: Scene) -> tuple[str, str]:
+    behind = _behind(scene)
+    told = "Idle without pods; the next request wakes it. A stop keeps it down."
+    return (Reason.DEGRADED, f"{behind} {told}") if behind else (Reason.SCALED_TO_ZERO, told)
+
+
 def _running(scene: Scene) -> tuple[str | None, str | None]:
+    if behind := _behind(scene):
+        return Reason.DEGRADED, behind
     if scene.troubled:
         pod, trouble = scene.troubled[0]
         ready = f"{scene.ready_pods} of {count_pods(len(scene.up))} ready"
@@ -296,7 +320,7 @@ def _awaiting_scaler(scene: Scene) -> tuple[str, str]:
     if down is None:
         raise ValueError("this rule needs a workload that is scaled down")
     return (
-        "AwaitingScaler",
+        Reason.AWAITING_SCALER,
         f"{down.workload} has 0 replicas until its autoscaler ({down.scaler}) wants one; a request does not wake it.",
     )
 
@@ -306,7 +330,7 @@ def _scaled_outside(scene: Scene) -> tuple[str, str]:
     if down is None:
         raise ValueError("this rule needs a workload that is scaled down")
     by = f" by {down.by}" if down.by else ""
-    return "ScaledToZeroOutside", f"Deployment {down.workload} is scaled to 0{by}, and KServe leaves it so."
+    return Reason.SCALED_TO_ZERO_OUTSIDE, f"Deployment {down.workload} is scaled to 0{by}, and KServe leaves it so."
 
 
 def _deadline(scene: Scene) -> tuple[str, str]:
@@ -360,7 +384,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "stop set, KServe does nothing for 120 s, but acted on another model within 60 s (for 15 min at most)",
         State.STOPPING,
-        "KServeBusy",
+        Reason.KSERVE_BUSY,
         lambda s: s.late,
         _kserve_busy,
     ),
@@ -430,23 +454,23 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "no pod, an autoscaler that the model names keeps its Deployment at 0",
         State.STARTING,
-        "AwaitingScaler",
+        Reason.AWAITING_SCALER,
         lambda s: s.seen.scaled_down is not None and s.seen.scaled_down.scaler is not None,
         _awaiting_scaler,
     ),
     Rule(
         "no pod, another client has scaled its Deployment to 0",
         State.ERROR,
-        "ScaledToZeroOutside",
+        Reason.SCALED_TO_ZERO_OUTSIDE,
         lambda s: s.seen.scaled_down is not None,
         _scaled_outside,
     ),
     Rule(
-        "Knative mode, KServe says Ready, no pod, a request wakes it",
+        "Knative mode, no pod, a request wakes it: KServe says Ready, or a new revision fails beside the one with the traffic",
         State.RUNNING,
-        Reason.SCALED_TO_ZERO,
+        f"{Reason.SCALED_TO_ZERO}, {Reason.DEGRADED}",
         lambda s: s.idle_at_zero,
-        lambda _: (Reason.SCALED_TO_ZERO, "Idle without pods; the next request wakes it. A stop keeps it down."),
+        _idle,
     ),
     Rule(
         "a pod can't run: unschedulable, image, crash",
@@ -505,7 +529,7 @@ def next_look(record: Record, at_once: bool, now: datetime) -> datetime | None:
     if at_once:
         return now
     match record.state:
-        case State.STARTING if record.reason == "AwaitingScaler":
+        case State.STARTING if record.reason == Reason.AWAITING_SCALER:
             return now + timedelta(seconds=10)
         case State.STOPPING | State.STARTING:
             return now + timedelta(seconds=1)

@@ -116,7 +116,7 @@ class Pod:
     not asked. `digest` is the artifact that it was made for, as far as a reload said so. `prediction` is what the smoke test
     brought, where this look sent it. `restarts`: of its containers, by the kubelet's count. `deleting`: it is on its way out:
     terminating, or LEAVING since `left_at`. `ends_by`: when its grace ends, where it is terminating. `finalizers` keep it,
-    also when its processes have ended.
+    also when its processes have ended. `revision` is Knative's.
     """
 
     uid: str
@@ -144,6 +144,7 @@ class Pod:
     handover: Handover | None = None
     left_at: datetime | None = None
     ends_by: datetime | None = None
+    revision: str | None = None
     finalizers: tuple[str, ...] = ()
     unusable: tuple[Unusable, ...] = ()
 
@@ -208,7 +209,8 @@ class Observation:
     `routed`: KServe has a route to it, also while it is not all ready. `artifacts` are the storage URIs it loads from,
     `bucketless` the paths that it loads from buckets which only a Secret names, where no pod shows which. `recreated`
     are the components whose old pods must be gone before new ones are made. `wanted` says how many pods an owner is to
-    have, by uid, where one of them is KEPT and the look asked. `scaled_down` is looked for where a model that is to run has
+    have, by uid, where one of them is KEPT and the look asked. `traffic` is what percentage of the requests each revision gets in Knative mode, and
+    `failed_revision` the newest one, where it fails beside one that is ready. `scaled_down` is looked for where a model that is to run has
     no pod. `stop_blocker` is why KServe won't act on a stop, as far as
     the object tells; `others_moved` when it last acted on another model, asked where a stop takes long. `unusable` are fields of the object and its pods that
     can't be read, and count as absent; `unusable_note` is our annotation on it, where that is one of them.
@@ -246,6 +248,8 @@ class Observation:
     bucketless: tuple[str, ...] = ()
     recreated: tuple[str, ...] = ()
     wanted: Mapping[str, int] = field(default_factory=dict)
+    traffic: Mapping[str, int] = field(default_factory=dict)
+    failed_revision: str | None = None
     scaled_down: ScaledDown | None = None
     stop_blocker: Blocker | None = None
     others_moved: datetime | None = None

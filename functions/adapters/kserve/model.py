@@ -167,6 +167,30 @@ class Model:
         return None
 
     @property
+    def traffic(self) -> dict[str, int]:
+        """What percentage each revision of the model gets, in Knative mode."""
+        if self.mode is not Mode.KNATIVE:
+            return {}
+        targets = [target for status in self._components.values() for target in status.get("traffic") or []]
+        shares = [(target.get("revisionName"), target.get("percent") or 0) for target in targets]
+        return {name: percent for name, percent in shares if name and percent > 0}
+
+    @property
+    def failed_revision(self) -> str | None:
+        """The newest, where KServe says that it failed and an older one, which is ready, has all the traffic."""
+        for component, status in self._components.items():
+            created, ready = status.get("latestCreatedRevision"), status.get("latestReadyRevision")
+            said = self.condition(f"{component.capitalize()}Ready")
+            failed = said is not None and said.status is Answer.FALSE and said.reason in _TROUBLED_REASONS
+            if failed and created and ready and created != ready and self.routed and created not in self.traffic:
+                return str(created)
+        return None
+
+    @property
+    def _components(self) -> dict[str, Json]:
+        return {name: status for name, status in (self.status.get("components") or {}).items() if name in COMPONENTS}
+
+    @property
     def build_failure(self) -> str | None:
         """KServe's words, where it fails at a resource of the model each time that it tries."""
         for condition in self.status.get("conditions") or []:

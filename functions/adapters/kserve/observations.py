@@ -119,6 +119,8 @@ def read_observation(ref: ModelRef, model: Model, pods: PodList, now: datetime) 
         autoscaler=(model.annotations or {}).get(AUTOSCALER_ANNOTATION),
         autoscaler_is_ours=model.autoscaler_is_ours,
         may_scale_to_zero=model.may_scale_to_zero,
+        traffic=model.traffic,
+        failed_revision=model.failed_revision,
         stop_blocker=ignores_stop(model, has_pods=bool(pods.pods)),
         unusable=(*model.unusable, *_too_many_artifacts(artifacts), *pods.unusable, *in_pods)[:_TOLD],
         unusable_note=model.unusable_note,

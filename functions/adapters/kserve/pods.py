@@ -7,7 +7,7 @@ from typing import Any
 
 from functions.adapters.cluster import Json
 from functions.adapters.kserve.parsing import Parsed, Unreadable, parse
-from functions.adapters.kserve.resources import HANDOVER_LABEL, LEFT_ANNOTATION
+from functions.adapters.kserve.resources import HANDOVER_LABEL, LEFT_ANNOTATION, REVISION_LABEL
 from functions.adapters.kserve.schema import MOST_SECONDS, POD
 from functions.lifecycle.moments import in_bounds
 from functions.lifecycle.observation import DIGEST_ANNOTATION, Handover, Owner, Pod, Trouble
@@ -96,6 +96,7 @@ def read_pod(item: Json) -> Pod:
         handover=handover,
         left_at=_moment(annotations.get(LEFT_ANNOTATION)),
         ends_by=_moment(metadata.get("deletionTimestamp")),
+        revision=labels.get(REVISION_LABEL),
         finalizers=tuple(metadata.get("finalizers") or ()),
         unusable=(*item.unusable, *too_long),
     )

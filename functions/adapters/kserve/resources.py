@@ -31,6 +31,7 @@ STOP_ANNOTATION_POLICY = "modelswitch-stop-annotation"
 """
 HANDOVER_LABEL = "modelswitch.dev/handover"
 LEFT_ANNOTATION = "modelswitch.dev/left-service-at"
+REVISION_LABEL = "serving.knative.dev/revision"
 SERVICE_LABEL = "app"
 """By which KServe's Services find their pods in Standard mode (its GetRawServiceLabel)."""
 VERSIONS_KEPT_SECONDS = 60.0

@@ -309,12 +309,14 @@ class ModelStatus(TypedDict, total=False):
 
 class Target(TypedDict, total=False):
     revisionName: Word | None
+    percent: Number | None
 
 
 class ComponentStatus(TypedDict, total=False):
     traffic: Annotated[list[Target], Field(max_length=100)] | None
     latestRolledoutRevision: Word | None
     latestReadyRevision: Word | None
+    latestCreatedRevision: Word | None
 
 
 class Status(TypedDict, total=False):

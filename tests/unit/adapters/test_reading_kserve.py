@@ -320,3 +320,32 @@ def test_a_look_shows_the_bucket_that_a_pod_loads_from_and_says_where_none_does(
 def test_a_pod_says_when_its_grace_ends_and_what_keeps_it():
     pod = read_pod(POD_ENDING)
     assert (pod.ends_by, pod.finalizers) == (datetime(2026, 3, 1, 10, 0, 30, tzinfo=UTC), ("example.com/audit",))
+
+
+def behind(**predictor):
+    """In Knative mode revision 2 fails, and 1 has the traffic."""
+    failed = {"status": "False", "reason": "RevisionFailed", "message": 'Revision "scorer-predictor-00002" failed'}
+    component = {
+        "latestCreatedRevision": "scorer-predictor-00002",
+        "latestReadyRevision": "scorer-predictor-00001",
+        "traffic": [{"revisionName": "scorer-predictor-00001", "percent": 100}],
+    }
+    return a_model(
+        {"type": "IngressReady", "status": "True"},
+        {"type": "PredictorReady", **failed},
+        {"type": "Ready", **failed},
+        deploymentMode="Knative",
+        url="http://scorer",
+        components={"predictor": {**component, **predictor}},
+    )
+
+
+def test_a_new_revision_that_fails_is_told_from_the_one_that_has_the_traffic():
+    assert behind().failed_revision == "scorer-predictor-00002"
+    assert behind().traffic == {"scorer-predictor-00001": 100}
+    assert behind(latestReadyRevision=None, traffic=None).failed_revision is None, "the first one has none beside it"
+    split = [
+        {"revisionName": "scorer-predictor-00001", "percent": 90},
+        {"revisionName": "scorer-predictor-00002", "percent": 10},
+    ]
+    assert behind(traffic=split).failed_revision is None, "it has a part of the traffic"

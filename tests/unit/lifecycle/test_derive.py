@@ -9,7 +9,7 @@ from builders import LIMITS, NOW, REF, a_pod, a_stop_note, later, running, stop_
 from events.status import State
 from functions.lifecycle.derive import RULES, derive
 from functions.lifecycle.errors import Code
-from functions.lifecycle.observation import Answer, Blocker, Mode, Trouble
+from functions.lifecycle.observation import Answer, Answered, Blocker, Mode, PodAnswer, Trouble
 from functions.lifecycle.reasons import ADVICE
 from functions.lifecycle.record import Record, Run
 
@@ -152,6 +152,35 @@ def test_an_error_says_what_to_do_next():
     assert "Insufficient nvidia.com/gpu" in found.message
     assert found.next == ADVICE["Unschedulable"]
     assert found.message.endswith(ADVICE["Unschedulable"])
+
+
+BEHIND = {
+    "mode": Mode.KNATIVE,
+    "may_scale_to_zero": True,
+    "ready": Answer.FALSE,
+    "trouble": Trouble("RevisionFailed", "exit code 1"),
+    "traffic": {"scorer-1": 100},
+    "failed_revision": "scorer-2",
+}
+OLD = a_pod("old", revision="scorer-1")
+CRASHING = a_pod(
+    "new", revision="scorer-2", ready=False, trouble=Trouble("CrashLoopBackOff", "exit code 1"), answer=None
+)
+
+
+@pytest.mark.parametrize("pods", [(OLD, CRASHING), (OLD,), (CRASHING,), ()], ids=["both", "old", "idle", "none"])
+def test_a_failing_new_revision_leaves_the_one_with_the_traffic_running(pods):
+    found = derive(running(*pods, **BEHIND, **({} if pods else {"pods": ()})), EMPTY, LIMITS)
+    assert (found.state, found.reason) == (State.RUNNING, "Degraded")
+    assert "Revision scorer-2 fails (exit code 1); scorer-1 has the traffic." in found.message
+
+
+def test_a_revision_that_has_no_traffic_says_nothing_of_the_model():
+    lost = replace(OLD, answer=PodAnswer(Answered.MISSING, "no model"), ready_since=later(-60))
+    new = a_pod("new", revision="scorer-2")
+    assert verdict(running(lost, new, **BEHIND)) == (State.ERROR, "ModelMissing")
+    split = {"mode": Mode.KNATIVE, "traffic": {"scorer-1": 90, "scorer-2": 10}}
+    assert verdict(running(lost, new, **split)) == (State.RUNNING, "Degraded")
 
 
 def test_the_last_rule_takes_whatever_is_left():
