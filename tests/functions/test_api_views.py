@@ -188,7 +188,8 @@ def test_letters_keep_data_up_to_a_size_and_nothing_of_notifications():
     assert (big.data, big.size) == (None, 16_397)
     assert "16,397 bytes" in big.why_not_kept
     assert DeadLetter.of({"type": "dev.knative.apiserver.resource.add"}, {"spec": {}}).data is None
-    assert DeadLetter.of(attributes, b"raw").why_not_kept.startswith("Its data (3 bytes) was no JSON")
+    raw = DeadLetter.of(attributes, b"raw")
+    assert (raw.why_not_kept, raw.beginning) == ("Its body (3 bytes) could not be read.", "raw")
     assert (DeadLetter.of(attributes, None).ref, DeadLetter.of({"type": "t", "subject": "x"}, None).ref) == (REF, None)
 
 

@@ -1,11 +1,16 @@
 """Events in the forms in which brokers and SDKs deliver them, to the real functions."""
 
 # ruff: noqa: F811 - fixtures of another file
+import asyncio
 import json
 
 import pytest
-from function_process import HTTP, START, STOP, until
+import yaml
+from broker_process import ROOT, Broker
+from function_process import HTTP, SECRET, START, STOP, until
 from test_functions import PATHS, WRITTEN, audit, cluster, functions, ping, record  # noqa: F401 - fixtures
+
+from functions.local.broker.manifests import NOT_DEPLOYED
 
 SOURCE = "/jobs/retrain%20daily"
 
@@ -121,3 +126,48 @@ def test_quantities_in_every_legal_form_are_read_from_quotas_and_pods(cluster, f
     assert functions["command"].send(START, subject, id=f"start {name}").status_code == 202
     assert cluster.stop_annotation(name) is None
     HTTP.delete(f"{quotas}/{name}").raise_for_status()
+
+
+@pytest.fixture
+async def broker(functions, tmp_path):
+    """The local broker with the repository's own Triggers; it passes header values as Knative's does."""
+    text = (ROOT / "knative/base/triggers.yaml").read_text().replace(NOT_DEPLOYED, SECRET)
+    made = {"apiVersion": "eventing.knative.dev/v1", "kind": "Broker", "metadata": {"name": "modelswitch"}, "spec": {}}
+    subscribers = {name.replace("_", "-"): function.url for name, function in functions.items()}
+    running = await Broker(tmp_path, [made, *yaml.safe_load_all(text)], subscribers).start()
+    yield running
+    await running.stop()
+
+
+def publish(broker, **attributes: str) -> None:
+    """In structured mode, which a broker delivers in binary mode."""
+    body = json.dumps({"specversion": "1.0", "data": {}, **attributes}).encode()
+    headers = {"content-type": "application/cloudevents+json"}
+    assert HTTP.post(broker.url, content=body, headers=headers).status_code == 202
+
+
+async def test_a_structured_stop_with_escapes_is_done_through_a_broker(cluster, audit, broker):
+    await asyncio.to_thread(cluster.model, "brokered")
+    publish(broker, id="t2-ü", source=SOURCE, type=STOP, subject="namespaces/fraud/inferenceservices/brokered")
+    await asyncio.to_thread(until, audit, "it is recorded")
+    [entry] = [entry for entry in audit() if entry["action"] == "stop"]
+    assert (entry["source"], entry["event_id"], entry.get("code")) == (SOURCE, "t2-ü", None)
+    assert cluster.stop_annotation("brokered") == "true"
+
+
+async def test_a_misspelled_type_is_recorded_through_a_broker(audit, broker):
+    subject = "namespaces/fraud/inferenceservices/scorer"
+    publish(broker, id="typo", source="/ci", type=STOP.removesuffix(".v1"), subject=subject)
+    await asyncio.to_thread(until, audit, "it is recorded")
+    [entry] = audit()
+    assert (entry["action"], entry["code"], entry["ref"]) == ("dead-letter", "ImpossibleEvent", subject)
+    assert STOP in entry["message"]
+
+
+async def test_a_dead_letter_that_no_function_can_read_is_recorded_once_through_a_broker(audit, broker):
+    headers = {"ce-specversion": "1.0", "ce-id": "cut", "ce-source": "/ci", "ce-type": STOP, "ce-subject": "x"}
+    sent = HTTP.post(broker.url, content=b'{"reason": ', headers={**headers, "content-type": "application/json"})
+    assert sent.status_code == 202
+    await asyncio.to_thread(until, audit, "it is recorded")
+    [entry] = audit()
+    assert (entry["action"], entry["code"], entry["event_id"]) == ("dead-letter", "400", "cut")
