@@ -11,13 +11,13 @@ from events.wire import open_event
 from functions.adapters.command_log import Outcome
 from functions.command_order import Place
 from functions.composition import Parts
-from functions.lifecycle.effects import AuditEntry
-from functions.lifecycle.errors import Refused
+from functions.lifecycle.effects import AuditEntry, Handled
+from functions.lifecycle.errors import Code, Refused
 from functions.lifecycle.request import Request
 from functions.senders import Sender, sender_of
 
 
-async def take(parts: Parts, http: HttpRequest, body: bytes, *accepts: type[Command]) -> str:
+async def take(parts: Parts, http: HttpRequest, body: bytes, *accepts: type[Command]) -> Handled | Code:
     """Returns `changed`, `unchanged`, `in line`, or the code of a refusal: then nothing is claimed, and only the
     refusal is kept.
     """
@@ -35,7 +35,7 @@ async def take(parts: Parts, http: HttpRequest, body: bytes, *accepts: type[Comm
         place.leave()
 
 
-async def _take_in_order(parts: Parts, request: Request, sender: Sender, place: Place) -> str:
+async def _take_in_order(parts: Parts, request: Request, sender: Sender, place: Place) -> Handled | Code:
     if not sender.ours:
         consent, refused = await parts.consents.ask(request.ref.namespace, request.verb, sender.source, sender.user)
         if refused:
@@ -52,8 +52,8 @@ async def _take_in_order(parts: Parts, request: Request, sender: Sender, place: 
         if not in_line:  # else the process that has the lease goes on with the line
             parts.line.go_on(request.ref)
     if in_line:
-        return "in line"
-    return "changed" if answer.changed else "unchanged"
+        return Handled.IN_LINE
+    return Handled.CHANGED if answer.changed else Handled.UNCHANGED
 
 
 def _request(received: Received, command: ModelCommand, ref: ModelRef, sender: Sender) -> Request:

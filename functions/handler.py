@@ -19,13 +19,13 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from events.errors import ContractError, Impossible, ModelswitchError
+from events.errors import ContractError, EventCode, Impossible, ModelswitchError
 from events.header_values import attribute_in
 from events.wire import MAX_BODY_BYTES, open_event
 from functions.adapters.delivery import NotConfigured, Unverified
 from functions.composition import Parts
 from functions.lifecycle.dead_letter import DeadLetter
-from functions.lifecycle.effects import Action, AuditEntry
+from functions.lifecycle.effects import Action, AuditEntry, Handled
 from functions.lifecycle.errors import Code, StepError, StoreUnavailable
 from functions.logs import configure, logger
 from functions.problem_document import response as problem
@@ -44,7 +44,7 @@ SECONDS = Histogram("modelswitch_event_seconds", "Time to answer an event.", ["f
 
 _ID_CHARACTERS = 200  # of an event that was perhaps never understood, in the log
 
-Work = Callable[[Parts, Request, bytes], Awaitable[str]]
+Work = Callable[[Parts, Request, bytes], Awaitable[Handled | Code]]
 
 
 @dataclass
@@ -92,6 +92,7 @@ async def handle(
     if request.method != "POST":
         return problem(405, Code.METHOD_NOT_ALLOWED, f"{request.method} is not for events", "POST a CloudEvent.")
     begun, body = time.monotonic(), b""
+    outcome: Handled | Code | EventCode
     try:
         parts = await _PROCESS.get(cluster_used=cluster_used)
         given = request.query_params.getlist("delivery"), request.headers.get("authorization")
@@ -109,7 +110,7 @@ async def handle(
     except StepError as error:
         outcome, response = error.code, _step_problem(error)
     except ClientDisconnect:
-        outcome, response = "Disconnected", Response(status_code=400)
+        outcome, response = Handled.DISCONNECTED, Response(status_code=400)
     except Exception:  # noqa: BLE001 - the last word: no traceback in an answer, and the broker tries again
         logger().exception("failed", action=name)
         outcome = Code.INTERNAL_ERROR

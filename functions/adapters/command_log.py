@@ -17,6 +17,7 @@ from prometheus_client import Counter
 from events.errors import ModelswitchError
 from events.model import Kind
 from functions.adapters.cluster import Changed, Cluster
+from functions.lifecycle.effects import Handled
 from functions.lifecycle.request import Request
 from functions.logs import logger
 
@@ -48,7 +49,7 @@ class Outcome:
 
     @property
     def word(self) -> str:
-        return self.code or ("changed" if self.changed else "unchanged")
+        return self.code or (Handled.CHANGED if self.changed else Handled.UNCHANGED)
 
 
 class CommandLog:

@@ -28,7 +28,7 @@ from functions.api.contract import (
 )
 from functions.api.listing import Wanted, list_fitting, parse_labels
 from functions.api.naming import Name, make_ref, resolve
-from functions.api.problems import ApiError, invalid
+from functions.api.problems import ApiError, invalid, of_cluster
 from functions.api.steps import run_command
 from functions.command_order import Place
 from functions.lifecycle.errors import StepError
@@ -179,22 +179,9 @@ async def _one(bulk: _Bulk, model: BulkModel, place: Place | None) -> BulkItem:
             bulk.api, ref, bulk.command, bulk.user, origin, queue=bulk.queue, looked=bulk.looked.get(ref)
         )
     except StepError as error:
-        return item.model_copy(
-            update={
-                "status": error.status,
-                "code": str(error.code),
-                "message": error.message,
-                "next_action": error.next_action,
-                "retry_after": error.retry_after,
-            }
-        )
+        return _refused(item, error)
     except (Missing, Changed) as error:
-        words = {
-            "code": "ClusterRefused",
-            "message": str(error),
-            "next_action": "Ask again; check KServe if it goes on.",
-        }
-        return item.model_copy(update={"status": 502, **words})
+        return _refused(item, of_cluster(error))
     return item.model_copy(
         update={
             "status": answer.status,
@@ -202,6 +189,18 @@ async def _one(bulk: _Bulk, model: BulkModel, place: Place | None) -> BulkItem:
             "queued": answer.ahead is not None,
             "ahead": answer.ahead,
             "message": answer.body.get("message"),
+        }
+    )
+
+
+def _refused(item: BulkItem, error: StepError) -> BulkItem:
+    return item.model_copy(
+        update={
+            "status": error.status,
+            "code": str(error.code),
+            "message": error.message,
+            "next_action": error.next_action,
+            "retry_after": error.retry_after,
         }
     )
 

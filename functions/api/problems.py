@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 
 from events.model import ModelRef
 from functions.adapters.cluster import Changed, Missing
-from functions.lifecycle.errors import Code, StepError
+from functions.lifecycle.errors import Code, Conflict, StepError
 from functions.problem_document import response
 
 
@@ -65,6 +65,15 @@ def of_step(error: StepError) -> JSONResponse:
     return response(error.status, error.code, error.message, error.next_action, retry_after=error.retry_after, **extra)
 
 
+def of_cluster(error: Changed | Missing) -> StepError:
+    """What the API server's answer means to a caller who has not named the object that is missing or changed."""
+    if isinstance(error, Changed):
+        return Conflict(Code.CONFLICT, f"the object changed at the same time: {error}", "Ask again.", retry_after=1)
+    return ApiError(
+        502, Code.CLUSTER_REFUSED, f"the cluster lacks something: {error}", "Check that KServe is installed."
+    )
+
+
 def of_http(error: HTTPException, path: str) -> JSONResponse:
     """What the router says: no such path, not this method."""
     code = {404: Code.NOT_FOUND, 405: Code.METHOD_NOT_ALLOWED}.get(error.status_code, Code.MALFORMED)
@@ -102,15 +111,5 @@ def install(app: FastAPI) -> None:
     handle(StepError, lambda _, error: of_step(error))
     handle(HTTPException, lambda request, error: of_http(error, request.url.path))
     handle(RequestValidationError, lambda _, error: of_validation(error))
-    handle(
-        Changed,
-        lambda _, error: response(
-            409, Code.CONFLICT, f"the object changed at the same time: {error}", "Ask again.", retry_after=1
-        ),
-    )
-    handle(
-        Missing,
-        lambda _, error: response(
-            502, Code.CLUSTER_REFUSED, f"the cluster lacks something: {error}", "Check that KServe is installed."
-        ),
-    )
+    handle(Changed, lambda _, error: of_step(of_cluster(error)))
+    handle(Missing, lambda _, error: of_step(of_cluster(error)))

@@ -13,7 +13,7 @@ from events.status import ModelStatus
 from functions.adapters.identity import User
 from functions.api.bodies import Origin
 from functions.api.context import Api
-from functions.lifecycle.effects import StepAnswer
+from functions.lifecycle.effects import Handled, StepAnswer
 from functions.lifecycle.errors import Code, NotFound, StepError, Temporary
 from functions.lifecycle.observation import Observation
 from functions.lifecycle.request import Request
@@ -135,7 +135,7 @@ async def _measured(api: Api, verb: str, reconcile: Awaitable[StepAnswer]) -> St
         outcome = str(error.code)
         raise
     else:
-        outcome = "changed" if answer.changed else "unchanged"
+        outcome = Handled.CHANGED if answer.changed else Handled.UNCHANGED
         return answer
     finally:
         api.meters.steps.labels(verb, outcome).inc()

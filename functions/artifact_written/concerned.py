@@ -16,7 +16,7 @@ from functions.adapters.kserve.pods import name_of
 from functions.adapters.kserve.resources import named
 from functions.artifact_written.reading import Writing
 from functions.composition import Parts
-from functions.lifecycle.effects import AuditEntry, Published
+from functions.lifecycle.effects import Action, AuditEntry, Published
 from functions.lifecycle.errors import Code, Refused, Temporary
 from functions.object_errors import Stage, one_object
 
@@ -141,7 +141,7 @@ def _entry(writing: Writing, message: str, code: Code | None = None) -> AuditEnt
     return AuditEntry(
         time=datetime.now(UTC),
         ref=None,
-        action="artifact-written",
+        action=Action.ARTIFACT_WRITTEN,
         actor=writing.sender.actor,
         claimed_actor=writing.sender.claimed_actor,
         code=code,

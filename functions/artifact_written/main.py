@@ -11,12 +11,13 @@ from functions.artifact_written.concerned import ask_for_reloads
 from functions.artifact_written.reading import read_writings
 from functions.composition import Parts
 from functions.handler import handle
+from functions.lifecycle.effects import Handled
 
 
-async def _work(parts: Parts, request: Request, body: bytes) -> str:
+async def _work(parts: Parts, request: Request, body: bytes) -> Handled:
     writings = read_writings(request.headers, body, parts.signer, request.state.user)
     asked = [await ask_for_reloads(parts, writing) for writing in writings]
-    return "reloads requested" if sum(asked) else "no model loads it"
+    return Handled.RELOADS_REQUESTED if sum(asked) else Handled.NO_MODEL
 
 
 @functions_framework.aio.http

@@ -11,9 +11,11 @@ from events.commands import ReloadRequested, StartRequested, StopRequested
 from functions.commands import take
 from functions.composition import Parts
 from functions.handler import handle
+from functions.lifecycle.effects import Handled
+from functions.lifecycle.errors import Code
 
 
-async def _work(parts: Parts, request: Request, body: bytes) -> str:
+async def _work(parts: Parts, request: Request, body: bytes) -> Handled | Code:
     return await take(parts, request, body, StopRequested, StartRequested, ReloadRequested)
 
 

@@ -20,18 +20,18 @@ from events.wire import MAX_BODY_BYTES, open_event, salvage
 from functions.composition import Parts, now
 from functions.handler import handle
 from functions.lifecycle.dead_letter import UNKNOWN, DeadLetter
-from functions.lifecycle.effects import AuditEntry
+from functions.lifecycle.effects import Action, AuditEntry, Handled
 from functions.senders import actor_of, claim_in
 
 
-async def _work(parts: Parts, request: Request, body: bytes) -> str:
+async def _work(parts: Parts, request: Request, body: bytes) -> Handled:
     attributes, data, letter, unread = _read(request, body)
     identity = _text(attributes.get("id"))
     unwanted = _is_unwanted(letter.type)
     entry = AuditEntry(
         time=now(),
         ref=letter.ref,
-        action="dead-letter",
+        action=Action.DEAD_LETTER,
         actor=actor_of(str(attributes.get("source") or UNKNOWN)),
         claimed_actor=claim_in(data),
         code=_text(attributes.get("knativeerrorcode")) or (Impossible.code if unwanted else UNKNOWN),
@@ -41,7 +41,7 @@ async def _work(parts: Parts, request: Request, body: bytes) -> str:
         correlation_id=_text(attributes.get("correlationid")) or identity,
     )
     await parts.store.write_audit(entry, letter)
-    return "recorded"
+    return Handled.RECORDED
 
 
 def _read(request: Request, body: bytes) -> tuple[Mapping[str, Any], Any, DeadLetter, ContractError | None]:

@@ -140,6 +140,21 @@ class AuditEntry:
     letter: str | None = None
 
 
+class Handled(StrEnum):
+    """What became of an event or a command, in a word, for counters and logs; a refusal has its Code there."""
+
+    CHANGED = "changed"
+    UNCHANGED = "unchanged"
+    IN_LINE = "in line"
+    IGNORED = "ignored"
+    LOOKED = "looked"
+    TICKED = "ticked"
+    RECORDED = "recorded"
+    RELOADS_REQUESTED = "reloads requested"
+    NO_MODEL = "no model loads it"
+    DISCONNECTED = "Disconnected"
+
+
 @dataclass(frozen=True)
 class StepAnswer:
     """What the caller gets: an HTTP status and, over REST, a body. Stored under the command's id.

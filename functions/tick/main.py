@@ -7,13 +7,14 @@ from starlette.responses import Response
 from events.notifications import read_notification
 from functions.composition import Parts
 from functions.handler import handle
+from functions.lifecycle.effects import Handled
 from functions.tick.round import go_round
 
 
-async def _work(parts: Parts, request: Request, body: bytes) -> str:
+async def _work(parts: Parts, request: Request, body: bytes) -> Handled:
     read_notification(request.headers, body)
     await go_round(parts)
-    return "ticked"
+    return Handled.TICKED
 
 
 @functions_framework.aio.http

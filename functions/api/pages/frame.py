@@ -14,7 +14,7 @@ from functions.adapters.identity import Unauthenticated, User
 from functions.api.context import authenticate, of_request
 from functions.api.overview import Tally
 from functions.api.pages import wording
-from functions.api.problems import ApiError
+from functions.api.problems import ApiError, of_cluster
 from functions.api.token import has_cookie
 from functions.lifecycle.errors import StepError, StoreRebuilding
 
@@ -49,13 +49,15 @@ async def shown(request: Request, make: Callable[[User], Awaitable[HTMLResponse]
     except StoreRebuilding as error:
         return message(request, error.status, "Looking at every model", _REBUILDING, refresh=2)
     except (Changed, Missing) as error:
-        following = "Load the page again; check that KServe is installed if it goes on."
-        return message(request, 502, "Not available", f"{wording.sentence(error.message)} {following}")
+        return _failed(request, of_cluster(error))
     except StepError as error:
-        refresh = 5 if error.status >= 500 else None
-        titles = {403: "Not allowed", 404: "Not found"}
-        title = titles.get(error.status, "Not available")
-        return message(request, error.status, title, f"{wording.sentence(error.message)} {error.next_action}", refresh)
+        return _failed(request, error)
+
+
+def _failed(request: Request, error: StepError) -> HTMLResponse:
+    refresh = 5 if error.status >= 500 else None
+    title = {403: "Not allowed", 404: "Not found"}.get(error.status, "Not available")
+    return message(request, error.status, title, f"{wording.sentence(error.message)} {error.next_action}", refresh)
 
 
 def sign_in_page(request: Request, error: Unauthenticated) -> HTMLResponse:
