@@ -17,18 +17,20 @@ def test_an_llm_inference_service_comes_back_as_it_was(place):
 def test_an_inference_graph_comes_back_and_its_members_stay(place):
     place.running(inference_service("member"))
     member = place.record("member")
-    _stops_and_starts(place, graph("route", "member"), "inferencegraphs")
+    _stops_and_starts(
+        place, graph("route", "member"), "inferencegraphs", gone_in=45
+    )  # KServe's router goes on for 30 s
     assert member.gone == {}
     assert place.shown("member")["state"] == "running"
 
 
-def _stops_and_starts(place, obj, plural):
+def _stops_and_starts(place, obj, plural, gone_in=33):
     name = obj["metadata"]["name"]
     before = place.running(obj)
     recorder = place.record(name, plural)
     assert recorder.before
     place.stop(name, plural)
-    eventually(lambda: recorder.all_gone, "no pod is left", 33)
+    eventually(lambda: recorder.all_gone, "no pod is left", gone_in)
     stopped = place.until(name, "stopped", plural=plural, seconds=10)
     assert stopped["receipt"]["pods"] == len(recorder.before)
     assert recorder.extra == []

@@ -6,8 +6,8 @@ import pytest
 
 from events.model import Kind, ModelRef
 from events.status import State
+from functions.adapters.kserve.graph import members_of
 from functions.adapters.kserve.model import Model
-from functions.adapters.kserve.observer import members_of
 from functions.api.overview import Earlier, Freed, Line
 from functions.api.pages.again import again_of
 from functions.api.pages.chart import bar_of

@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from events.commands import Verb
-from events.model import Kind, ModelRef, is_name
+from events.model import Kind, ModelRef
 from events.status import State
 from functions.adapters.cluster import Cluster, Json, Missing, NotAnObject
 from functions.adapters.kserve.activity import Activity
 from functions.adapters.kserve.blockers import find_blockers
 from functions.adapters.kserve.grace import Grace
+from functions.adapters.kserve.graph import members_of
 from functions.adapters.kserve.handover import Handovers, leaving
 from functions.adapters.kserve.model import Model
 from functions.adapters.kserve.notes import Notes
@@ -38,8 +39,6 @@ from functions.object_errors import Stage, count, one_object
 
 _HINDERED = frozenset({"stop", "reload"})
 _MEMBERS_AT_ONCE = 16
-MOST_MEMBERS = 100
-"""Of one graph; those that its first names are are looked at."""
 _PAGES_AT_ONCE = 3
 _PAGE_SECONDS = 5.0  # for the answers of its pods, hundreds of them
 
@@ -314,19 +313,6 @@ class Observer:
                     if ref and len(by_model[ref.subject]) <= MOST_PODS:
                         by_model[ref.subject].append(item)
         return lambda ref: {"metadata": version, "items": by_model.get(ref.subject, [])}
-
-
-def members_of(model: Model) -> tuple[ModelRef, ...]:
-    """Models that a graph's steps name, each once, in the order of their names; no more than MOST_MEMBERS."""
-    if model.kind is not Kind.INFERENCE_GRAPH:
-        return ()
-    nodes = (model.spec.get("nodes") or {}).values()
-    names = {step.get("serviceName") for node in nodes for step in node.get("steps") or []} - {None, ""}
-    namespace = model.metadata.get("namespace")
-    if not namespace:
-        return ()
-    known = sorted(name for name in names if is_name(name))[:MOST_MEMBERS]
-    return tuple(ModelRef(namespace=namespace, name=name) for name in known)
 
 
 def _member(seen: Observation) -> Member:

@@ -283,9 +283,12 @@ class LLMInferenceServiceSpec(TypedDict, total=False):
 
 class GraphStep(TypedDict, total=False):
     serviceName: Word | None
+    nodeName: Word | None
+    weight: Number | None
 
 
 class GraphNode(TypedDict, total=False):
+    routerType: Word | None
     steps: Annotated[list[GraphStep], Field(max_length=1000)] | None
 
 

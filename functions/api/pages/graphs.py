@@ -5,8 +5,8 @@ from collections import defaultdict
 from events.model import Kind, ModelRef
 from functions.adapters.cluster import Missing
 from functions.adapters.identity import User
+from functions.adapters.kserve.graph import members_of
 from functions.adapters.kserve.model import Model
-from functions.adapters.kserve.observer import members_of
 from functions.adapters.kserve.pods import name_of
 from functions.adapters.kserve.resources import Resources
 from functions.api.context import Api

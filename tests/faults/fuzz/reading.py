@@ -10,10 +10,10 @@ from events.model import Kind, ModelRef
 from functions.adapters import bounded_json
 from functions.adapters.keys import commit_words
 from functions.adapters.kserve.grace import _read_pin
+from functions.adapters.kserve.graph import members_of
 from functions.adapters.kserve.metered import metered
 from functions.adapters.kserve.model import Model
 from functions.adapters.kserve.observations import PodList, observe_object, servers_of
-from functions.adapters.kserve.observer import members_of
 from functions.adapters.kserve.quota import Quota, find_shortages
 from functions.lifecycle.decide import decide
 from functions.lifecycle.derive import Limits

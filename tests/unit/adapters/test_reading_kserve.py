@@ -6,6 +6,7 @@ import pytest
 
 from events.model import Kind, ModelRef
 from functions.adapters.kserve.blockers import find_blockers
+from functions.adapters.kserve.graph import members_of
 from functions.adapters.kserve.model import Model
 from functions.adapters.kserve.observations import PodList, read_observation
 from functions.adapters.kserve.pods import is_gpu, read_pod
@@ -349,3 +350,25 @@ def test_a_new_revision_that_fails_is_told_from_the_one_that_has_the_traffic():
         {"revisionName": "scorer-predictor-00002", "percent": 10},
     ]
     assert behind(traffic=split).failed_revision is None, "it has a part of the traffic"
+
+
+def test_only_what_a_request_can_reach_belongs_to_a_graph():
+    nodes = {
+        "root": {
+            "routerType": "Splitter",
+            "steps": [
+                {"serviceName": "most", "weight": 100},
+                {"serviceName": "resting", "weight": 0},
+                {"nodeName": "next", "weight": 0},
+                {"nodeName": "chain", "weight": 1},
+            ],
+        },
+        "chain": {
+            "routerType": "Sequence",
+            "steps": [{"serviceName": "first", "weight": 0}, {"nodeName": "root"}, {"serviceName": "last"}],
+        },
+        "next": {"routerType": "Sequence", "steps": [{"serviceName": "behind-nothing"}]},
+        "apart": {"routerType": "Sequence", "steps": [{"serviceName": "unreached"}]},
+    }
+    graph = a_model(kind=Kind.INFERENCE_GRAPH, spec={"nodes": nodes})
+    assert [member.name for member in members_of(graph)] == ["first", "last", "most"]
