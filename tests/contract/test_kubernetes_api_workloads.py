@@ -13,6 +13,8 @@ from kubernetes_requests import (
     pod,
 )
 
+from functions.adapters.kserve.scheduling import unschedulable
+
 PIN = "modelswitch.dev/grace"
 
 
@@ -192,6 +194,7 @@ async def test_a_pod_that_fits_nowhere_says_which_resource_is_missing(kubernetes
     assert (scheduled["status"], scheduled["reason"]) == ("False", "Unschedulable")
     assert "nodes are available: " in scheduled["message"]
     assert "Insufficient nvidia.com/gpu" in scheduled["message"]
+    assert unschedulable(scheduled["reason"], scheduled["message"]).reason == "NodesTooSmall"
 
 
 async def test_a_second_delete_can_only_shorten_the_grace_that_is_shown(kubernetes, namespace):

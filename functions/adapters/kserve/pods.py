@@ -8,6 +8,7 @@ from typing import Any
 from functions.adapters.cluster import Json
 from functions.adapters.kserve.parsing import Parsed, Unreadable, parse
 from functions.adapters.kserve.resources import HANDOVER_LABEL, LEFT_ANNOTATION
+from functions.adapters.kserve.scheduling import unschedulable
 from functions.adapters.kserve.schema import MOST_SECONDS, POD
 from functions.lifecycle.moments import in_bounds
 from functions.lifecycle.observation import DIGEST_ANNOTATION, Handover, Owner, Pod, Trouble
@@ -191,12 +192,9 @@ def _sum(containers: Iterable[Mapping[str, Any]]) -> dict[str, Decimal]:
 def _trouble(status: Json) -> Trouble | None:
     for condition in status.get("conditions") or []:
         if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
-            reason = condition.get("reason") or "Unschedulable"
-            return (
-                Trouble(reason, condition.get("message") or "no node has room for it")
-                if reason == "Unschedulable"
-                else None
-            )
+            if condition.get("reason") == "SchedulingGated":
+                return None
+            return unschedulable(condition.get("reason"), condition.get("message"))
     for init, statuses in ((True, "initContainerStatuses"), (False, "containerStatuses")):
         for container in status.get(statuses) or []:
             if trouble := _container_trouble(container, init=init):
