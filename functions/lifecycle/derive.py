@@ -18,6 +18,8 @@ DEFAULT_GRACE_SECONDS = 30
 KSERVE_TAKES_AT_MOST = timedelta(seconds=120)
 GRACE_MARGIN = timedelta(seconds=30)
 _LONGEST_PROBLEM = 500
+_HELD = frozenset({"SchedulingGated", "Suspended"})
+"""It may wait for hours."""
 _TOO_FEW = "MinimumReplicasUnavailable"
 """A Deployment's reason, for which KServe says Ready=False also while a model that serves is scaled up."""
 
@@ -67,6 +69,13 @@ class Scene:
     @property
     def troubled(self) -> tuple[tuple[Pod, Trouble], ...]:
         return tuple((pod, pod.trouble) for pod in self.up if pod.trouble)
+
+    @property
+    def held(self) -> bool:
+        """By a queue or by spec.suspend, and by nothing else."""
+        if self.troubled:
+            return all(trouble.held for _, trouble in self.troubled)
+        return self.seen.suspended and not self.up
 
     @property
     def grace(self) -> timedelta:
@@ -233,6 +242,12 @@ def _pod_trouble(scene: Scene) -> tuple[str, str]:
     return trouble.reason, f"{pod.name}: {trouble.message}"
 
 
+def _held(scene: Scene) -> tuple[str, str]:
+    if not scene.troubled:
+        return "Suspended", "spec.suspend is true: KServe makes no pods until it is false."
+    return _pod_trouble(scene)
+
+
 def _model_trouble(scene: Scene) -> tuple[str, str]:
     trouble = scene.seen.trouble
     if trouble is None:
@@ -363,6 +378,13 @@ RULES: tuple[Rule, ...] = (
         lambda _: ("ScaledToZero", "Idle without pods; the next request wakes it. A stop keeps it down."),
     ),
     Rule(
+        "scheduling gates hold back what does not run, or spec.suspend does",
+        State.STARTING,
+        "SchedulingGated, Suspended",
+        lambda s: s.held,
+        _held,
+    ),
+    Rule(
         "a pod can't run: unschedulable, image, crash",
         State.ERROR,
         "Unschedulable, ImagePullBackOff, CrashLoopBackOff, …",
@@ -413,9 +435,9 @@ def next_look(record: Record, at_once: bool, now: datetime) -> datetime | None:
     if at_once:
         return now
     match record.state:
-        case State.STOPPING | State.STARTING:
+        case State.STOPPING | State.STARTING if record.reason not in _HELD:
             return now + timedelta(seconds=1)
-        case State.ERROR:
+        case State.STARTING | State.ERROR:
             return now + timedelta(seconds=10)
         case State.RUNNING if record.reload or record.unanswered_since:
             return now + timedelta(seconds=1)

@@ -31,10 +31,14 @@ class Answer(StrEnum):
 
 @dataclass(frozen=True)
 class Trouble:
-    """Why a pod or a model does not come up, in one CamelCase word and one sentence."""
+    """Why a pod or a model does not come up, in one CamelCase word and one sentence.
+
+    `held`: it is held back on purpose, by a queue for example: it has not failed, and no deadline runs.
+    """
 
     reason: str
     message: str
+    held: bool = False
 
 
 class Answered(StrEnum):
@@ -191,7 +195,8 @@ class Observation:
     `routed`: KServe has a route to it, also while it is not all ready. `artifacts` are the storage URIs it loads from,
     `bucketless` the paths that it loads from buckets which only a Secret names, where no pod shows which. `recreated`
     are the components whose old pods must be gone before new ones are made. `wanted` says how many pods an owner is to
-    have, by uid, where one of them is KEPT and the look asked. `unusable` are fields of the object and its pods that
+    have, by uid, where one of them is KEPT and the look asked. `suspended`: `spec.suspend` is true, so KServe makes no
+    pods. `unusable` are fields of the object and its pods that
     can't be read, and count as absent; `unusable_note` is our annotation on it, where that is one of them.
     """
 
@@ -227,6 +232,7 @@ class Observation:
     bucketless: tuple[str, ...] = ()
     recreated: tuple[str, ...] = ()
     wanted: Mapping[str, int] = field(default_factory=dict)
+    suspended: bool = False
     unusable: tuple[Unusable, ...] = ()
     unusable_note: Unusable | None = None
 

@@ -6,6 +6,9 @@ ADVICE: dict[str, str] = {
     "PodsNotGone": "Check the node (kubectl get nodes) and the pods' finalizers.",
     "StartDeadlineExceeded": "Read the pods' logs; stop the model to free what it holds.",
     "Unschedulable": "It starts by itself when another model is stopped or a node is added; stop it to leave the queue.",
+    "SchedulingGated": "It starts by itself once the gate is removed, which whoever set it does; by Kueue: kubectl get workloads. "
+    "Stop the model to leave the queue.",
+    "Suspended": "Set spec.suspend to false, or wait until its queue does; stop the model to leave the queue.",
     "UnschedulableUnknown": "Read the scheduler's message; modelswitch does not know its cause: kubectl describe pod.",
     "NoNodes": "Add a node, or wait until one is ready: kubectl get nodes.",
     "NodesTooSmall": "Add a node that has as much, reduce what the model requests, or let it run on nodes that have it "

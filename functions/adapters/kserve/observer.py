@@ -13,6 +13,7 @@ from functions.adapters.cluster import Cluster, Json, Missing, NotAnObject
 from functions.adapters.kserve.blockers import find_blockers
 from functions.adapters.kserve.grace import Grace
 from functions.adapters.kserve.handover import Handovers, leaving
+from functions.adapters.kserve.kueue import Kueue
 from functions.adapters.kserve.model import Model
 from functions.adapters.kserve.notes import Notes
 from functions.adapters.kserve.observations import PodList, observe_object, servers_of, with_answers
@@ -72,6 +73,7 @@ class Observer:
         self._probe = probe
         self._smoke_tests = SmokeTests(cluster, probe.line)
         self._handovers = Handovers(cluster)
+        self._kueue = Kueue(cluster)
         self._clock = clock
         self._notes = notes
 
@@ -95,6 +97,7 @@ class Observer:
             found = PodList.read(ref, listed)
             seen = self._read(ref, model, found, self._clock())
         if verb != "stop":
+            seen = await self._kueue.with_positions(seen, found.readable)
             answers = await self._probe.ask(list(servers_of(model, seen, found)))
             seen = replace(with_answers(seen, answers), members=(await self._members(model))[0] or ())
         if predict:
@@ -247,7 +250,7 @@ class Observer:
         for ref, item in named:
             with one_object(Stage.MODEL, ref.subject):
                 model, found = Model(kind, item), PodList.read(ref, by_model(ref))
-                seen = self._read(ref, model, found, now)
+                seen = await self._kueue.with_positions(self._read(ref, model, found, now), found.readable)
                 servers += servers_of(model, seen, found)
                 models[ref], looks[ref] = model, seen
         answers = await self._probe.ask(servers, within=_PAGE_SECONDS)

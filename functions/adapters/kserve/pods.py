@@ -8,7 +8,7 @@ from typing import Any
 from functions.adapters.cluster import Json
 from functions.adapters.kserve.parsing import Parsed, Unreadable, parse
 from functions.adapters.kserve.resources import HANDOVER_LABEL, LEFT_ANNOTATION
-from functions.adapters.kserve.scheduling import unschedulable
+from functions.adapters.kserve.scheduling import gated, unschedulable
 from functions.adapters.kserve.schema import MOST_SECONDS, POD
 from functions.lifecycle.moments import in_bounds
 from functions.lifecycle.observation import DIGEST_ANNOTATION, Handover, Owner, Pod, Trouble
@@ -87,7 +87,7 @@ def read_pod(item: Json) -> Pod:
         deleting=metadata.get("deletionTimestamp") is not None or handover is Handover.LEAVING,
         deletion_grace=None if given is None else min(given, MOST_SECONDS),
         owner=_owner(metadata),
-        trouble=_trouble(status),
+        trouble=_trouble(metadata, spec, status),
         finished=status.get("phase") in {"Succeeded", "Failed"},
         created=metadata.get("creationTimestamp"),
         ready_since=(_found(status, "Ready") or {}).get("lastTransitionTime"),
@@ -189,11 +189,11 @@ def _sum(containers: Iterable[Mapping[str, Any]]) -> dict[str, Decimal]:
     return total
 
 
-def _trouble(status: Json) -> Trouble | None:
+def _trouble(metadata: Json, spec: Json, status: Json) -> Trouble | None:
     for condition in status.get("conditions") or []:
         if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
             if condition.get("reason") == "SchedulingGated":
-                return None
+                return gated(metadata, spec)
             return unschedulable(condition.get("reason"), condition.get("message"))
     for init, statuses in ((True, "initContainerStatuses"), (False, "containerStatuses")):
         for container in status.get(statuses) or []:

@@ -7,6 +7,8 @@ run in a fixed order and the first that fails is reported, so one message names 
 import re
 from dataclasses import dataclass
 
+from functions.adapters.cluster import Json
+from functions.adapters.kserve.kueue import QUEUE_LABEL
 from functions.lifecycle.observation import Trouble
 
 IN_USE = "Unschedulable"
@@ -68,6 +70,14 @@ _FITS_NOWHERE = (
 """The nodes that come nearest, first; control planes, which are tainted everywhere, last."""
 _NODES = re.compile(r"\b0/(\d+) nodes are (?:un)?available")
 _NEVER = re.compile(r"\b(\d+) Preemption is not helpful")
+
+
+def gated(metadata: Json, spec: Json) -> Trouble:
+    """No scheduler looks at a pod with scheduling gates: who set them takes them away, as Kueue does when it admits the pod."""
+    gates = [gate["name"] for gate in spec.get("schedulingGates") or [] if gate.get("name")]
+    queue = (metadata.get("labels") or {}).get(QUEUE_LABEL)
+    told = f"held back by the scheduling gate {', '.join(gates)}" if gates else "held back by a scheduling gate"
+    return Trouble("SchedulingGated", f"{told}, in Kueue's queue {queue}" if queue else told, held=True)
 
 
 def unschedulable(reason: str | None, message: str | None) -> Trouble:

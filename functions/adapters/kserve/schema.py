@@ -191,8 +191,13 @@ Conditions = Annotated[list[Condition], Field(max_length=100)]
 ContainerStatuses = Annotated[list[ContainerStatus], Field(max_length=100)]
 
 
+class SchedulingGate(TypedDict, total=False):
+    name: Word | None
+
+
 class PodSpec(TypedDict, total=False):
     nodeName: Word | None
+    schedulingGates: Annotated[list[SchedulingGate], Field(max_length=100)] | None
     terminationGracePeriodSeconds: Seconds | None
     containers: Containers | None
     initContainers: Containers | None
@@ -259,6 +264,7 @@ class InferenceServiceSpec(TypedDict, total=False):
     predictor: Component | None
     transformer: Component | None
     explainer: Component | None
+    suspend: bool | None
 
 
 class Lora(TypedDict, total=False):
@@ -274,6 +280,7 @@ class ServedModel(TypedDict, total=False):
 class LLMInferenceServiceSpec(TypedDict, total=False):
     model: ServedModel | None
     replicas: Number | None
+    suspend: bool | None
 
 
 class GraphStep(TypedDict, total=False):
@@ -371,6 +378,15 @@ class Quota(TypedDict, total=False):
     status: QuotaStatus | None
 
 
+class PendingWorkload(TypedDict, total=False):
+    metadata: Metadata | None
+    positionInLocalQueue: Count | None
+
+
+class PendingWorkloads(TypedDict, total=False):
+    items: Annotated[list[PendingWorkload], Field(max_length=10_000)] | None
+
+
 class RuntimeSpec(TypedDict, total=False):
     disabled: bool | None
 
@@ -392,4 +408,5 @@ POD = Schema(Pod)
 WORKLOAD = Schema(Workload)
 QUOTA = Schema(Quota)
 RUNTIME = Schema(Runtime)
+PENDING_WORKLOADS = Schema(PendingWorkloads)
 ANYTHING = Schema(Anything)

@@ -139,6 +139,16 @@ def test_a_route_that_kserve_made_once_stays(condition, url, routed):
     assert look_at(condition, url=url).routed is routed
 
 
+@pytest.mark.parametrize("kind", [Kind.INFERENCE_SERVICE, Kind.LLM_INFERENCE_SERVICE])
+def test_a_suspended_model_is_seen_as_such(kind):
+    ref = ModelRef(namespace="fraud", name="scorer", kind=kind)
+    looks = [
+        read_observation(ref, a_model(kind=kind, spec=spec), PodList(), datetime.now(UTC))
+        for spec in ({"suspend": True}, {"suspend": False}, {"suspend": None}, {"replicas": 1})
+    ]
+    assert [seen.suspended for seen in looks] == [True, False, False, False]
+
+
 def test_who_set_the_stop_is_the_newest_writer_of_that_annotation():
     written = {"f:metadata": {"f:annotations": {"f:serving.kserve.io/stop": {}}}}
     other = {"f:metadata": {"f:annotations": {"f:team": {}}}}

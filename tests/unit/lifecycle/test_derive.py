@@ -1,5 +1,6 @@
 """Every row of the table, and what lies between rows."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -117,3 +118,30 @@ def test_an_error_says_what_to_do_next():
 
 def test_the_last_rule_takes_whatever_is_left():
     assert RULES[-1].when(None)  # type: ignore[arg-type]
+
+
+GATED = Trouble("SchedulingGated", "held back by the scheduling gate kueue.x-k8s.io/admission", held=True)
+UNREADY = {"ready": Answer.FALSE, "ready_changed": NOW - timedelta(hours=5)}
+
+
+def test_what_a_queue_holds_back_starts_however_long_it_waits():
+    found = derive(running(a_pod(ready=False, trouble=GATED), **UNREADY), EMPTY, LIMITS)
+    assert (found.state, found.reason) == (State.STARTING, "SchedulingGated")
+    assert found.next == ADVICE["SchedulingGated"]
+
+
+def test_a_pod_that_fails_beside_one_that_is_held_back_is_an_error():
+    pods = (a_pod(ready=False, trouble=GATED), a_pod("b", ready=False, trouble=UNSCHEDULABLE))
+    assert verdict(running(*pods, **UNREADY))[0] is State.ERROR
+
+
+def test_a_model_that_serves_while_a_further_pod_is_held_back_is_degraded():
+    found = derive(running(a_pod(), a_pod("b", ready=False, trouble=GATED)), EMPTY, LIMITS)
+    assert (found.state, found.reason) == (State.RUNNING, "Degraded")
+    assert "kueue.x-k8s.io/admission" in found.what
+
+
+def test_a_suspended_model_waits_for_who_suspended_it():
+    suspended = replace(running(**UNREADY, suspended=True), pods=())
+    assert verdict(suspended) == (State.STARTING, "Suspended")
+    assert verdict(replace(suspended, pods=(a_pod(ready=False),)))[1] == "StartDeadlineExceeded"
