@@ -18,6 +18,9 @@ DEFAULT_GRACE_SECONDS = 30
 KSERVE_TAKES_AT_MOST = timedelta(seconds=120)
 GRACE_MARGIN = timedelta(seconds=30)
 _LONGEST_PROBLEM = 500
+_LATELY = timedelta(minutes=15)
+_ENDED_IN_A_ROW = 3
+"""As many pods that a node rejects, or evicts, are a crash loop of their own."""
 _HELD = frozenset({"SchedulingGated", "Suspended"})
 """It may wait for hours."""
 _TOO_FEW = "MinimumReplicasUnavailable"
@@ -68,7 +71,19 @@ class Scene:
 
     @property
     def troubled(self) -> tuple[tuple[Pod, Trouble], ...]:
-        return tuple((pod, pod.trouble) for pod in self.up if pod.trouble)
+        """Pods that can't run; where one after the other is ended before it is ready, those."""
+        found = tuple((pod, pod.trouble) for pod in self.up if pod.trouble)
+        if found or self.ready_pods or len(self.ended) < _ENDED_IN_A_ROW:
+            return found
+        return self.ended
+
+    @property
+    def ended(self) -> tuple[tuple[Pod, Trouble], ...]:
+        """Pods that Kubernetes ended lately, the last first."""
+        since = self.seen.observed_at - _LATELY
+        found = [(pod, pod.trouble) for pod in self.seen.pods if pod.trouble and pod.trouble.ended]
+        lately = [(pod, trouble) for pod, trouble in found if (pod.created or self.seen.observed_at) >= since]
+        return tuple(sorted(lately, key=lambda one: one[0].created or since, reverse=True))
 
     @property
     def held(self) -> bool:
@@ -239,7 +254,13 @@ def _members(scene: Scene) -> tuple[str, str]:
 
 def _pod_trouble(scene: Scene) -> tuple[str, str]:
     pod, trouble = scene.troubled[0]
-    return trouble.reason, f"{pod.name}: {trouble.message}"
+    return trouble.reason, f"{pod.name}: {trouble.message}{_after_an_end(scene, pod)}"
+
+
+def _after_an_end(scene: Scene, pod: Pod | None = None) -> str:
+    """What became of the pod before this one, where Kubernetes ended it."""
+    before = next(((other, trouble) for other, trouble in scene.ended if other is not pod), None)
+    return f"; {before[0].name} before it was ended: {before[1].reason}: {before[1].message}" if before else ""
 
 
 def _held(scene: Scene) -> tuple[str, str]:
@@ -258,7 +279,8 @@ def _model_trouble(scene: Scene) -> tuple[str, str]:
 def _deadline(scene: Scene) -> tuple[str, str]:
     return (
         "StartDeadlineExceeded",
-        f"Not ready after {scene.elapsed.total_seconds():.0f}s ({scene.ready_pods} of {count_pods(len(scene.up))} ready).",
+        f"Not ready after {scene.elapsed.total_seconds():.0f}s ({scene.ready_pods} of {count_pods(len(scene.up))} ready"
+        f"{_after_an_end(scene)}).",
     )
 
 
@@ -266,12 +288,12 @@ def _starting(scene: Scene) -> tuple[str, str]:
     if scene.seen.kserve_says_stopped:
         return "AwaitingKServe", "The stop is withdrawn; KServe has not made the pods yet."
     if not scene.up:
-        return "AwaitingPods", "KServe has not made the pods yet."
+        return "AwaitingPods", f"KServe has not made the pods yet{_after_an_end(scene)}."
     if scene.serving:
         return "Verifying", f"KServe says Ready; the model does not answer yet: {scene.verification.detail}."
     if scene.ready_pods == len(scene.up):
         return "AwaitingRoute", "The pods are ready; KServe has not opened the route yet."
-    return "PodsStarting", f"{scene.ready_pods} of {count_pods(len(scene.up))} ready."
+    return "PodsStarting", f"{scene.ready_pods} of {count_pods(len(scene.up))} ready{_after_an_end(scene)}."
 
 
 RULES: tuple[Rule, ...] = (

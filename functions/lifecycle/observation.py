@@ -33,12 +33,14 @@ class Answer(StrEnum):
 class Trouble:
     """Why a pod or a model does not come up, in one CamelCase word and one sentence.
 
-    `held`: it is held back on purpose, by a queue for example: it has not failed, and no deadline runs.
+    `held`: it is held back on purpose, by a queue for example: it has not failed, and no deadline runs. `ended`: Kubernetes
+    ended the pod itself, which another one is to replace.
     """
 
     reason: str
     message: str
     held: bool = False
+    ended: bool = False
 
 
 class Answered(StrEnum):

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from functions.adapters.cluster import Json
+from functions.adapters.kserve.containers import container_trouble, crashed
 from functions.adapters.kserve.parsing import Parsed, Unreadable, parse
 from functions.adapters.kserve.resources import HANDOVER_LABEL, LEFT_ANNOTATION
 from functions.adapters.kserve.scheduling import gated, unschedulable
@@ -15,19 +16,7 @@ from functions.lifecycle.observation import DIGEST_ANNOTATION, Handover, Owner, 
 from functions.lifecycle.quantity import format_quantity
 from functions.lifecycle.unusable import Unusable
 
-_WAITING_TROUBLE = frozenset(
-    {
-        "ImagePullBackOff",
-        "ErrImagePull",
-        "InvalidImageName",
-        "CrashLoopBackOff",
-        "CreateContainerConfigError",
-        "CreateContainerError",
-        "RunContainerError",
-    }
-)
 _COMPONENT_LABELS = ("component", "app.kubernetes.io/component")
-_RESTARTS_OF_A_CRASH_LOOP = 2
 _DEFAULT_GRACE = 30
 
 
@@ -92,7 +81,7 @@ def read_pod(item: Json) -> Pod:
         created=metadata.get("creationTimestamp"),
         ready_since=(_found(status, "Ready") or {}).get("lastTransitionTime"),
         digest=annotations.get(DIGEST_ANNOTATION),
-        crashed=_crashed(status),
+        crashed=crashed(status, _sidecars(spec)),
         restarts=sum(container.get("restartCount") or 0 for container in status.get("containerStatuses") or []),
         handover=handover,
         left_at=_left_at(annotations.get(LEFT_ANNOTATION)),
@@ -153,17 +142,6 @@ def _condition(status: Json, name: str) -> str | None:
     return (_found(status, name) or {}).get("status")
 
 
-def _crashed(status: Json) -> str | None:
-    """How a container ended that should run, however often it was restarted."""
-    for container in status.get("containerStatuses") or []:
-        ended = [(container.get(state) or {}).get("terminated") for state in ("state", "lastState")]
-        for last in ended:
-            if last and last.get("exitCode") and not container.get("ready"):
-                said = (last.get("message") or "").strip()[-200:]
-                return f"container {container.get('name')} ended with exit code {last['exitCode']}. {said}".strip()
-    return None
-
-
 def _effective_requests(spec: Json) -> dict[str, Decimal]:
     """What quota and scheduler count: containers and sidecars together, or the largest init container."""
     init = spec.get("initContainers") or []
@@ -190,36 +168,33 @@ def _sum(containers: Iterable[Mapping[str, Any]]) -> dict[str, Decimal]:
 
 
 def _trouble(metadata: Json, spec: Json, status: Json) -> Trouble | None:
-    for condition in status.get("conditions") or []:
-        if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
-            if condition.get("reason") == "SchedulingGated":
-                return gated(metadata, spec)
-            return unschedulable(condition.get("reason"), condition.get("message"))
-    for init, statuses in ((True, "initContainerStatuses"), (False, "containerStatuses")):
-        for container in status.get(statuses) or []:
-            if trouble := _container_trouble(container, init=init):
-                return trouble
-    if status.get("phase") == "Failed":
-        return Trouble(status.get("reason") or "PodFailed", status.get("message") or "the pod has failed")
-    return None
+    if status.get("phase") == "Failed" or _condition(status, "DisruptionTarget") == "True":
+        return _ended(status)
+    scheduled = _found(status, "PodScheduled") or {}
+    if scheduled.get("status") == "False":
+        if scheduled.get("reason") == "SchedulingGated":
+            return gated(metadata, spec)
+        return unschedulable(scheduled.get("reason"), scheduled.get("message"))
+    if status.get("reason") == "NodeLost" or _is_cut_off(status):
+        return Trouble("NodeNotReady", f"its node {spec.get('nodeName')} does not answer; Kubernetes says: not ready")
+    return container_trouble(status, _sidecars(spec))
 
 
-def _container_trouble(container: Json, *, init: bool) -> Trouble | None:
-    if container.get("ready"):
-        return None
-    state = container.get("state") or {}
-    waiting = state.get("waiting") or {}
-    last = state.get("terminated") or (container.get("lastState") or {}).get("terminated") or {}
-    restarts = container.get("restartCount") or 0
-    crashing = bool(last.get("exitCode")) and restarts >= _RESTARTS_OF_A_CRASH_LOOP
-    reason = waiting.get("reason") if waiting.get("reason") in _WAITING_TROUBLE else None
-    if reason is None and crashing and state.get("running") is None:
-        reason = "CrashLoopBackOff"
-    if reason is None:
-        return None
-    if reason == "CrashLoopBackOff":
-        how = f"exit code {last.get('exitCode')}, {last.get('reason') or 'Error'}, {restarts} restarts"
-        said = (last.get("message") or "").strip()[-300:]
-        name = "StorageInitializerFailed" if init and container.get("name") == "storage-initializer" else reason
-        return Trouble(name, f"container {container.get('name')} keeps ending ({how}). {said}".strip())
-    return Trouble(reason, f"container {container.get('name')}: {waiting.get('message') or reason}")
+def _ended(status: Json) -> Trouble:
+    """Kubernetes has ended the pod, or is about to: it was evicted, preempted, or its node would not take it."""
+    disruption = _found(status, "DisruptionTarget") or {}
+    reason = status.get("reason") or disruption.get("reason") or "PodFailed"
+    message = status.get("message") or disruption.get("message") or "the pod has failed"
+    return Trouble(reason, message, ended=True)
+
+
+def _is_cut_off(status: Json) -> bool:
+    """The kubelet takes a pod with ready containers for ready. Where its node is silent, Kubernetes says otherwise."""
+    ready = _found(status, "Ready") or {}
+    gates = ready.get("reason") == "ReadinessGatesNotReady"
+    return ready.get("status") == "False" and _condition(status, "ContainersReady") == "True" and not gates
+
+
+def _sidecars(spec: Json) -> frozenset[str]:
+    """Init containers that go on beside the others."""
+    return frozenset(one["name"] for one in spec.get("initContainers") or [] if one.get("restartPolicy") == "Always")

@@ -145,3 +145,30 @@ def test_a_suspended_model_waits_for_who_suspended_it():
     suspended = replace(running(**UNREADY, suspended=True), pods=())
     assert verdict(suspended) == (State.STARTING, "Suspended")
     assert verdict(replace(suspended, pods=(a_pod(ready=False),)))[1] == "StartDeadlineExceeded"
+
+
+def ended(name, minutes=1.0, reason="Evicted"):
+    made = NOW - timedelta(minutes=minutes)
+    trouble = Trouble(reason, "the node was low on memory", ended=True)
+    return a_pod(name, ready=False, finished=True, created=made, trouble=trouble)
+
+
+def test_while_a_pod_is_replaced_it_is_said_why_it_was_ended_and_nothing_has_failed():
+    unready = {"ready": Answer.FALSE}
+    replaced = derive(running(ended("old"), a_pod(ready=False), **unready), EMPTY, LIMITS)
+    assert (replaced.state, replaced.reason) == (State.STARTING, "PodsStarting")
+    assert "old before it was ended: Evicted: the node was low on memory" in replaced.what
+    gone = derive(running(ended("old"), **unready), EMPTY, LIMITS)
+    assert (gone.state, gone.reason) == (State.STARTING, "AwaitingPods")
+    assert "Evicted" in gone.what
+    waiting = derive(running(ended("old"), a_pod(ready=False, trouble=UNSCHEDULABLE), **unready), EMPTY, LIMITS)
+    assert waiting.reason == "Unschedulable"
+    assert "Evicted" in waiting.what
+
+
+def test_pods_that_are_ended_one_after_the_other_are_an_error():
+    pods = [ended(f"p{n}", reason="UnexpectedAdmissionError") for n in range(3)]
+    assert verdict(running(*pods, a_pod(ready=False), ready=Answer.FALSE)) == (State.ERROR, "UnexpectedAdmissionError")
+    assert verdict(running(*pods, a_pod()))[0] is State.RUNNING
+    old = [ended(f"p{n}", minutes=60) for n in range(3)]
+    assert verdict(running(*old, a_pod(ready=False), ready=Answer.FALSE)) == (State.STARTING, "PodsStarting")
