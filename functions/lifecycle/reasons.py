@@ -58,6 +58,15 @@ ADVICE: dict[str, str] = {
     "TopologyAffinityError": "Request CPUs and devices that one NUMA node has, or change the node's topology manager policy.",
     "NodeAffinity": "Check the node's labels: it no longer has those that the pod selects.",
     "DeadlineExceeded": "Remove activeDeadlineSeconds from the model's pods.",
+    "NoScheduler": "Start that scheduler, or correct the model's schedulerName.",
+    "FailedMount": "Create the Secret, ConfigMap or claim that is missing, or check the volume's server; Kubernetes tries "
+    "again by itself.",
+    "FailedAttachVolume": "Stop the pod on the other node that has the volume (reload with strategy replace), or use a "
+    "claim that many nodes may mount (ReadWriteMany, ReadOnlyMany).",
+    "FailedMapVolume": "Check the volume and its driver on that node: kubectl describe pod, kubectl get volumeattachments.",
+    "FailedCreatePodSandBox": "Check the network plugin and the container runtime of that node: kubectl describe pod.",
+    "NetworkNotReady": "Check the network plugin of that node.",
+    "FailedPrepareDynamicResources": "Check the DRA driver of that node: kubectl get resourceclaims, resourceslices.",
     "StorageInitializerFailed": "Check the storageUri and its credentials; the init container's log says more.",
     "QuotaExceeded": "Stop another model of this namespace or ask for a larger quota; it starts by itself when there is room.",
     "RuntimeNotRecognized": "Create the ServingRuntime that the model names, or name another.",

@@ -58,6 +58,7 @@ REQUESTS: dict[str, tuple[set[str], set[Right]]] = {
         _models("get") | _models("list") | LIST_PODS | {("", "resourcequotas", "list")},
     ),
     f"{ADAPTERS}/kserve/kueue.py": ({"get"}, {("visibility.kueue.x-k8s.io", "localqueues/pendingworkloads", "get")}),
+    f"{ADAPTERS}/kserve/pod_events.py": ({"get"}, {("", "events", "list")}),
     f"{ADAPTERS}/kserve/note_policy.py": ({"get"}, READ_POLICY),
     f"{ADAPTERS}/kserve/resources.py": ({"get"}, ALL_MAY),
     f"{ADAPTERS}/kserve/runtimes.py": (
@@ -80,7 +81,7 @@ REQUESTS: dict[str, tuple[set[str], set[Right]]] = {
 STEPS = {
     *(
         f"{ADAPTERS}/kserve/{name}.py"
-        for name in ("smoke_tests", "grace", "handover", "kueue", "observer", "resources", "runtimes")
+        for name in ("smoke_tests", "grace", "handover", "kueue", "pod_events", "observer", "resources", "runtimes")
     ),
     f"{ADAPTERS}/command_log.py",
     f"{ADAPTERS}/probe.py",

@@ -17,6 +17,7 @@ from functions.adapters.kserve.kueue import Kueue
 from functions.adapters.kserve.model import Model
 from functions.adapters.kserve.notes import Notes
 from functions.adapters.kserve.observations import PodList, observe_object, servers_of, with_answers
+from functions.adapters.kserve.pod_events import PodEvents
 from functions.adapters.kserve.pods import name_of
 from functions.adapters.kserve.portions import portions
 from functions.adapters.kserve.quota import find_shortages
@@ -74,6 +75,7 @@ class Observer:
         self._smoke_tests = SmokeTests(cluster, probe.line)
         self._handovers = Handovers(cluster)
         self._kueue = Kueue(cluster)
+        self._events = PodEvents(cluster)
         self._clock = clock
         self._notes = notes
 
@@ -97,7 +99,7 @@ class Observer:
             found = PodList.read(ref, listed)
             seen = self._read(ref, model, found, self._clock())
         if verb != "stop":
-            seen = await self._kueue.with_positions(seen, found.readable)
+            seen = await self._explained(seen, found)
             answers = await self._probe.ask(list(servers_of(model, seen, found)))
             seen = replace(with_answers(seen, answers), members=(await self._members(model))[0] or ())
         if predict:
@@ -116,6 +118,10 @@ class Observer:
             return seen
         text = (model.annotations or {}).get(STOP_NOTE_ANNOTATION)
         return replace(seen, stop_note=self._notes.verified(seen.stop_note, text, ref, seen.uid))
+
+    async def _explained(self, seen: Observation, found: PodList) -> Observation:
+        """Pods that do not come up, with what only others than the pods themselves tell of the cause."""
+        return await self._events.with_causes(await self._kueue.with_positions(seen, found.readable), found.readable)
 
     async def leaving(self) -> list[ModelRef]:
         """Models with a pod that is out of its Service: where the model is gone too, nobody else ends it."""
@@ -245,19 +251,21 @@ class Observer:
         by_model = await self._pods_by_model(kind, namespace, sorted({ref.name for ref, _ in named}))
         now = self._clock()
         models: dict[ModelRef, Model] = {}
+        lists: dict[ModelRef, PodList] = {}
         looks: dict[ModelRef, Observation] = {}
         servers: list[Server] = []
         for ref, item in named:
             with one_object(Stage.MODEL, ref.subject):
                 model, found = Model(kind, item), PodList.read(ref, by_model(ref))
-                seen = await self._kueue.with_positions(self._read(ref, model, found, now), found.readable)
+                seen = self._read(ref, model, found, now)
                 servers += servers_of(model, seen, found)
-                models[ref], looks[ref] = model, seen
+                models[ref], looks[ref], lists[ref] = model, seen, found
+        explained = await asyncio.gather(*(self._explained(seen, lists[ref]) for ref, seen in looks.items()))
         answers = await self._probe.ask(servers, within=_PAGE_SECONDS)
         members = await self._members(*models.values(), within=_PAGE_SECONDS)
         return [
             replace(with_answers(seen, answers), members=named_by_it)
-            for seen, named_by_it in zip(looks.values(), members, strict=True)
+            for seen, named_by_it in zip(explained, members, strict=True)
             if named_by_it is not None
         ]
 

@@ -197,6 +197,7 @@ class SchedulingGate(TypedDict, total=False):
 
 class PodSpec(TypedDict, total=False):
     nodeName: Word | None
+    schedulerName: Word | None
     schedulingGates: Annotated[list[SchedulingGate], Field(max_length=100)] | None
     terminationGracePeriodSeconds: Seconds | None
     containers: Containers | None
@@ -378,6 +379,25 @@ class Quota(TypedDict, total=False):
     status: QuotaStatus | None
 
 
+class EventSeries(TypedDict, total=False):
+    lastObservedTime: Moment | None
+
+
+class Event(TypedDict, total=False):
+    metadata: Metadata | None
+    type: Word | None
+    reason: Word | None
+    message: Text | None
+    firstTimestamp: Moment | None
+    lastTimestamp: Moment | None
+    eventTime: Moment | None
+    series: EventSeries | None
+
+
+class Events(TypedDict, total=False):
+    items: Annotated[list[Event], Field(max_length=1000)] | None
+
+
 class PendingWorkload(TypedDict, total=False):
     metadata: Metadata | None
     positionInLocalQueue: Count | None
@@ -408,5 +428,6 @@ POD = Schema(Pod)
 WORKLOAD = Schema(Workload)
 QUOTA = Schema(Quota)
 RUNTIME = Schema(Runtime)
+EVENTS = Schema(Events)
 PENDING_WORKLOADS = Schema(PendingWorkloads)
 ANYTHING = Schema(Anything)
