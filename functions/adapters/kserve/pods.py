@@ -1,13 +1,15 @@
 """Reading a pod: what it holds, whether it is ready, and why not."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from functions.adapters.cluster import Json
+from functions.adapters.kserve.accelerators import is_accelerator
 from functions.adapters.kserve.containers import container_trouble, crashed
 from functions.adapters.kserve.parsing import Parsed, Unreadable, parse
+from functions.adapters.kserve.pod_requests import effective_requests
 from functions.adapters.kserve.resources import HANDOVER_LABEL, LEFT_ANNOTATION
 from functions.adapters.kserve.scheduling import gated, unschedulable
 from functions.adapters.kserve.schema import MOST_SECONDS, POD
@@ -18,12 +20,6 @@ from functions.lifecycle.unusable import Unusable
 
 _COMPONENT_LABELS = ("component", "app.kubernetes.io/component")
 _DEFAULT_GRACE = 30
-
-
-def is_gpu(resource: str) -> bool:
-    """Device plugins name GPUs like nvidia.com/gpu, amd.com/gpu, nvidia.com/mig-1g.5gb, gpu.intel.com/i915, habana.ai/gaudi."""
-    vendor, _, device = resource.partition("/")
-    return bool(device) and (device in {"gpu", "gaudi"} or device.startswith("mig-") or vendor == "gpu.intel.com")
 
 
 def parse_pod(item: Json) -> Parsed:
@@ -60,7 +56,7 @@ def read_pod(item: Json) -> Pod:
     metadata, spec, status = item["metadata"], item.get("spec") or {}, item.get("status") or {}
     labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
     handover = _handover(labels)
-    requests = _effective_requests(spec)
+    requests = effective_requests(spec)
     own, given = spec.get("terminationGracePeriodSeconds"), metadata.get("deletionGracePeriodSeconds")
     too_long = _too_long(metadata["name"], own, given)
     return Pod(
@@ -69,7 +65,7 @@ def read_pod(item: Json) -> Pod:
         component=next((labels[key] for key in _COMPONENT_LABELS if labels.get(key)), "predictor"),
         ready=_condition(status, "Ready") == "True",
         node=spec.get("nodeName"),
-        gpus=int(sum(amount for key, amount in requests.items() if _requests_gpu(key))),
+        gpus=int(sum(amount for key, amount in requests.items() if _requests_accelerator(key))),
         memory=int(requests.get("requests.memory", requests.get("limits.memory", Decimal(0)))),
         requests={key: format_quantity(amount) for key, amount in requests.items()},
         grace=_DEFAULT_GRACE if own is None else min(own, MOST_SECONDS),
@@ -121,9 +117,9 @@ def _left_at(text: str | None) -> datetime | None:
         return None
 
 
-def _requests_gpu(key: str) -> bool:
+def _requests_accelerator(key: str) -> bool:
     """Limits are listed beside requests, for quotas; they must not count twice."""
-    return key.startswith("requests.") and is_gpu(key.removeprefix("requests."))
+    return key.startswith("requests.") and is_accelerator(key.removeprefix("requests."))
 
 
 def _owner(metadata: Json) -> Owner | None:
@@ -140,31 +136,6 @@ def _found(status: Json, name: str) -> Json | None:
 
 def _condition(status: Json, name: str) -> str | None:
     return (_found(status, name) or {}).get("status")
-
-
-def _effective_requests(spec: Json) -> dict[str, Decimal]:
-    """What quota and scheduler count: containers and sidecars together, or the largest init container."""
-    init = spec.get("initContainers") or []
-    sidecars = [container for container in init if container.get("restartPolicy") == "Always"]
-    together = _sum([*(spec.get("containers") or []), *sidecars])
-    for container in init:
-        if container in sidecars:
-            continue
-        for key, amount in _sum([container]).items():
-            together[key] = max(amount, together.get(key, Decimal(0)))
-    return together
-
-
-def _sum(containers: Iterable[Mapping[str, Any]]) -> dict[str, Decimal]:
-    total: dict[str, Decimal] = {}
-    for container in containers:
-        resources = container.get("resources") or {}
-        requests = {**(resources.get("limits") or {}), **(resources.get("requests") or {})}
-        for kind, amounts in (("requests", requests), ("limits", resources.get("limits") or {})):
-            for name, amount in amounts.items():
-                key = f"{kind}.{name}"
-                total[key] = total.get(key, Decimal(0)) + amount
-    return total
 
 
 def _trouble(metadata: Json, spec: Json, status: Json) -> Trouble | None:

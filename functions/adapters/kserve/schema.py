@@ -195,8 +195,19 @@ class SchedulingGate(TypedDict, total=False):
     name: Word | None
 
 
+class ResourceClaim(TypedDict, total=False):
+    name: Word | None
+    resourceClaimName: Name | None
+
+
+ResourceClaims = Annotated[list[ResourceClaim], Field(max_length=100)]
+
+
 class PodSpec(TypedDict, total=False):
     nodeName: Word | None
+    resources: Amounted | None
+    overhead: Amounts | None
+    resourceClaims: ResourceClaims | None
     schedulerName: Word | None
     schedulingGates: Annotated[list[SchedulingGate], Field(max_length=100)] | None
     terminationGracePeriodSeconds: Seconds | None
@@ -209,6 +220,7 @@ class PodStatus(TypedDict, total=False):
     reason: Word | None
     message: Text | None
     podIP: Word | None
+    resourceClaimStatuses: ResourceClaims | None
     conditions: Conditions | None
     containerStatuses: ContainerStatuses | None
     initContainerStatuses: ContainerStatuses | None

@@ -8,7 +8,7 @@ from events.model import Kind, ModelRef
 from functions.adapters.kserve.blockers import find_blockers
 from functions.adapters.kserve.model import Model
 from functions.adapters.kserve.observations import PodList, read_observation
-from functions.adapters.kserve.pods import is_gpu, read_pod
+from functions.adapters.kserve.pods import read_pod
 from functions.adapters.kserve.quota import find_shortages
 from functions.adapters.kserve.resources import Resources, as_number, owner_of
 from functions.adapters.kserve.runtimes import Runtimes
@@ -187,18 +187,6 @@ def test_an_init_container_counts_where_it_asks_for_more_and_a_sidecar_always():
     sidecar = {**asks("proxy", requests={"memory": "1Gi"}), "restartPolicy": "Always"}
     assert a_pod([asks(requests={"memory": "2Gi"})], [init]).memory == 8 * 1024**3
     assert a_pod([asks(requests={"memory": "2Gi"})], [sidecar]).memory == 3 * 1024**3
-
-
-@pytest.mark.parametrize(
-    "name", ["nvidia.com/gpu", "amd.com/gpu", "nvidia.com/mig-1g.5gb", "gpu.intel.com/i915", "habana.ai/gaudi"]
-)
-def test_gpus_of_several_vendors_are_gpus(name):
-    assert is_gpu(name)
-
-
-@pytest.mark.parametrize("name", ["cpu", "memory", "ephemeral-storage", "rdma/hca"])
-def test_other_resources_are_not(name):
-    assert not is_gpu(name)
 
 
 def waiting(reason, **more):
