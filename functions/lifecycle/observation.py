@@ -118,7 +118,7 @@ class Pod:
     `serves`: it holds the model, unlike a transformer, a router or the worker of a group. `answer` is None where it was
     not asked. `digest` is the artifact that it was made for, as far as a reload said so. `prediction` is what the smoke test
     brought, where this look sent it. `restarts`: of its containers, by the kubelet's count. `deleting`: it is on its way out:
-    terminating, or LEAVING since `left_at`.
+    terminating, or LEAVING since `left_at`. `gpus_exact` False: it has devices by ResourceClaims that could not be counted.
     """
 
     uid: str
@@ -145,6 +145,7 @@ class Pod:
     prediction: Prediction | None = None
     handover: Handover | None = None
     left_at: datetime | None = None
+    gpus_exact: bool = True
     unusable: tuple[Unusable, ...] = ()
 
     @property
@@ -255,6 +256,10 @@ class Observation:
     @property
     def gpus(self) -> int:
         return sum(pod.gpus for pod in self.pods if pod.holds_resources)
+
+    @property
+    def gpus_exact(self) -> bool:
+        return all(pod.gpus_exact for pod in self.pods if pod.holds_resources)
 
     @property
     def memory(self) -> int:

@@ -26,6 +26,7 @@ class SeenPod(Frozen):
     name: str
     gpus: int
     memory: int
+    gpus_exact: bool = True
     given: int | None = None
     own: int | None = None
 
@@ -134,6 +135,7 @@ class Record(Frozen):
     since: Moment | None = None
     desired: Desired = "running"
     gpus: int = 0
+    gpus_exact: bool = True
     memory: int = 0
     endpoint: str | None = None
     available: bool = False
@@ -202,7 +204,9 @@ class Record(Frozen):
             message=self.message,
             desired=self.desired,
             last_transition=self.since,
-            resource_allocation=Resources(gpus=self.gpus, memory=format_memory(self.memory)),
+            resource_allocation=Resources(
+                gpus=self.gpus, gpus_exact=self.gpus_exact, memory=format_memory(self.memory)
+            ),
             endpoints=Endpoints(inference=self.endpoint, available=self.available),
             holds=self.holds,
             queued=self.queued,

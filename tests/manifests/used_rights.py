@@ -44,6 +44,7 @@ REQUESTS: dict[str, tuple[set[str], set[Right]]] = {
     f"{ADAPTERS}/command_log.py": ({"create"}, {("", "events", "create")}),
     f"{ADAPTERS}/probe.py": ({"raw"}, OUTSIDE_ONLY),
     f"{ADAPTERS}/consents.py": ({"get"}, {("", "namespaces", "get")}),
+    f"{ADAPTERS}/kserve/device_claims.py": ({"get"}, {("resource.k8s.io", "resourceclaims", "get")}),
     f"{ADAPTERS}/kserve/smoke_tests.py": ({"get"}, BY_TENANT),
     f"{ADAPTERS}/kserve/grace.py": (
         {"get", "list_all", "merge_patch", "delete"},
@@ -81,7 +82,17 @@ REQUESTS: dict[str, tuple[set[str], set[Right]]] = {
 STEPS = {
     *(
         f"{ADAPTERS}/kserve/{name}.py"
-        for name in ("smoke_tests", "grace", "handover", "kueue", "pod_events", "observer", "resources", "runtimes")
+        for name in (
+            "device_claims",
+            "smoke_tests",
+            "grace",
+            "handover",
+            "kueue",
+            "pod_events",
+            "observer",
+            "resources",
+            "runtimes",
+        )
     ),
     f"{ADAPTERS}/command_log.py",
     f"{ADAPTERS}/probe.py",

@@ -11,6 +11,7 @@ from events.model import Kind, ModelRef, is_name
 from events.status import State
 from functions.adapters.cluster import Cluster, Json, Missing, NotAnObject
 from functions.adapters.kserve.blockers import find_blockers
+from functions.adapters.kserve.device_claims import DeviceClaims
 from functions.adapters.kserve.grace import Grace
 from functions.adapters.kserve.handover import Handovers, leaving
 from functions.adapters.kserve.kueue import Kueue
@@ -76,6 +77,7 @@ class Observer:
         self._handovers = Handovers(cluster)
         self._kueue = Kueue(cluster)
         self._events = PodEvents(cluster)
+        self._claims = DeviceClaims(cluster)
         self._clock = clock
         self._notes = notes
 
@@ -98,6 +100,7 @@ class Observer:
             listed = await self._cluster.get(pods(ref.namespace), labelSelector=pod_selector(ref))
             found = PodList.read(ref, listed)
             seen = self._read(ref, model, found, self._clock())
+        seen = await self._claims.with_devices(seen, found.readable)
         if verb != "stop":
             seen = await self._explained(seen, found)
             answers = await self._probe.ask(list(servers_of(model, seen, found)))
@@ -123,6 +126,9 @@ class Observer:
         """Pods that do not come up, with what only others than the pods themselves tell of the cause."""
         return await self._events.with_causes(await self._kueue.with_positions(seen, found.readable), found.readable)
 
+    async def _whole(self, seen: Observation, found: PodList) -> Observation:
+        return await self._explained(await self._claims.with_devices(seen, found.readable), found)
+
     async def leaving(self) -> list[ModelRef]:
         """Models with a pod that is out of its Service: where the model is gone too, nobody else ends it."""
         return await self._handovers.models_left()
@@ -143,7 +149,9 @@ class Observer:
                 model = Model(first.kind, item)
                 if ref not in refs or model.stop_note:
                     continue
-                seen = self._read(ref, model, PodList.read(ref, by_model(ref)), now)
+                pods_of_it = PodList.read(ref, by_model(ref))
+                seen = self._read(ref, model, pods_of_it, now)
+                seen = await self._claims.with_devices(seen, pods_of_it.readable)
                 found[ref] = replace(seen, blockers=await self._blockers(model, runtimes))
         return found
 
@@ -260,7 +268,7 @@ class Observer:
                 seen = self._read(ref, model, found, now)
                 servers += servers_of(model, seen, found)
                 models[ref], looks[ref], lists[ref] = model, seen, found
-        explained = await asyncio.gather(*(self._explained(seen, lists[ref]) for ref, seen in looks.items()))
+        explained = await asyncio.gather(*(self._whole(seen, lists[ref]) for ref, seen in looks.items()))
         answers = await self._probe.ask(servers, within=_PAGE_SECONDS)
         members = await self._members(*models.values(), within=_PAGE_SECONDS)
         return [

@@ -66,6 +66,7 @@ def read_pod(item: Json) -> Pod:
         ready=_condition(status, "Ready") == "True",
         node=spec.get("nodeName"),
         gpus=int(sum(amount for key, amount in requests.items() if _requests_accelerator(key))),
+        gpus_exact=not spec.get("resourceClaims"),
         memory=int(requests.get("requests.memory", requests.get("limits.memory", Decimal(0)))),
         requests={key: format_quantity(amount) for key, amount in requests.items()},
         grace=_DEFAULT_GRACE if own is None else min(own, MOST_SECONDS),

@@ -391,6 +391,28 @@ class Quota(TypedDict, total=False):
     status: QuotaStatus | None
 
 
+class AllocatedDevice(TypedDict, total=False):
+    driver: Word | None
+    adminAccess: bool | None
+
+
+class AllocatedDevices(TypedDict, total=False):
+    results: Annotated[list[AllocatedDevice], Field(max_length=1000)] | None
+
+
+class Allocation(TypedDict, total=False):
+    devices: AllocatedDevices | None
+
+
+class DeviceClaimStatus(TypedDict, total=False):
+    allocation: Allocation | None
+    reservedFor: list[Any] | None
+
+
+class DeviceClaim(TypedDict, total=False):
+    status: DeviceClaimStatus | None
+
+
 class EventSeries(TypedDict, total=False):
     lastObservedTime: Moment | None
 
@@ -440,6 +462,7 @@ POD = Schema(Pod)
 WORKLOAD = Schema(Workload)
 QUOTA = Schema(Quota)
 RUNTIME = Schema(Runtime)
+DEVICE_CLAIM = Schema(DeviceClaim)
 EVENTS = Schema(Events)
 PENDING_WORKLOADS = Schema(PendingWorkloads)
 ANYTHING = Schema(Anything)
