@@ -53,6 +53,9 @@ class Hold(Frozen):
     since: Moment | None = None
 
 
+_GPUS_EXACT = "false: there are more, by DRA ResourceClaims that could not be counted. Absent: true."
+
+
 class PodGrace(Frozen):
     """What one pod held, and the grace that it really got: what was seen on it, else what was set for it."""
 
@@ -67,6 +70,7 @@ class Receipt(Frozen):
 
     pods: int
     gpus: int
+    gpus_exact: bool = Field(default=True, exclude_if=bool, description=_GPUS_EXACT)
     memory: str = Field(description="A Kubernetes quantity.")
     seconds: float | None = Field(description="null where the stop was not ours, or its start was not seen.")
     grace: tuple[PodGrace, ...] = Field(default=(), description="What each pod held, and the grace that it really got.")
@@ -88,6 +92,7 @@ class LoadedArtifact(Frozen):
 
 class Resources(Frozen):
     gpus: int = 0
+    gpus_exact: bool = Field(default=True, exclude_if=bool, description=_GPUS_EXACT)
     memory: str = "0Gi"
 
 

@@ -9,6 +9,7 @@ from functions.adapters.command_log import CommandLog
 from functions.adapters.consents import Consents
 from functions.adapters.delivery import Deliveries
 from functions.adapters.identity import ClusterAccess
+from functions.adapters.kserve.accelerators import add_accelerators
 from functions.adapters.kserve.grace import Grace
 from functions.adapters.kserve.notes import Notes
 from functions.adapters.kserve.observer import Observer
@@ -58,6 +59,7 @@ class Parts:
 
         `cluster_used` False: for what sends the API server no request, and so runs without an account's token.
         """
+        add_accelerators(settings.accelerator_resources.split(","))
         cluster = await _cluster(settings) if cluster_used else NoCluster()
         resources = Resources(cluster)
         grace = Grace(cluster)

@@ -30,6 +30,11 @@ class Settings(BaseSettings):
         default="modelswitch",
         description="The namespace that this is installed in, after which its admission policies are named.",
     )
+    accelerator_resources: str = Field(
+        default="",
+        description="Names of extended resources and DRA drivers that count as GPUs besides those that are known, "
+        "comma-separated; * stands for any text: example.com/chip-*",
+    )
     start_deadline: Annotated[timedelta, BeforeValidator(_as_timedelta)] = timedelta(minutes=15)
     probe: Literal["pods", "apiserver", "off"] | None = Field(
         default=None,

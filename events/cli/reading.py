@@ -82,7 +82,8 @@ def _table(found: list[ModelStatus]) -> Table:
         table.add_column(column, overflow="fold", no_wrap=column in {"STATE", "SINCE"})
     for one in found:
         held = one.resource_allocation
-        gpus = f"{gpus_phrase(held.gpus)}, " if held.gpus else ""
+        counted = gpus_phrase(held.gpus, exact=held.gpus_exact)
+        gpus = f"{counted}, " if counted else ""
         since = one.last_transition.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ") if one.last_transition else "-"
         table.add_row(
             one.namespace, one.name, one.kind.value, one.state.value, one.reason or "-", f"{gpus}{held.memory}", since

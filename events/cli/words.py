@@ -29,16 +29,22 @@ def state_phrase(status: ModelStatus) -> str:
 def resources_phrase(status: ModelStatus) -> str:
     """`1 GPU, 8Gi`; where no GPU is held, the memory alone."""
     held = status.resource_allocation
-    return f"{gpus_phrase(held.gpus)}, {held.memory}" if held.gpus else held.memory
+    gpus = gpus_phrase(held.gpus, exact=held.gpus_exact)
+    return f"{gpus}, {held.memory}" if gpus else held.memory
 
 
 def receipt_phrase(receipt: Receipt) -> str:
     """`1 GPU and 8Gi freed in 2.1s`; a receipt that may lack pods says `at least`."""
     at_least = "" if receipt.complete else "at least "
-    freed = f"{gpus_phrase(receipt.gpus)} and {receipt.memory}" if receipt.gpus else receipt.memory
+    gpus = gpus_phrase(receipt.gpus, exact=receipt.gpus_exact)
+    freed = f"{gpus} and {receipt.memory}" if gpus else receipt.memory
     took = "" if receipt.seconds is None else f" in {receipt.seconds:.1f}s"
     return f"{at_least}{freed} freed{took}"
 
 
-def gpus_phrase(count: int) -> str:
-    return f"{count} GPU" if count == 1 else f"{count} GPUs"
+def gpus_phrase(count: int, *, exact: bool) -> str:
+    """`2 GPUs`, "" for none; an inexact number is the least."""
+    if not count:
+        return "" if exact else "an unknown number of GPUs"
+    counted = f"{count} GPU" if count == 1 else f"{count} GPUs"
+    return counted if exact else f"at least {counted}"

@@ -28,6 +28,9 @@ class NamespaceCapacity(BaseModel):
     namespace: str | None = Field(description="null: all that you may list.")
     models: int
     gpus_held: int
+    gpus_exact: bool = Field(
+        description="false: more are held or freed, by DRA ResourceClaims that could not be counted."
+    )
     gpus_freed: int = Field(description="By the stops that go on.")
     saved: Saved
 
@@ -58,6 +61,7 @@ def _counted(namespace: str | None, lines: list[Line], now: datetime) -> Namespa
         namespace=namespace,
         models=len(lines),
         gpus_held=sum(line.gpus for line in lines),
+        gpus_exact=all(line.gpus_exact for line in lines),
         gpus_freed=sum(line.freed.gpus for line in lines if line.freed),
         saved=_shown(together(saving_of(line, now) for line in lines)),
     )

@@ -48,7 +48,7 @@ class Earlier:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One model, as far as lists need it. `found` is what a search looks through, in lower case."""
+    """One model, as far as lists need it. `gpus_exact`: of those that it holds, or that its stop freed. `found` is what a search looks through, in lower case."""
 
     ref: ModelRef
     state: State
@@ -59,6 +59,7 @@ class Line:
     found: str
     freed: Freed | None
     earlier: Earlier | None = None
+    gpus_exact: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +189,13 @@ def line_of(record: Record) -> Line:
         found=" ".join(words).lower(),
         freed=_freed(record),
         earlier=_earlier(record),
+        gpus_exact=_counted_exactly(record),
     )
+
+
+def _counted_exactly(record: Record) -> bool:
+    receipt = record.receipt if record.state is State.STOPPED else None
+    return record.gpus_exact and (receipt is None or receipt.gpus_exact)
 
 
 def _freed(record: Record) -> Freed | None:

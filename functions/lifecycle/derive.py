@@ -21,6 +21,11 @@ KSERVE_IS_BUSY_AT_MOST = timedelta(minutes=15)
 """A stop that has waited this long is ignored, however much KServe does besides."""
 GRACE_MARGIN = timedelta(seconds=30)
 _LONGEST_PROBLEM = 500
+_LATELY = timedelta(minutes=15)
+_ENDED_IN_A_ROW = 3
+"""As many pods that a node rejects, or evicts, are a crash loop of their own."""
+_WAITS_FOR_OTHERS = frozenset({Reason.SCHEDULING_GATED, Reason.SUSPENDED, Reason.AWAITING_SCALER})
+"""It may wait for hours."""
 _TOO_FEW = "MinimumReplicasUnavailable"
 """A Deployment's reason, for which KServe says Ready=False also while a model that serves is scaled up."""
 
@@ -69,7 +74,26 @@ class Scene:
 
     @property
     def troubled(self) -> tuple[tuple[Pod, Trouble], ...]:
-        return tuple((pod, pod.trouble) for pod in self.up if pod.trouble)
+        """Pods that can't run; where one after the other is ended before it is ready, those."""
+        found = tuple((pod, pod.trouble) for pod in self.up if pod.trouble)
+        if found or self.ready_pods or len(self.ended) < _ENDED_IN_A_ROW:
+            return found
+        return self.ended
+
+    @property
+    def ended(self) -> tuple[tuple[Pod, Trouble], ...]:
+        """Pods that Kubernetes ended lately, the last first."""
+        since = self.seen.observed_at - _LATELY
+        found = [(pod, pod.trouble) for pod in self.seen.pods if pod.trouble and pod.trouble.ended]
+        lately = [(pod, trouble) for pod, trouble in found if (pod.created or self.seen.observed_at) >= since]
+        return tuple(sorted(lately, key=lambda one: one[0].created or since, reverse=True))
+
+    @property
+    def held(self) -> bool:
+        """By a queue or by spec.suspend, and by nothing else."""
+        if self.troubled:
+            return all(trouble.held for _, trouble in self.troubled)
+        return self.seen.suspended and not self.up
 
     @property
     def late(self) -> bool:
@@ -305,7 +329,19 @@ def _members(scene: Scene) -> tuple[str, str]:
 
 def _pod_trouble(scene: Scene) -> tuple[str, str]:
     pod, trouble = scene.troubled[0]
-    return trouble.reason, f"{pod.name}: {trouble.message}"
+    return trouble.reason, f"{pod.name}: {trouble.message}{_after_an_end(scene, pod)}"
+
+
+def _after_an_end(scene: Scene, pod: Pod | None = None) -> str:
+    """What became of the pod before this one, where Kubernetes ended it."""
+    before = next(((other, trouble) for other, trouble in scene.ended if other is not pod), None)
+    return f"; {before[0].name} before it was ended: {before[1].reason}: {before[1].message}" if before else ""
+
+
+def _held(scene: Scene) -> tuple[str, str]:
+    if not scene.troubled:
+        return "Suspended", "spec.suspend is true: KServe makes no pods until it is false."
+    return _pod_trouble(scene)
 
 
 def _model_trouble(scene: Scene) -> tuple[str, str]:
@@ -336,7 +372,8 @@ def _scaled_outside(scene: Scene) -> tuple[str, str]:
 def _deadline(scene: Scene) -> tuple[str, str]:
     return (
         Reason.START_DEADLINE_EXCEEDED,
-        f"Not ready after {scene.elapsed.total_seconds():.0f}s ({scene.ready_pods} of {count_pods(len(scene.up))} ready).",
+        f"Not ready after {scene.elapsed.total_seconds():.0f}s ({scene.ready_pods} of {count_pods(len(scene.up))} ready"
+        f"{_after_an_end(scene)}).",
     )
 
 
@@ -344,12 +381,12 @@ def _starting(scene: Scene) -> tuple[str, str]:
     if scene.seen.kserve_says_stopped:
         return Reason.AWAITING_KSERVE, "The stop is withdrawn; KServe has not made the pods yet."
     if not scene.up:
-        return Reason.AWAITING_PODS, "KServe has not made the pods yet."
+        return Reason.AWAITING_PODS, f"KServe has not made the pods yet{_after_an_end(scene)}."
     if scene.serving:
         return Reason.VERIFYING, f"KServe says Ready; the model does not answer yet: {scene.verification.detail}."
     if scene.ready_pods == len(scene.up):
         return Reason.AWAITING_ROUTE, "The pods are ready; KServe has not opened the route yet."
-    return Reason.PODS_STARTING, f"{scene.ready_pods} of {count_pods(len(scene.up))} ready."
+    return Reason.PODS_STARTING, f"{scene.ready_pods} of {count_pods(len(scene.up))} ready{_after_an_end(scene)}."
 
 
 RULES: tuple[Rule, ...] = (
@@ -473,6 +510,13 @@ RULES: tuple[Rule, ...] = (
         _idle,
     ),
     Rule(
+        "scheduling gates hold back what does not run, or spec.suspend does",
+        State.STARTING,
+        f"{Reason.SCHEDULING_GATED}, {Reason.SUSPENDED}",
+        lambda s: s.held,
+        _held,
+    ),
+    Rule(
         "a pod can't run: unschedulable, image, crash",
         State.ERROR,
         "Unschedulable, ImagePullBackOff, CrashLoopBackOff, …",
@@ -529,11 +573,9 @@ def next_look(record: Record, at_once: bool, now: datetime) -> datetime | None:
     if at_once:
         return now
     match record.state:
-        case State.STARTING if record.reason == Reason.AWAITING_SCALER:
-            return now + timedelta(seconds=10)
-        case State.STOPPING | State.STARTING:
+        case State.STOPPING | State.STARTING if record.reason not in _WAITS_FOR_OTHERS:
             return now + timedelta(seconds=1)
-        case State.ERROR:
+        case State.STARTING | State.ERROR:
             return now + timedelta(seconds=10)
         case State.RUNNING if record.reload or record.unanswered_since:
             return now + timedelta(seconds=1)

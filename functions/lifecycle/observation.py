@@ -34,10 +34,16 @@ class Answer(StrEnum):
 
 @dataclass(frozen=True)
 class Trouble:
-    """Why a pod or a model does not come up, in one CamelCase word and one sentence."""
+    """Why a pod or a model does not come up, in one CamelCase word and one sentence.
+
+    `held`: it is held back on purpose, by a queue for example: it has not failed, and no deadline runs. `ended`: Kubernetes
+    ended the pod itself, which another one is to replace.
+    """
 
     reason: str
     message: str
+    held: bool = False
+    ended: bool = False
 
 
 class Answered(StrEnum):
@@ -116,7 +122,8 @@ class Pod:
     not asked. `digest` is the artifact that it was made for, as far as a reload said so. `prediction` is what the smoke test
     brought, where this look sent it. `restarts`: of its containers, by the kubelet's count. `deleting`: it is on its way out:
     terminating, or LEAVING since `left_at`. `ends_by`: when its grace ends, where it is terminating. `finalizers` keep it,
-    also when its processes have ended. `revision` is Knative's.
+    also when its processes have ended. `revision` is Knative's. `gpus_exact` False: it has devices by ResourceClaims that
+    could not be counted.
     """
 
     uid: str
@@ -146,6 +153,7 @@ class Pod:
     ends_by: datetime | None = None
     revision: str | None = None
     finalizers: tuple[str, ...] = ()
+    gpus_exact: bool = True
     unusable: tuple[Unusable, ...] = ()
 
     @property
@@ -209,10 +217,11 @@ class Observation:
     `routed`: KServe has a route to it, also while it is not all ready. `artifacts` are the storage URIs it loads from,
     `bucketless` the paths that it loads from buckets which only a Secret names, where no pod shows which. `recreated`
     are the components whose old pods must be gone before new ones are made. `wanted` says how many pods an owner is to
-    have, by uid, where one of them is KEPT and the look asked. `traffic` is what percentage of the requests each revision gets in Knative mode, and
-    `failed_revision` the newest one, where it fails beside one that is ready. `scaled_down` is looked for where a model that is to run has
-    no pod. `stop_blocker` is why KServe won't act on a stop, as far as
-    the object tells; `others_moved` when it last acted on another model, asked where a stop takes long. `unusable` are fields of the object and its pods that
+    have, by uid, where one of them is KEPT and the look asked. `traffic` is what percentage of the requests each revision
+    gets in Knative mode, and `failed_revision` the newest one, where it fails beside one that is ready. `suspended`:
+    `spec.suspend` is true, so KServe makes no pods. `scaled_down` is looked for where a model that is to run has no pod.
+    `stop_blocker` is why KServe won't act on a stop, as far as the object tells; `others_moved` when it last acted on
+    another model, asked where a stop takes long. `unusable` are fields of the object and its pods that
     can't be read, and count as absent; `unusable_note` is our annotation on it, where that is one of them.
     """
 
@@ -253,6 +262,7 @@ class Observation:
     scaled_down: ScaledDown | None = None
     stop_blocker: Blocker | None = None
     others_moved: datetime | None = None
+    suspended: bool = False
     unusable: tuple[Unusable, ...] = ()
     unusable_note: Unusable | None = None
 
@@ -273,6 +283,10 @@ class Observation:
     @property
     def gpus(self) -> int:
         return sum(pod.gpus for pod in self.pods if pod.holds_resources)
+
+    @property
+    def gpus_exact(self) -> bool:
+        return all(pod.gpus_exact for pod in self.pods if pod.holds_resources)
 
     @property
     def memory(self) -> int:

@@ -168,6 +168,7 @@ def observe(
             "pods_version": seen.pods_version,
             "desired": "stopped" if seen.stop_wanted else "running",
             "gpus": seen.gpus,
+            "gpus_exact": seen.gpus_exact,
             "memory": seen.memory,
             "endpoint": seen.url or (seen.stop_note.endpoint if seen.stop_note else None) or before.endpoint,
             "holds": _holds(seen, stop, before),

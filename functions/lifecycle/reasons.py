@@ -24,6 +24,8 @@ class Reason(StrEnum):
     MEMBER_NOT_RUNNING = "MemberNotRunning"
     SCALED_TO_ZERO = "ScaledToZero"
     SCALED_TO_ZERO_OUTSIDE = "ScaledToZeroOutside"
+    SCHEDULING_GATED = "SchedulingGated"
+    SUSPENDED = "Suspended"
     AWAITING_SCALER = "AwaitingScaler"
     UNSCHEDULABLE = "Unschedulable"
     QUOTA_EXCEEDED = "QuotaExceeded"
@@ -43,6 +45,29 @@ ADVICE: dict[str, str] = {
     "PodsNotGone": "Check the node (kubectl get nodes) and the pods' finalizers.",
     "StartDeadlineExceeded": "Read the pods' logs; stop the model to free what it holds.",
     "Unschedulable": "It starts by itself when another model is stopped or a node is added; stop it to leave the queue.",
+    "SchedulingGated": "It starts by itself once the gate is removed, which whoever set it does; by Kueue: kubectl get workloads. "
+    "Stop the model to leave the queue.",
+    "Suspended": "Set spec.suspend to false, or wait until its queue does; stop the model to leave the queue.",
+    "UnschedulableUnknown": "Read the scheduler's message; modelswitch does not know its cause: kubectl describe pod.",
+    "NoNodes": "Add a node, or wait until one is ready: kubectl get nodes.",
+    "NodesTooSmall": "Add a node that has as much, reduce what the model requests, or let it run on nodes that have it "
+    "(tolerations, nodeSelector). Stopping other models does not help.",
+    "NodesUnavailable": "Bring the nodes back: kubectl get nodes; kubectl uncordon.",
+    "TaintNotTolerated": "Add a toleration for the taint to the model, or remove the taint: kubectl describe nodes.",
+    "NodeSelectorMismatch": "Label a node as the model's nodeSelector or node affinity wants, or change that.",
+    "PodAffinityMismatch": "Change the pod affinity in the model, or start the pods that it wants to be near.",
+    "PodAntiAffinity": "Stop what the model does not want to be near, add a node, or change the anti-affinity rules.",
+    "TopologySpreadMismatch": "Add nodes to the zones that lack them, or relax the model's topologySpreadConstraints.",
+    "TooManyPods": "Add a node or stop what runs there: the nodes run as many pods as they may, whatever those request.",
+    "HostPortInUse": "Stop what uses that host port, or add a node.",
+    "VolumeClaimMissing": "Create the PersistentVolumeClaim that the model names, or correct its name.",
+    "VolumeClaimUnbound": "Bind the PersistentVolumeClaim: kubectl describe pvc says what it waits for, such as a "
+    "StorageClass or a volume. Stopping other models does not help.",
+    "VolumeOnOtherNodes": "Add a node where the volume is (its zone or node), or move the data to a volume that others reach.",
+    "VolumeInUse": "Stop the pod that uses the volume, or use a claim that several pods may mount.",
+    "TooManyVolumes": "Add a node, or stop what has volumes there: the nodes have as many attached as they may.",
+    "ResourceClaimMissing": "Create the ResourceClaim, its template or its DeviceClass: kubectl get resourceclaims.",
+    "ResourceClaimUnsatisfied": "Add a node with such a device, or change the ResourceClaim: kubectl get resourceslices.",
     "ImagePullBackOff": "Check the image's name and the pull secret in the ServingRuntime; Kubernetes tries again by itself.",
     "ErrImagePull": "Check the image's name and the pull secret in the ServingRuntime; Kubernetes tries again by itself.",
     "InvalidImageName": "Fix the image name in the ServingRuntime or the model.",
@@ -50,6 +75,37 @@ ADVICE: dict[str, str] = {
     "CreateContainerConfigError": "Create the Secret or ConfigMap that the pod names.",
     "CreateContainerError": "Read the pod's events: kubectl describe pod.",
     "RunContainerError": "Read the pod's events: kubectl describe pod.",
+    "ErrImageNeverPull": "Put the image on the node, or set imagePullPolicy to IfNotPresent in the ServingRuntime.",
+    "ImageInspectError": "Check the container runtime of that node; its copy of the image may be broken: crictl inspecti.",
+    "RegistryUnavailable": "Check the image registry and the node's way to it; Kubernetes tries again by itself.",
+    "SignatureValidationFailed": "Sign the image, or change the node's signature policy.",
+    "WrongArchitecture": "Use an image that was built for the node's architecture, or select other nodes "
+    "(nodeSelector kubernetes.io/arch).",
+    "PreCreateHookError": "Read the pod's events: kubectl describe pod.",
+    "PreStartHookError": "Read the pod's events: kubectl describe pod.",
+    "PostStartHookError": "Fix the container's postStart hook; the pod's events say how it failed.",
+    "VerifyNonRootError": "Use an image with a user that is not root, or change runAsNonRoot.",
+    "OOMKilled": "Raise the memory limit, or serve a smaller model; the container needed more than its limit.",
+    "StartError": "Fix the container's command or image; the message says what could not be executed.",
+    "ContainerCannotRun": "Fix the container's command or image; the message says what could not be executed.",
+    "ContainerStatusUnknown": "Check the pod's node: it lost the container (kubectl get nodes).",
+    "NodeNotReady": "Check the node: kubectl get nodes. Kubernetes replaces the pod after about 5 minutes.",
+    "Evicted": "Give the node more of what it lacked, or let the model request what it really uses.",
+    "Preempting": "Give the model a higher priority class, or make room on the node.",
+    "PreemptionByScheduler": "Give the model a higher priority class, or make room for both.",
+    "UnexpectedAdmissionError": "Check the node's device plugin and kubelet: it promised a device that it can't give.",
+    "TopologyAffinityError": "Request CPUs and devices that one NUMA node has, or change the node's topology manager policy.",
+    "NodeAffinity": "Check the node's labels: it no longer has those that the pod selects.",
+    "DeadlineExceeded": "Remove activeDeadlineSeconds from the model's pods.",
+    "NoScheduler": "Start that scheduler, or correct the model's schedulerName.",
+    "FailedMount": "Create the Secret, ConfigMap or claim that is missing, or check the volume's server; Kubernetes tries "
+    "again by itself.",
+    "FailedAttachVolume": "Stop the pod on the other node that has the volume (reload with strategy replace), or use a "
+    "claim that many nodes may mount (ReadWriteMany, ReadOnlyMany).",
+    "FailedMapVolume": "Check the volume and its driver on that node: kubectl describe pod, kubectl get volumeattachments.",
+    "FailedCreatePodSandBox": "Check the network plugin and the container runtime of that node: kubectl describe pod.",
+    "NetworkNotReady": "Check the network plugin of that node.",
+    "FailedPrepareDynamicResources": "Check the DRA driver of that node: kubectl get resourceclaims, resourceslices.",
     "StorageInitializerFailed": "Check the storageUri and its credentials; the init container's log says more.",
     "QuotaExceeded": "Stop another model of this namespace or ask for a larger quota; it starts by itself when there is room.",
     "RuntimeNotRecognized": "Create the ServingRuntime that the model names, or name another.",

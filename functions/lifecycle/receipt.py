@@ -21,6 +21,7 @@ def seen_pod(pod: Pod) -> SeenPod:
         name=pod.name,
         gpus=pod.gpus if pod.holds_resources else 0,
         memory=pod.memory if pod.holds_resources else 0,
+        gpus_exact=pod.gpus_exact or not pod.holds_resources,
         given=pod.deletion_grace or None,
         own=pod.grace if pod.node else 0,
     )
@@ -38,6 +39,7 @@ def last_run_pods(seen: Observation) -> tuple[LastRunPod, ...]:
             grace=pod.grace,
             requests=dict(pod.requests),
             bound=pod.holds_resources,
+            gpus_exact=pod.gpus_exact,
         )
         for pod in seen.pods
         if not pod.finished
@@ -55,6 +57,7 @@ def merge(ledger: Mapping[str, SeenPod], seen: Observation) -> Ledger:
                 gpus=last.gpus * last.bound,
                 memory=last.memory * last.bound,
                 own=last.grace if last.bound else 0,
+                gpus_exact=last.gpus_exact or not last.bound,
             ),
         )
     for pod in seen.pods:
@@ -64,7 +67,8 @@ def merge(ledger: Mapping[str, SeenPod], seen: Observation) -> Ledger:
         gpus, memory = (
             (max(before.gpus, now.gpus), max(before.memory, now.memory)) if before else (now.gpus, now.memory)
         )
-        merged[pod.uid] = SeenPod(name=now.name, gpus=gpus, memory=memory, given=given, own=now.own)
+        exact = now.gpus_exact if before is None or now.gpus > before.gpus else before.gpus_exact or now.gpus_exact
+        merged[pod.uid] = SeenPod(name=now.name, gpus=gpus, memory=memory, gpus_exact=exact, given=given, own=now.own)
     return merged
 
 
@@ -74,6 +78,7 @@ def write_receipt(ledger: Mapping[str, SeenPod], run: Run, now: datetime, *, com
     return Receipt(
         pods=len(pods),
         gpus=sum(pod.gpus for pod in pods),
+        gpus_exact=all(pod.gpus_exact for pod in pods),
         memory=format_memory(sum(pod.memory for pod in pods)),
         seconds=round((now - run.since).total_seconds(), 3) if run.since else None,
         grace=tuple(

@@ -27,6 +27,7 @@ class SeenPod(Frozen):
     name: str
     gpus: int
     memory: int
+    gpus_exact: bool = True
     given: int | None = None
     own: int | None = None
 
@@ -135,6 +136,7 @@ class Record(Frozen):
     since: Moment | None = None
     desired: Desired = "running"
     gpus: int = 0
+    gpus_exact: bool = True
     memory: int = 0
     endpoint: str | None = None
     available: bool = False
@@ -203,7 +205,9 @@ class Record(Frozen):
             message=self.message,
             desired=self.desired,
             last_transition=self.since,
-            resource_allocation=Resources(gpus=self.gpus, memory=format_memory(self.memory)),
+            resource_allocation=Resources(
+                gpus=self.gpus, gpus_exact=self.gpus_exact, memory=format_memory(self.memory)
+            ),
             endpoints=Endpoints(inference=self.endpoint, available=self.available),
             holds=self.holds,
             queued=self.queued,

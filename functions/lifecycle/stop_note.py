@@ -53,6 +53,7 @@ class LastRunPod(Frozen):
     grace: _Seconds
     requests: Annotated[dict[_Word, _Word], Field(max_length=256)]
     bound: bool = True
+    gpus_exact: bool = True
 
 
 class QueuedStart(Frozen):

@@ -1,6 +1,7 @@
 """Looking at models and acting on them, on the simulated API and on a real one, with KServe at work on it."""
 
 import asyncio
+import os
 from datetime import timedelta
 
 import pytest
@@ -11,6 +12,8 @@ from events.artifact import Artifact, Strategy
 from events.commands import ReloadRequested, StartRequested, StopRequested
 from events.model import Kind
 from events.status import State
+from functions.adapters.kserve.observer import Observer
+from functions.adapters.probe import Probe, ProxyLine
 from functions.composition import now
 from functions.lifecycle.derive import derive
 from functions.lifecycle.effects import PinOwners
@@ -381,3 +384,22 @@ async def test_the_stop_patch_is_one_patch(here, eyes):
     metadata = (await here.get("once"))["metadata"]
     assert metadata["generation"] == version
     assert metadata["annotations"]["serving.kserve.io/stop"] == "true"
+
+
+@pytest.mark.parametrize("failure", ["FailedMount", "OOMKilled", "ErrImageNeverPull"])
+async def test_why_the_simulated_kubelet_starts_no_container_is_read(here, eyes, failure):
+    if os.environ.get("MODELSWITCH_TEST_KUBECONFIG"):
+        pytest.skip("only the simulated kubelet fails as it is told to")
+    name = f"fails-{failure.lower()}"
+    await here.make(inference_service(here.namespace, name, annotations={"sim.modelswitch.dev/fail": failure}))
+    later = Observer(eyes.cluster, eyes.resources, eyes.grace, Probe(ProxyLine(eyes.cluster)), in_a_minute)
+
+    async def reason():
+        seen = await later.observe(ref(here, name))
+        return any(pod.trouble and pod.trouble.reason == failure for pod in seen.pods)
+
+    await here.seen(reason, failure)
+
+
+def in_a_minute():
+    return now() + timedelta(minutes=1)

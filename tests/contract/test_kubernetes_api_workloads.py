@@ -13,6 +13,8 @@ from kubernetes_requests import (
     pod,
 )
 
+from functions.adapters.kserve.scheduling import unschedulable
+
 PIN = "modelswitch.dev/grace"
 
 
@@ -192,6 +194,27 @@ async def test_a_pod_that_fits_nowhere_says_which_resource_is_missing(kubernetes
     assert (scheduled["status"], scheduled["reason"]) == ("False", "Unschedulable")
     assert "nodes are available: " in scheduled["message"]
     assert "Insufficient nvidia.com/gpu" in scheduled["message"]
+    assert unschedulable(scheduled["reason"], scheduled["message"]).reason == "NodesTooSmall"
+
+
+async def test_a_pod_with_a_scheduling_gate_waits_until_it_is_removed(kubernetes, namespace):
+    await _account(kubernetes, namespace)
+    path = PODS.format(namespace)
+    body = pod("held")
+    body["spec"]["schedulingGates"] = [{"name": "example.com/quota"}]
+    assert (await kubernetes.post(path, json=body)).status_code == 201
+
+    async def held():
+        return condition((await kubernetes.get(f"{path}/held")).json(), "PodScheduled")
+
+    scheduled = await eventually(held, "PodScheduled")
+    assert (scheduled["status"], scheduled["reason"]) == ("False", "SchedulingGated")
+    assert (await merge_patch(kubernetes, f"{path}/held", {"spec": {"schedulingGates": None}})).status_code == 200
+
+    async def placed():
+        return (await kubernetes.get(f"{path}/held")).json()["spec"].get("nodeName")
+
+    await eventually(placed, "a node")
 
 
 async def test_a_second_delete_can_only_shorten_the_grace_that_is_shown(kubernetes, namespace):

@@ -95,3 +95,23 @@ def test_capacity_counts_hours_of_models_that_were_started_again(world, open_api
     page = open_api.get("/capacity").text
     assert f"/models/blue/InferenceService/{name}" in page.split('class="plain-table savings"')[1]
     assert "2.00 GPU hours, 4.0 GiB hours, 1 stop since" in open_api.get(f"/models/blue/InferenceService/{name}").text
+
+
+def test_gpus_that_could_not_be_counted_are_shown_as_unknown_on_every_page(world, open_api):
+    name = world.make()
+    address = f"/api/v1/namespaces/blue/models/{name}"
+    open_api.post(f"{address}/stop").raise_for_status()
+    wait_for(lambda: open_api.get(f"{address}/status").json()["state"] == "stopped", "it is stopped")
+    world.synced()
+    key = f"{{modelswitch}}:model:namespaces/blue/inferenceservices/{name}"
+    redis = world.redis.client()
+    record = json.loads(redis.hget(key, "doc"))
+    assert "gpus_exact" not in open_api.get(f"{address}/status").json()["receipt"]
+    record["receipt"] |= {"gpus": 0, "gpus_exact": False}
+    redis.hset(key, "doc", json.dumps(record))
+    assert open_api.get(f"{address}/status").json()["receipt"]["gpus_exact"] is False
+    assert "an unknown number of GPUs" in open_api.get(f"/models/blue/InferenceService/{name}").text
+    assert '<span class="freed">? freed</span>' in open_api.get("/").text
+    assert "that could not be counted: there are more GPUs" in open_api.get("/capacity").text
+    assert open_api.get("/api/v1/capacity").json()["total"]["gpus_exact"] is False
+    open_api.post(f"{address}/start").raise_for_status()

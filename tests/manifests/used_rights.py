@@ -44,6 +44,7 @@ REQUESTS: dict[str, tuple[set[str], set[Right]]] = {
     f"{ADAPTERS}/command_log.py": ({"create"}, {("", "events", "create")}),
     f"{ADAPTERS}/probe.py": ({"raw"}, OUTSIDE_ONLY),
     f"{ADAPTERS}/consents.py": ({"get"}, {("", "namespaces", "get")}),
+    f"{ADAPTERS}/kserve/device_claims.py": ({"get"}, {("resource.k8s.io", "resourceclaims", "get")}),
     f"{ADAPTERS}/kserve/smoke_tests.py": ({"get"}, BY_TENANT),
     f"{ADAPTERS}/kserve/activity.py": ({"list_all"}, _models("list")),
     f"{ADAPTERS}/kserve/grace.py": (
@@ -58,6 +59,8 @@ REQUESTS: dict[str, tuple[set[str], set[Right]]] = {
         {"get", "list_all", "page", "pages"},
         _models("get") | _models("list") | LIST_PODS | {("", "resourcequotas", "list")},
     ),
+    f"{ADAPTERS}/kserve/kueue.py": ({"get"}, {("visibility.kueue.x-k8s.io", "localqueues/pendingworkloads", "get")}),
+    f"{ADAPTERS}/kserve/pod_events.py": ({"get"}, {("", "events", "list")}),
     f"{ADAPTERS}/kserve/note_policy.py": ({"get"}, READ_POLICY),
     f"{ADAPTERS}/kserve/resources.py": ({"get"}, ALL_MAY),
     f"{ADAPTERS}/kserve/scaling.py": ({"list_all"}, {("apps", "deployments", "list")}),
@@ -81,7 +84,19 @@ REQUESTS: dict[str, tuple[set[str], set[Right]]] = {
 STEPS = {
     *(
         f"{ADAPTERS}/kserve/{name}.py"
-        for name in ("activity", "smoke_tests", "grace", "handover", "observer", "resources", "runtimes", "scaling")
+        for name in (
+            "activity",
+            "device_claims",
+            "smoke_tests",
+            "grace",
+            "handover",
+            "kueue",
+            "pod_events",
+            "observer",
+            "resources",
+            "runtimes",
+            "scaling",
+        )
     ),
     f"{ADAPTERS}/command_log.py",
     f"{ADAPTERS}/probe.py",

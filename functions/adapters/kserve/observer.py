@@ -12,12 +12,15 @@ from events.status import State
 from functions.adapters.cluster import Cluster, Json, Missing, NotAnObject
 from functions.adapters.kserve.activity import Activity
 from functions.adapters.kserve.blockers import find_blockers
+from functions.adapters.kserve.device_claims import DeviceClaims
 from functions.adapters.kserve.grace import Grace
 from functions.adapters.kserve.graph import members_of
 from functions.adapters.kserve.handover import Handovers, leaving
+from functions.adapters.kserve.kueue import Kueue
 from functions.adapters.kserve.model import Model
 from functions.adapters.kserve.notes import Notes
 from functions.adapters.kserve.observations import PodList, observe_object, servers_of, with_answers
+from functions.adapters.kserve.pod_events import PodEvents
 from functions.adapters.kserve.pods import name_of
 from functions.adapters.kserve.portions import portions
 from functions.adapters.kserve.quota import find_shortages
@@ -76,6 +79,9 @@ class Observer:
         self._handovers = Handovers(cluster)
         self._activity = Activity(cluster, resources, clock)
         self._scaling = Scaling(cluster)
+        self._kueue = Kueue(cluster)
+        self._events = PodEvents(cluster)
+        self._claims = DeviceClaims(cluster)
         self._clock = clock
         self._notes = notes
 
@@ -98,19 +104,20 @@ class Observer:
             listed = await self._cluster.get(pods(ref.namespace), labelSelector=pod_selector(ref))
             found = PodList.read(ref, listed)
             seen = self._read(ref, model, found, self._clock())
+        seen = await self._claims.with_devices(seen, found.readable)
         if verb != "stop":
+            seen = await self._explained(seen, found)
             answers = await self._probe.ask(list(servers_of(model, seen, found)))
             seen = replace(with_answers(seen, answers), members=(await self._members(model))[0] or ())
         if predict:
             seen = await self._with_predictions(seen, model, found, predict)
+        seen = await self._with_movements(seen, model)
         return replace(
             seen,
             pins=await self._pins(seen, pinned=pinned),
             blockers=await self._blockers(model, Runtimes(self._cluster), seen) if verb in _HINDERED else (),
             shortages=await self._shortages(model, seen) if verb == "start" else (),
             wanted=await self._handovers.wanted(seen) if verb is None else {},
-            others_moved=await self._activity.beside(ref) if is_late(seen) else None,
-            scaled_down=await self._scaling.scaled_down(seen, model),
         )
 
     def _read(self, ref: ModelRef, model: Model, found: PodList, now: datetime) -> Observation:
@@ -119,6 +126,18 @@ class Observer:
             return seen
         text = (model.annotations or {}).get(STOP_NOTE_ANNOTATION)
         return replace(seen, stop_note=self._notes.verified(seen.stop_note, text, ref, seen.uid))
+
+    async def _explained(self, seen: Observation, found: PodList) -> Observation:
+        """Pods that do not come up, with what only others than the pods themselves tell of the cause."""
+        return await self._events.with_causes(await self._kueue.with_positions(seen, found.readable), found.readable)
+
+    async def _with_movements(self, seen: Observation, model: Model) -> Observation:
+        """What others did that the model waits for: KServe with other models, a scaler with its Deployment."""
+        late = await self._activity.beside(seen.ref) if is_late(seen) else None
+        return replace(seen, others_moved=late, scaled_down=await self._scaling.scaled_down(seen, model))
+
+    async def _whole(self, seen: Observation, found: PodList) -> Observation:
+        return await self._explained(await self._claims.with_devices(seen, found.readable), found)
 
     async def leaving(self) -> list[ModelRef]:
         """Models with a pod that is out of its Service: if the model is gone too, nothing else deletes the pod."""
@@ -140,7 +159,9 @@ class Observer:
                 model = Model(first.kind, item)
                 if ref not in refs or model.stop_note:
                     continue
-                seen = self._read(ref, model, PodList.read(ref, by_model(ref)), now)
+                pods_of_it = PodList.read(ref, by_model(ref))
+                seen = self._read(ref, model, pods_of_it, now)
+                seen = await self._claims.with_devices(seen, pods_of_it.readable)
                 found[ref] = replace(seen, blockers=await self._blockers(model, runtimes, seen))
         return found
 
@@ -248,6 +269,7 @@ class Observer:
         by_model = await self._pods_by_model(kind, namespace, sorted({ref.name for ref, _ in named}))
         now = self._clock()
         models: dict[ModelRef, Model] = {}
+        lists: dict[ModelRef, PodList] = {}
         looks: dict[ModelRef, Observation] = {}
         servers: list[Server] = []
         for ref, item in named:
@@ -255,16 +277,14 @@ class Observer:
                 model, found = Model(kind, item), PodList.read(ref, by_model(ref))
                 seen = self._read(ref, model, found, now)
                 servers += servers_of(model, seen, found)
-                models[ref], looks[ref] = model, seen
-        for ref, seen in looks.items():
-            late = await self._activity.beside(ref) if is_late(seen) else None
-            down = await self._scaling.scaled_down(seen, models[ref])
-            looks[ref] = replace(seen, others_moved=late, scaled_down=down)
+                models[ref], looks[ref], lists[ref] = model, seen, found
+        whole = await asyncio.gather(*(self._whole(seen, lists[ref]) for ref, seen in looks.items()))
+        explained = await asyncio.gather(*(self._with_movements(seen, models[seen.ref]) for seen in whole))
         answers = await self._probe.ask(servers, within=_PAGE_SECONDS)
         members = await self._members(*models.values(), within=_PAGE_SECONDS)
         return [
             replace(with_answers(seen, answers), members=named_by_it)
-            for seen, named_by_it in zip(looks.values(), members, strict=True)
+            for seen, named_by_it in zip(explained, members, strict=True)
             if named_by_it is not None
         ]
 

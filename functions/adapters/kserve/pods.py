@@ -1,39 +1,25 @@
 """Reading a pod: what it holds, whether it is ready, and why not."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from functions.adapters.cluster import Json
+from functions.adapters.kserve.accelerators import is_accelerator
+from functions.adapters.kserve.containers import container_trouble, crashed
 from functions.adapters.kserve.parsing import Parsed, Unreadable, parse
+from functions.adapters.kserve.pod_requests import effective_requests
 from functions.adapters.kserve.resources import HANDOVER_LABEL, LEFT_ANNOTATION, REVISION_LABEL
+from functions.adapters.kserve.scheduling import gated, unschedulable
 from functions.adapters.kserve.schema import MOST_SECONDS, POD
 from functions.lifecycle.moments import in_bounds
 from functions.lifecycle.observation import DIGEST_ANNOTATION, Handover, Owner, Pod, Trouble
 from functions.lifecycle.quantity import format_quantity
 from functions.lifecycle.unusable import Unusable
 
-_WAITING_TROUBLE = frozenset(
-    {
-        "ImagePullBackOff",
-        "ErrImagePull",
-        "InvalidImageName",
-        "CrashLoopBackOff",
-        "CreateContainerConfigError",
-        "CreateContainerError",
-        "RunContainerError",
-    }
-)
 _COMPONENT_LABELS = ("component", "app.kubernetes.io/component")
-_RESTARTS_OF_A_CRASH_LOOP = 2
 _DEFAULT_GRACE = 30
-
-
-def is_gpu(resource: str) -> bool:
-    """Device plugins name GPUs like nvidia.com/gpu, amd.com/gpu, nvidia.com/mig-1g.5gb, gpu.intel.com/i915, habana.ai/gaudi."""
-    vendor, _, device = resource.partition("/")
-    return bool(device) and (device in {"gpu", "gaudi"} or device.startswith("mig-") or vendor == "gpu.intel.com")
 
 
 def parse_pod(item: Json) -> Parsed:
@@ -70,7 +56,7 @@ def read_pod(item: Json) -> Pod:
     metadata, spec, status = item["metadata"], item.get("spec") or {}, item.get("status") or {}
     labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
     handover = _handover(labels)
-    requests = _effective_requests(spec)
+    requests = effective_requests(spec)
     own, given = spec.get("terminationGracePeriodSeconds"), metadata.get("deletionGracePeriodSeconds")
     too_long = _too_long(metadata["name"], own, given)
     return Pod(
@@ -79,19 +65,20 @@ def read_pod(item: Json) -> Pod:
         component=next((labels[key] for key in _COMPONENT_LABELS if labels.get(key)), "predictor"),
         ready=_condition(status, "Ready") == "True",
         node=spec.get("nodeName"),
-        gpus=int(sum(amount for key, amount in requests.items() if _requests_gpu(key))),
+        gpus=int(sum(amount for key, amount in requests.items() if _requests_accelerator(key))),
+        gpus_exact=not spec.get("resourceClaims"),
         memory=int(requests.get("requests.memory", requests.get("limits.memory", Decimal(0)))),
         requests={key: format_quantity(amount) for key, amount in requests.items()},
         grace=_DEFAULT_GRACE if own is None else min(own, MOST_SECONDS),
         deleting=metadata.get("deletionTimestamp") is not None or handover is Handover.LEAVING,
         deletion_grace=None if given is None else min(given, MOST_SECONDS),
         owner=_owner(metadata),
-        trouble=_trouble(status),
+        trouble=_trouble(metadata, spec, status),
         finished=status.get("phase") in {"Succeeded", "Failed"},
         created=metadata.get("creationTimestamp"),
         ready_since=(_found(status, "Ready") or {}).get("lastTransitionTime"),
         digest=annotations.get(DIGEST_ANNOTATION),
-        crashed=_crashed(status),
+        crashed=crashed(status, _sidecars(spec)),
         restarts=sum(container.get("restartCount") or 0 for container in status.get("containerStatuses") or []),
         handover=handover,
         left_at=_moment(annotations.get(LEFT_ANNOTATION)),
@@ -134,9 +121,9 @@ def _moment(text: str | None) -> datetime | None:
         return None
 
 
-def _requests_gpu(key: str) -> bool:
+def _requests_accelerator(key: str) -> bool:
     """Limits are listed beside requests, for quotas; they must not count twice."""
-    return key.startswith("requests.") and is_gpu(key.removeprefix("requests."))
+    return key.startswith("requests.") and is_accelerator(key.removeprefix("requests."))
 
 
 def _owner(metadata: Json) -> Owner | None:
@@ -155,76 +142,34 @@ def _condition(status: Json, name: str) -> str | None:
     return (_found(status, name) or {}).get("status")
 
 
-def _crashed(status: Json) -> str | None:
-    """How a container ended that should run, however often it was restarted."""
-    for container in status.get("containerStatuses") or []:
-        ended = [(container.get(state) or {}).get("terminated") for state in ("state", "lastState")]
-        for last in ended:
-            if last and last.get("exitCode") and not container.get("ready"):
-                said = (last.get("message") or "").strip()[-200:]
-                return f"container {container.get('name')} ended with exit code {last['exitCode']}. {said}".strip()
-    return None
+def _trouble(metadata: Json, spec: Json, status: Json) -> Trouble | None:
+    if status.get("phase") == "Failed" or _condition(status, "DisruptionTarget") == "True":
+        return _ended(status)
+    scheduled = _found(status, "PodScheduled") or {}
+    if scheduled.get("status") == "False":
+        if scheduled.get("reason") == "SchedulingGated":
+            return gated(metadata, spec)
+        return unschedulable(scheduled.get("reason"), scheduled.get("message"))
+    if status.get("reason") == "NodeLost" or _is_cut_off(status):
+        return Trouble("NodeNotReady", f"its node {spec.get('nodeName')} does not answer; Kubernetes says: not ready")
+    return container_trouble(status, _sidecars(spec))
 
 
-def _effective_requests(spec: Json) -> dict[str, Decimal]:
-    """What quota and scheduler count: containers and sidecars together, or the largest init container."""
-    init = spec.get("initContainers") or []
-    sidecars = [container for container in init if container.get("restartPolicy") == "Always"]
-    together = _sum([*(spec.get("containers") or []), *sidecars])
-    for container in init:
-        if container in sidecars:
-            continue
-        for key, amount in _sum([container]).items():
-            together[key] = max(amount, together.get(key, Decimal(0)))
-    return together
+def _ended(status: Json) -> Trouble:
+    """Kubernetes has ended the pod, or is about to: it was evicted, preempted, or its node would not take it."""
+    disruption = _found(status, "DisruptionTarget") or {}
+    reason = status.get("reason") or disruption.get("reason") or "PodFailed"
+    message = status.get("message") or disruption.get("message") or "the pod has failed"
+    return Trouble(reason, message, ended=True)
 
 
-def _sum(containers: Iterable[Mapping[str, Any]]) -> dict[str, Decimal]:
-    total: dict[str, Decimal] = {}
-    for container in containers:
-        resources = container.get("resources") or {}
-        requests = {**(resources.get("limits") or {}), **(resources.get("requests") or {})}
-        for kind, amounts in (("requests", requests), ("limits", resources.get("limits") or {})):
-            for name, amount in amounts.items():
-                key = f"{kind}.{name}"
-                total[key] = total.get(key, Decimal(0)) + amount
-    return total
+def _is_cut_off(status: Json) -> bool:
+    """The kubelet takes a pod with ready containers for ready. Where its node is silent, Kubernetes says otherwise."""
+    ready = _found(status, "Ready") or {}
+    gates = ready.get("reason") == "ReadinessGatesNotReady"
+    return ready.get("status") == "False" and _condition(status, "ContainersReady") == "True" and not gates
 
 
-def _trouble(status: Json) -> Trouble | None:
-    for condition in status.get("conditions") or []:
-        if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
-            reason = condition.get("reason") or "Unschedulable"
-            return (
-                Trouble(reason, condition.get("message") or "no node has room for it")
-                if reason == "Unschedulable"
-                else None
-            )
-    for init, statuses in ((True, "initContainerStatuses"), (False, "containerStatuses")):
-        for container in status.get(statuses) or []:
-            if trouble := _container_trouble(container, init=init):
-                return trouble
-    if status.get("phase") == "Failed":
-        return Trouble(status.get("reason") or "PodFailed", status.get("message") or "the pod has failed")
-    return None
-
-
-def _container_trouble(container: Json, *, init: bool) -> Trouble | None:
-    if container.get("ready"):
-        return None
-    state = container.get("state") or {}
-    waiting = state.get("waiting") or {}
-    last = state.get("terminated") or (container.get("lastState") or {}).get("terminated") or {}
-    restarts = container.get("restartCount") or 0
-    crashing = bool(last.get("exitCode")) and restarts >= _RESTARTS_OF_A_CRASH_LOOP
-    reason = waiting.get("reason") if waiting.get("reason") in _WAITING_TROUBLE else None
-    if reason is None and crashing and state.get("running") is None:
-        reason = "CrashLoopBackOff"
-    if reason is None:
-        return None
-    if reason == "CrashLoopBackOff":
-        how = f"exit code {last.get('exitCode')}, {last.get('reason') or 'Error'}, {restarts} restarts"
-        said = (last.get("message") or "").strip()[-300:]
-        name = "StorageInitializerFailed" if init and container.get("name") == "storage-initializer" else reason
-        return Trouble(name, f"container {container.get('name')} keeps ending ({how}). {said}".strip())
-    return Trouble(reason, f"container {container.get('name')}: {waiting.get('message') or reason}")
+def _sidecars(spec: Json) -> frozenset[str]:
+    """Init containers that go on beside the others."""
+    return frozenset(one["name"] for one in spec.get("initContainers") or [] if one.get("restartPolicy") == "Always")

@@ -191,8 +191,25 @@ Conditions = Annotated[list[Condition], Field(max_length=100)]
 ContainerStatuses = Annotated[list[ContainerStatus], Field(max_length=100)]
 
 
+class SchedulingGate(TypedDict, total=False):
+    name: Word | None
+
+
+class ResourceClaim(TypedDict, total=False):
+    name: Word | None
+    resourceClaimName: Name | None
+
+
+ResourceClaims = Annotated[list[ResourceClaim], Field(max_length=100)]
+
+
 class PodSpec(TypedDict, total=False):
     nodeName: Word | None
+    resources: Amounted | None
+    overhead: Amounts | None
+    resourceClaims: ResourceClaims | None
+    schedulerName: Word | None
+    schedulingGates: Annotated[list[SchedulingGate], Field(max_length=100)] | None
     terminationGracePeriodSeconds: Seconds | None
     containers: Containers | None
     initContainers: Containers | None
@@ -203,6 +220,7 @@ class PodStatus(TypedDict, total=False):
     reason: Word | None
     message: Text | None
     podIP: Word | None
+    resourceClaimStatuses: ResourceClaims | None
     conditions: Conditions | None
     containerStatuses: ContainerStatuses | None
     initContainerStatuses: ContainerStatuses | None
@@ -259,6 +277,7 @@ class InferenceServiceSpec(TypedDict, total=False):
     predictor: Component | None
     transformer: Component | None
     explainer: Component | None
+    suspend: bool | None
 
 
 class Lora(TypedDict, total=False):
@@ -279,6 +298,7 @@ class LLMInferenceServiceSpec(TypedDict, total=False):
     baseRefs: Annotated[list[BaseRef], Field(max_length=1000)] | None
     model: ServedModel | None
     replicas: Number | None
+    suspend: bool | None
 
 
 class GraphStep(TypedDict, total=False):
@@ -381,6 +401,56 @@ class Quota(TypedDict, total=False):
     status: QuotaStatus | None
 
 
+class AllocatedDevice(TypedDict, total=False):
+    driver: Word | None
+    adminAccess: bool | None
+
+
+class AllocatedDevices(TypedDict, total=False):
+    results: Annotated[list[AllocatedDevice], Field(max_length=1000)] | None
+
+
+class Allocation(TypedDict, total=False):
+    devices: AllocatedDevices | None
+
+
+class DeviceClaimStatus(TypedDict, total=False):
+    allocation: Allocation | None
+    reservedFor: list[Any] | None
+
+
+class DeviceClaim(TypedDict, total=False):
+    status: DeviceClaimStatus | None
+
+
+class EventSeries(TypedDict, total=False):
+    lastObservedTime: Moment | None
+
+
+class Event(TypedDict, total=False):
+    metadata: Metadata | None
+    type: Word | None
+    reason: Word | None
+    message: Text | None
+    firstTimestamp: Moment | None
+    lastTimestamp: Moment | None
+    eventTime: Moment | None
+    series: EventSeries | None
+
+
+class Events(TypedDict, total=False):
+    items: Annotated[list[Event], Field(max_length=1000)] | None
+
+
+class PendingWorkload(TypedDict, total=False):
+    metadata: Metadata | None
+    positionInLocalQueue: Count | None
+
+
+class PendingWorkloads(TypedDict, total=False):
+    items: Annotated[list[PendingWorkload], Field(max_length=10_000)] | None
+
+
 class RuntimeSpec(TypedDict, total=False):
     disabled: bool | None
 
@@ -402,4 +472,7 @@ POD = Schema(Pod)
 WORKLOAD = Schema(Workload)
 QUOTA = Schema(Quota)
 RUNTIME = Schema(Runtime)
+DEVICE_CLAIM = Schema(DeviceClaim)
+EVENTS = Schema(Events)
+PENDING_WORKLOADS = Schema(PendingWorkloads)
 ANYTHING = Schema(Anything)

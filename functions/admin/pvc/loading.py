@@ -113,7 +113,7 @@ def _check_trouble(listed: list[Json], trouble: Trouble, change: Change, tell: T
     found = next((seen.trouble for seen in map(read_pod, listed) if seen.trouble and not seen.finished), None)
     if found:
         tell.say(f"{change.what}: {found.reason}: {found.message}")
-    if trouble.lasts(found.message if found else None, patience.trouble_seconds) and found:
+    if trouble.lasts(found.message if found and not found.held else None, patience.trouble_seconds) and found:
         raise StepFailed(
             f"{change.what} does not start: {found.reason}: {found.message}", "Fix that, then apply again."
         )

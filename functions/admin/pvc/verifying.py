@@ -57,11 +57,13 @@ def stands(wish: Wish, isvc: Json, listed: Iterable[Json]) -> Standing:
         )
     if not alive and model.may_scale_to_zero and condition and condition.status is Answer.TRUE:
         return Standing(True, "KServe says Ready and has scaled it to zero: that it answers shows at its first request")
-    trouble = next((f"{one.reason}: {one.message}" for pod in ours if (one := read_pod(pod).trouble)), None)
+    troubles = [one for pod in ours if (one := read_pod(pod).trouble)]
+    trouble = next((f"{one.reason}: {one.message}" for one in troubles if not one.held), None)
+    held = "".join(f"; {one.reason}: {one.message}" for one in troubles[:1] if one.held)
     if trouble is None and model.trouble and not ready:
         trouble = f"{model.trouble.reason}: {model.trouble.message}"
     waits = f"; {len(others)} ready without the claim" if others else ""
-    return Standing(False, f"{len(ready)} of {len(ours)} pods with the claim are ready{waits}", trouble)
+    return Standing(False, f"{len(ready)} of {len(ours)} pods with the claim are ready{waits}{held}", trouble)
 
 
 def answered(standing: Standing, answers: Sequence[PodAnswer]) -> Standing:

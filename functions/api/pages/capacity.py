@@ -80,6 +80,7 @@ async def _content(api: Api, user: User) -> dict[str, Any]:
         "holdings": holdings,
         "bars": {one.namespace: (_bar(one.gpus, most_gpus), _bar(one.memory, most_memory)) for one in holdings},
         "total": _total(holdings),
+        "uncounted": sum(not line.gpus_exact for line in scene.lines),
         "known": quotas is not None and waiting is not None,
         "saved": together(one.saved for one in holdings),
         "savings": by_model(scene.lines, now)[:SHOWN_SAVINGS],

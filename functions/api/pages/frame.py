@@ -30,7 +30,7 @@ _templates = Environment(
 _templates.filters.update(
     {
         name: getattr(wording, name)
-        for name in ("age", "utc", "iso", "duration", "memory", "units", "sentence", "plural")
+        for name in ("age", "utc", "iso", "duration", "memory", "units", "sentence", "plural", "gpus")
     }
 )
 _templates.globals["STATES"] = [state.value for state in State]

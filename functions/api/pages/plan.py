@@ -47,6 +47,7 @@ class Item:
     state: State
     pods: int | None
     gpus: int
+    gpus_exact: bool
     memory: int
     grace: int | None
     graphs: list[str]
@@ -154,6 +155,7 @@ def _stop_item(known: _Known) -> Item:
         state=record.state or State.ERROR,
         pods=len(pods) if seen else None,
         gpus=seen.gpus if seen else record.gpus,
+        gpus_exact=seen.gpus_exact if seen else record.gpus_exact,
         memory=seen.memory if seen else record.memory,
         grace=max((min(pod.grace, DEFAULT_GRACE_SECONDS) for pod in pods), default=0) if seen else None,
         graphs=graphs,
@@ -180,6 +182,7 @@ def _start_item(known: _Known) -> Item:
         state=record.state or State.ERROR,
         pods=len(ran) if ran else None,
         gpus=sum(pod.gpus for pod in ran) if ran else record.receipt.gpus if record.receipt else 0,
+        gpus_exact=all(pod.gpus_exact for pod in ran) if ran else record.receipt is None or record.receipt.gpus_exact,
         memory=sum(pod.memory for pod in ran),
         grace=None,
         graphs=[],

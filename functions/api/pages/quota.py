@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from functions.adapters.kserve.pods import is_gpu, name_of, read_pod
+from functions.adapters.kserve.accelerators import is_accelerator
+from functions.adapters.kserve.pods import name_of, read_pod
 from functions.adapters.kserve.quota import Quota
 from functions.adapters.kserve.resources import owner_of
 from functions.api.context import Api
@@ -48,7 +49,7 @@ async def allowed_by_namespace(api: Api) -> dict[str, Allowed]:
 
 
 def _read(hard: Mapping[str, Decimal]) -> Allowed:
-    gpus = [amount for name, amount in hard.items() if is_gpu(name.removeprefix("requests."))]
+    gpus = [amount for name, amount in hard.items() if is_accelerator(name.removeprefix("requests."))]
     memory = [hard[name] for name in _MEMORY if name in hard]
     return Allowed(_whole(gpus), _whole(memory))
 

@@ -65,6 +65,13 @@ def sentence(text: str) -> str:
     return text if not text or text.endswith((".", "!", "?", "…")) else f"{text}."
 
 
+def gpus(count: int, exact: bool) -> str:
+    """`2 GPUs`, `at least 2 GPUs`, or that their number is unknown."""
+    if exact:
+        return plural(count, "GPU")
+    return f"at least {plural(count, 'GPU')}" if count else "an unknown number of GPUs"
+
+
 def plural(count: int, one: str, many: str = "") -> str:
     """`1 pod`, `2 pods`."""
     return f"{count:,} {one if count == 1 else many or f'{one}s'}"

@@ -15,7 +15,10 @@ PREFIX = "sim.modelswitch.dev"
 START = f"{PREFIX}/start-seconds"
 SHUTDOWN = f"{PREFIX}/shutdown-seconds"
 FAIL = f"{PREFIX}/fail"
-"""`ImagePullBackOff` or `CrashLoopBackOff`; the pod recovers when the annotation goes."""
+"""`CrashLoopBackOff`, `OOMKilled`, or a reason of the kubelet's to wait such as `ImagePullBackOff`. One that begins with `Failed`,
+such as `FailedMount`, is told by an Event alone. The pod recovers when the annotation goes.
+"""
+_CRASHES = {"CrashLoopBackOff": "Error", "OOMKilled": "OOMKilled"}
 MANAGER = "kubelet"
 
 
@@ -58,28 +61,38 @@ class Kubelet(Reconciler):
         now = asyncio.get_running_loop().time()
         if run is None or run.uid != pod["metadata"]["uid"]:
             run = self._runs[key] = _Run(pod["metadata"]["uid"], now)
-            ownership.tell(self.objects, pod, "Pulled", "Container image present on machine", MANAGER)
+            if not _failure(pod).startswith("Failed"):
+                ownership.tell(self.objects, pod, "Pulled", "Container image present on machine", MANAGER)
         if pod["metadata"].get("deletionTimestamp"):
             return self._end(pod, run, now)
         return self._run(pod, run, now)
 
     def _run(self, pod: Obj, run: _Run, now: float) -> float | None:
-        failure = (pod["metadata"].get("annotations") or {}).get(FAIL)
+        failure = _failure(pod)
         left = run.since + _seconds(pod, START, self._pace.start) - now
-        if failure == "ImagePullBackOff":
-            self._write(pod, pod_status.image_pull_back_off(pod))
+        if failure and failure not in _CRASHES:
+            self._refuse(pod, failure)
             return None
         if left > 0:
             self._write(pod, pod_status.creating(pod))
             return left
-        if failure == "CrashLoopBackOff":
+        if failure:
             run.restarts = max(run.restarts, 1)
-            self._write(pod, pod_status.crash_loop_back_off(pod, run.restarts))
+            self._write(pod, pod_status.crash_loop_back_off(pod, run.restarts, _CRASHES[failure]))
             return None
         if not ownership.is_ready(pod):
             self._write(pod, pod_status.running(pod, run.restarts))
             ownership.tell(self.objects, pod, "Started", "Container started", MANAGER)
         return None
+
+    def _refuse(self, pod: Obj, failure: str) -> None:
+        """A container that is never started."""
+        if not failure.startswith("Failed"):
+            pulled = failure == "ImagePullBackOff"
+            self._write(pod, pod_status.image_pull_back_off(pod) if pulled else pod_status.waiting(pod, failure))
+        elif not pod["status"].get("containerStatuses"):
+            self._write(pod, pod_status.creating(pod))
+            ownership.tell(self.objects, pod, failure, f"simulated {failure}", MANAGER)
 
     def _end(self, pod: Obj, run: _Run, now: float) -> float | None:
         """The grace counts that the object showed when the kubelet first saw it."""
@@ -95,6 +108,10 @@ class Kubelet(Reconciler):
 
     def _write(self, pod: Obj, status: Obj) -> None:
         self.objects.set_status(PODS, pod, status, MANAGER)
+
+
+def _failure(pod: Obj) -> str:
+    return str((pod["metadata"].get("annotations") or {}).get(FAIL) or "")
 
 
 def _seconds(pod: Obj, annotation: str, otherwise: float) -> float:

@@ -18,20 +18,24 @@ def image_pull_back_off(pod: Obj) -> Obj:
     return _status(pod, "Pending", {"waiting": {"reason": "ImagePullBackOff", "message": message}})
 
 
-def crash_loop_back_off(pod: Obj, restarts: int) -> Obj:
+def waiting(pod: Obj, reason: str) -> Obj:
+    return _status(pod, "Pending", {"waiting": {"reason": reason, "message": f"simulated {reason}"}})
+
+
+def crash_loop_back_off(pod: Obj, restarts: int, ended: str = "Error") -> Obj:
     meta = pod["metadata"]
     name = pod["spec"]["containers"][0]["name"]
     place = f"{meta['name']}_{meta['namespace']}({meta['uid']})"
     message = f"back-off 10s restarting failed container={name} pod={place}"
     state = {"waiting": {"reason": "CrashLoopBackOff", "message": message}}
-    return _status(pod, "Running", state, restarts=restarts, crashed=True)
+    return _status(pod, "Running", state, restarts=restarts, crashed=ended)
 
 
 def has_running_container(pod: Obj) -> bool:
     return any("running" in item.get("state", {}) for item in pod["status"].get("containerStatuses") or ())
 
 
-def _status(pod: Obj, phase: str, state: Obj, *, ready: bool = False, restarts: int = 0, crashed: bool = False) -> Obj:
+def _status(pod: Obj, phase: str, state: Obj, *, ready: bool = False, restarts: int = 0, crashed: str = "") -> Obj:
     names = [container["name"] for container in pod["spec"].get("containers") or ()]
     unready = {} if ready else _unready(names)
     scheduled = ownership.condition(pod, "PodScheduled") or _condition(pod, "PodScheduled", "True")
@@ -69,13 +73,14 @@ def _condition(pod: Obj, kind: str, status: str, **more: str) -> Obj:
     return {"type": kind, "status": status, "lastProbeTime": None, "lastTransitionTime": since, **more}
 
 
-def _container(pod: Obj, container: Obj, state: Obj, *, ready: bool, restarts: int, crashed: bool) -> Obj:
+def _container(pod: Obj, container: Obj, state: Obj, *, ready: bool, restarts: int, crashed: str) -> Obj:
     before: Obj = next(
         (item for item in pod["status"].get("containerStatuses") or () if item["name"] == container["name"]), {}
     )
     last = before.get("lastState") or {}
     if crashed and not last:
-        ended = {"exitCode": 1, "reason": "Error", "startedAt": clock.now(), "finishedAt": clock.now()}
+        code = 137 if crashed == "OOMKilled" else 1
+        ended = {"exitCode": code, "reason": crashed, "startedAt": clock.now(), "finishedAt": clock.now()}
         last = {"terminated": ended}
     return {
         "name": container["name"],

@@ -43,6 +43,10 @@ class Scheduler(Reconciler):
         if pod is None or pod["spec"].get("nodeName") or not ownership.is_active(pod):
             self._waiting.pop(key, None)
             return None
+        if pod["spec"].get("schedulingGates"):
+            self._waiting.pop(key, None)
+            self._hold(pod)
+            return None
         nodes = list(self.objects.store.all(NODES))
         obstacles = {node["metadata"]["name"]: self._obstacles(pod, node) for node in nodes}
         fits = [name for name, found in obstacles.items() if not found]
@@ -95,19 +99,28 @@ class Scheduler(Reconciler):
         message = f"Successfully assigned {key.namespace}/{key.name} to {node}"
         ownership.tell(self.objects, pod, "Scheduled", message, SCHEDULER)
 
+    def _hold(self, pod: Obj) -> None:
+        """As the API server itself does."""
+        self._wait(pod, "SchedulingGated", "Scheduling is blocked due to non-empty scheduling gates")
+
     def _refuse(self, pod: Obj, message: str) -> None:
+        if self._wait(pod, "Unschedulable", message):
+            ownership.tell(self.objects, pod, "FailedScheduling", message, SCHEDULER)
+
+    def _wait(self, pod: Obj, reason: str, message: str) -> bool:
+        """Whether that is news."""
         before = ownership.condition(pod, "PodScheduled")
         if before and before.get("message") == message:
-            return
+            return False
         waits = {
             "type": "PodScheduled",
             "status": "False",
-            "reason": "Unschedulable",
+            "reason": reason,
             "message": message,
             "lastTransitionTime": before["lastTransitionTime"] if before else clock.now(),
         }
         self.objects.set_status(PODS, pod, {**pod["status"], "conditions": [waits]}, MANAGER)
-        ownership.tell(self.objects, pod, "FailedScheduling", message, SCHEDULER)
+        return True
 
 
 def _allocatable(node: Obj, name: str) -> Decimal:

@@ -9,7 +9,7 @@ from functions.adapters.kserve.blockers import find_blockers
 from functions.adapters.kserve.graph import members_of
 from functions.adapters.kserve.model import Model
 from functions.adapters.kserve.observations import PodList, read_observation
-from functions.adapters.kserve.pods import is_gpu, read_pod
+from functions.adapters.kserve.pods import read_pod
 from functions.adapters.kserve.quota import find_shortages
 from functions.adapters.kserve.resources import Resources, as_number, owner_of
 from functions.adapters.kserve.runtimes import Runtimes
@@ -169,6 +169,16 @@ def test_a_route_that_kserve_made_once_stays(condition, url, routed):
     assert look_at(condition, url=url).routed is routed
 
 
+@pytest.mark.parametrize("kind", [Kind.INFERENCE_SERVICE, Kind.LLM_INFERENCE_SERVICE])
+def test_a_suspended_model_is_seen_as_such(kind):
+    ref = ModelRef(namespace="fraud", name="scorer", kind=kind)
+    looks = [
+        read_observation(ref, a_model(kind=kind, spec=spec), PodList(), datetime.now(UTC))
+        for spec in ({"suspend": True}, {"suspend": False}, {"suspend": None}, {"replicas": 1})
+    ]
+    assert [seen.suspended for seen in looks] == [True, False, False, False]
+
+
 def test_who_set_the_stop_is_the_newest_writer_of_that_annotation():
     written = {"f:metadata": {"f:annotations": {"f:serving.kserve.io/stop": {}}}}
     other = {"f:metadata": {"f:annotations": {"f:team": {}}}}
@@ -207,18 +217,6 @@ def test_an_init_container_counts_where_it_asks_for_more_and_a_sidecar_always():
     sidecar = {**asks("proxy", requests={"memory": "1Gi"}), "restartPolicy": "Always"}
     assert a_pod([asks(requests={"memory": "2Gi"})], [init]).memory == 8 * 1024**3
     assert a_pod([asks(requests={"memory": "2Gi"})], [sidecar]).memory == 3 * 1024**3
-
-
-@pytest.mark.parametrize(
-    "name", ["nvidia.com/gpu", "amd.com/gpu", "nvidia.com/mig-1g.5gb", "gpu.intel.com/i915", "habana.ai/gaudi"]
-)
-def test_gpus_of_several_vendors_are_gpus(name):
-    assert is_gpu(name)
-
-
-@pytest.mark.parametrize("name", ["cpu", "memory", "ephemeral-storage", "rdma/hca"])
-def test_other_resources_are_not(name):
-    assert not is_gpu(name)
 
 
 def waiting(reason, **more):

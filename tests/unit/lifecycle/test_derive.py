@@ -185,3 +185,57 @@ def test_a_revision_that_has_no_traffic_says_nothing_of_the_model():
 
 def test_the_last_rule_takes_whatever_is_left():
     assert RULES[-1].when(None)  # type: ignore[arg-type]
+
+
+GATED = Trouble("SchedulingGated", "held back by the scheduling gate kueue.x-k8s.io/admission", held=True)
+UNREADY = {"ready": Answer.FALSE, "ready_changed": NOW - timedelta(hours=5)}
+
+
+def test_what_a_queue_holds_back_starts_however_long_it_waits():
+    found = derive(running(a_pod(ready=False, trouble=GATED), **UNREADY), EMPTY, LIMITS)
+    assert (found.state, found.reason) == (State.STARTING, "SchedulingGated")
+    assert found.next == ADVICE["SchedulingGated"]
+
+
+def test_a_pod_that_fails_beside_one_that_is_held_back_is_an_error():
+    pods = (a_pod(ready=False, trouble=GATED), a_pod("b", ready=False, trouble=UNSCHEDULABLE))
+    assert verdict(running(*pods, **UNREADY))[0] is State.ERROR
+
+
+def test_a_model_that_serves_while_a_further_pod_is_held_back_is_degraded():
+    found = derive(running(a_pod(), a_pod("b", ready=False, trouble=GATED)), EMPTY, LIMITS)
+    assert (found.state, found.reason) == (State.RUNNING, "Degraded")
+    assert "kueue.x-k8s.io/admission" in found.what
+
+
+def test_a_suspended_model_waits_for_who_suspended_it():
+    suspended = replace(running(**UNREADY, suspended=True), pods=())
+    assert verdict(suspended) == (State.STARTING, "Suspended")
+    assert verdict(replace(suspended, pods=(a_pod(ready=False),)))[1] == "StartDeadlineExceeded"
+
+
+def ended(name, minutes=1.0, reason="Evicted"):
+    made = NOW - timedelta(minutes=minutes)
+    trouble = Trouble(reason, "the node was low on memory", ended=True)
+    return a_pod(name, ready=False, finished=True, created=made, trouble=trouble)
+
+
+def test_while_a_pod_is_replaced_it_is_said_why_it_was_ended_and_nothing_has_failed():
+    unready = {"ready": Answer.FALSE}
+    replaced = derive(running(ended("old"), a_pod(ready=False), **unready), EMPTY, LIMITS)
+    assert (replaced.state, replaced.reason) == (State.STARTING, "PodsStarting")
+    assert "old before it was ended: Evicted: the node was low on memory" in replaced.what
+    gone = derive(running(ended("old"), **unready), EMPTY, LIMITS)
+    assert (gone.state, gone.reason) == (State.STARTING, "AwaitingPods")
+    assert "Evicted" in gone.what
+    waiting = derive(running(ended("old"), a_pod(ready=False, trouble=UNSCHEDULABLE), **unready), EMPTY, LIMITS)
+    assert waiting.reason == "Unschedulable"
+    assert "Evicted" in waiting.what
+
+
+def test_pods_that_are_ended_one_after_the_other_are_an_error():
+    pods = [ended(f"p{n}", reason="UnexpectedAdmissionError") for n in range(3)]
+    assert verdict(running(*pods, a_pod(ready=False), ready=Answer.FALSE)) == (State.ERROR, "UnexpectedAdmissionError")
+    assert verdict(running(*pods, a_pod()))[0] is State.RUNNING
+    old = [ended(f"p{n}", minutes=60) for n in range(3)]
+    assert verdict(running(*old, a_pod(ready=False), ready=Answer.FALSE)) == (State.STARTING, "PodsStarting")

@@ -259,6 +259,11 @@ def test_what_moves_is_looked_at_again_soon_and_what_rests_is_left_to_the_resync
     assert next_look(record, at_once=True, now=NOW) == NOW
 
 
+def test_what_waits_in_a_queue_is_looked_at_again_less_often():
+    held = Record(ref=REF, state=State.STARTING, reason="SchedulingGated")
+    assert next_look(held, at_once=False, now=NOW) == later(10)
+
+
 def test_no_advice_is_made_up():
     assert advice(None) is None
     assert advice("SomethingNew") is None
