@@ -112,9 +112,15 @@ def test_a_change_freeze_reaches_the_caller_in_the_clusters_words(world, open_ap
         answer = open_api.post(f"/api/v1/namespaces/blue/models/{name}/{verb}")
     finally:
         world.cluster.delete("/_sim/faults")
-    assert (answer.status_code, answer.json()["code"]) == (502, "ClusterRefused")
+    assert (answer.status_code, answer.json()["code"]) == (403, "PolicyRefused")
     assert "change freeze until Monday" in answer.json()["detail"]
     assert world.annotations("blue", name) == before
+    (entry,) = [one for one in audited(open_api, name) if one["code"]]
+    assert (entry["action"], entry["code"]) == (verb, "PolicyRefused")
+
+
+def audited(api, name):
+    return api.get("/api/v1/audit", params={"namespace": "blue", "name": name}).json()["items"]
 
 
 def state_of(api, name):
