@@ -20,7 +20,12 @@ _CONTAINERS = {Kind.INFERENCE_SERVICE: "kserve-container", Kind.LLM_INFERENCE_SE
 _DEFAULT_PORT = {Kind.INFERENCE_SERVICE: 8080, Kind.LLM_INFERENCE_SERVICE: 8000}
 _NAME_FLAGS = ("--model_name", "--model-name", "--served-model-name", "--served_model_name")
 _WORKER_INDEX = "leaderworkerset.sigs.k8s.io/worker-index"
-_WITHOUT_A_MODEL = frozenset({"transformer", "explainer"})
+_COMPONENT = {Kind.INFERENCE_SERVICE: "component", Kind.LLM_INFERENCE_SERVICE: "app.kubernetes.io/component"}
+_SERVING_WORDS = {
+    Kind.INFERENCE_SERVICE: frozenset({"predictor"}),
+    Kind.LLM_INFERENCE_SERVICE: frozenset({"workload", "prefill", "decode", "leader", "worker"}),
+}
+"""Of the component label, such as `llminferenceservice-workload-prefill`: each role that serves has one of them."""
 
 
 class Protocol(StrEnum):
@@ -53,11 +58,16 @@ class Server:
 
 
 def holds_model(kind: Kind, item: Json) -> bool:
-    """Whether the pod serves the model itself: no transformer, no graph's router, no worker of a group, no scheduler."""
+    """Whether the pod serves the model itself: no transformer, no graph's router, no worker of a group.
+
+    Nor a scheduler or a tokenizer, although KServe calls their containers as it calls a model server's. A component that
+    is not known serves no model: a pod that is taken for a server is asked, counted, and may be replaced.
+    """
     labels = _dict(item["metadata"].get("labels"))
-    if str(labels.get("component")) in _WITHOUT_A_MODEL or labels.get(_WORKER_INDEX, "0") != "0":
+    component = labels.get(_COMPONENT.get(kind, ""))
+    if component and not _SERVING_WORDS[kind] & set(str(component).split("-")):
         return False
-    return server_container(kind, item) is not None
+    return labels.get(_WORKER_INDEX, "0") == "0" and server_container(kind, item) is not None
 
 
 def server_of(model: Model, item: Json) -> Server | None:

@@ -54,6 +54,8 @@ class ModelServers:
 
     def answer(self, call: Call) -> Response:
         pod, state = self._asked(call)
+        if _is_scheduler(pod):
+            raise ApiError(503, "ServiceUnavailable", "error trying to reach service: malformed HTTP response", {})
         if call.path == "/metrics":
             return _metrics((pod["metadata"].get("annotations") or {}).get(UNDER_WAY))
         if any(container["name"] == "main" for container in pod["spec"]["containers"]):
@@ -84,6 +86,11 @@ class ModelServers:
         found = self._objects.store.get(PVCS, pod["metadata"]["namespace"], claim)
         files = ((found or {"metadata": {}})["metadata"].get("annotations") or {}).get(FILES)
         return files is None or any(f"{path}/".startswith(f"{folder}/" if folder else "") for path in files.split())
+
+
+def _is_scheduler(pod: Obj) -> bool:
+    """An LLMInferenceService's, which speaks gRPC only; its container is called `main` too."""
+    return str((pod["metadata"].get("labels") or {}).get("app.kubernetes.io/component")).endswith("-router-scheduler")
 
 
 def _mounted(pod: Obj) -> list[tuple[str, str]]:

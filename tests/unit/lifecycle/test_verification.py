@@ -38,7 +38,8 @@ def judged(*answers, after=60, known=None, **changes):
         ([LOADED, LOADED], (State.RUNNING, None)),
         ([LOADED, MISSING], (State.RUNNING, "Degraded")),
         ([MISSING], (State.ERROR, "ModelMissing")),
-        ([MISSING, UNASKABLE], (State.RUNNING, "Unverified")),
+        ([MISSING, UNASKABLE], (State.ERROR, "ModelMissing")),
+        ([LOADED, UNASKABLE], (State.RUNNING, None)),
         ([LOADING], (State.STARTING, "Verifying")),
         ([LOADING, MISSING], (State.STARTING, "Verifying")),
         ([UNASKABLE], (State.RUNNING, "Unverified")),
@@ -107,6 +108,36 @@ def test_transformers_and_workers_are_not_asked_for_a_model():
     assert derive(seen, Record(ref=REF), LIMITS).state is State.RUNNING
     alone = derive(running(transformer), Record(ref=REF), LIMITS)
     assert (alone.state, alone.reason) == (State.RUNNING, "Unverified")
+
+
+DECODE, PREFILL = "llminferenceservice-workload", "llminferenceservice-workload-prefill"
+
+
+@pytest.mark.parametrize(
+    ("decode", "prefill", "expected"),
+    [
+        (LOADED, LOADED, (State.RUNNING, None)),
+        (LOADED, MISSING, (State.ERROR, "ModelMissing")),
+        (MISSING, LOADED, (State.ERROR, "ModelMissing")),
+        (LOADED, LOADING, (State.STARTING, "Verifying")),
+        (LOADED, UNASKABLE, (State.RUNNING, "Unverified")),
+        (UNASKABLE, MISSING, (State.ERROR, "ModelMissing")),
+    ],
+)
+def test_each_role_of_an_llm_counts_for_itself(decode, prefill, expected):
+    roles = (*pods(decode, component=DECODE), replace(*pods(prefill, component=PREFILL), uid="prefill"))
+    verdict = derive(running(*roles, observed_at=later(60)), Record(ref=REF), LIMITS)
+    assert (verdict.state, verdict.reason) == expected
+
+
+@pytest.mark.parametrize("beside", [UNASKABLE, LOADED])
+def test_a_silent_server_is_hidden_by_none_that_can_not_be_asked_nor_by_another_role(beside):
+    other = pods(beside, component=DECODE if beside is UNASKABLE else PREFILL)
+    record = Record(ref=REF, uid="model-1", state=State.RUNNING)
+    for seconds in (0, 61):
+        both = (*pods(SILENT, component=DECODE), replace(*other, uid="beside"))
+        record = observe(record, running(*both, observed_at=later(seconds)), LIMITS).record
+    assert (record.state, record.reason) == (State.ERROR, "ModelNotAnswering")
 
 
 def test_knatives_old_revision_answers_while_the_new_one_does_not_come_up():
