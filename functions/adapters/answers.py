@@ -44,7 +44,8 @@ class Reply:
     odd: str = ""
 
     @cached_property
-    def _parsed(self) -> Any:
+    def parsed(self) -> Any:
+        """None where the body is not JSON."""
         try:
             return parse_json(self.body)
         except ValueError:
@@ -52,12 +53,12 @@ class Reply:
 
     @property
     def is_object(self) -> bool:
-        return isinstance(self._parsed, dict)
+        return isinstance(self.parsed, dict)
 
     @property
     def document(self) -> dict[str, Any]:
         """{} where the body is not a JSON object."""
-        return self._parsed if isinstance(self._parsed, dict) else {}
+        return self.parsed if isinstance(self.parsed, dict) else {}
 
     @property
     def said(self) -> str:
@@ -74,7 +75,7 @@ def shown(text: str, most: int = _SHOWN) -> str:
 
 
 def paths(protocol: Protocol, name: str) -> tuple[str, ...]:
-    """What to ask, in order, until one is understood. () for a name that can't stand in a path."""
+    """What to GET, in order, until one is understood. () for a name that can't stand in a path."""
     segment = quoted(name)
     match protocol:
         case Protocol.V1:

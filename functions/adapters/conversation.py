@@ -4,11 +4,15 @@ Whatever a server answers, the worst that comes of it is that this pod could not
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from http import HTTPStatus
+from typing import Any
+from typing import Protocol as Interface
 
 from functions.adapters.answers import NotPermitted, Reply, Silent, Unreached, judge, paths, predict_path, shown
 from functions.adapters.kserve.served import MOST_NAMES, Protocol, Server
+from functions.adapters.listings import LISTINGS, Has, Listing, has, listed
 from functions.lifecycle.errors import StepError
 from functions.lifecycle.observation import Answered, PodAnswer
 
@@ -29,23 +33,35 @@ class _Spent(Exception):
     """The pod has used up what it is given, and said nothing that tells."""
 
 
-Get = Callable[[Server, str, Bounds], Awaitable[Reply]]
+WHOLE = Bounds()
+
+
+class Line(Interface):
+    """One way to reach a pod."""
+
+    async def ask(self, server: Server, path: str, bounds: Bounds = WHOLE) -> Reply:
+        """GET; `path` is quoted already. Raises Unreached, NotPermitted or Silent."""
+
+    async def post(self, server: Server, path: str, body: Any, bounds: Bounds = WHOLE) -> Reply:
+        """`body` goes as JSON. Raises Unreached, NotPermitted or Silent."""
+
+    async def close(self) -> None: ...
 
 
 @dataclass
 class Conversation:
     """With one pod. Time begins with the first request."""
 
-    get: Get
+    line: Line
     server: Server
     _replies: int = 0
     _octets: int = MOST_BYTES
     _ends: float = 0.0
     _odd: PodAnswer | None = None
-    _known: dict[str, Reply] = field(default_factory=dict)
+    _known: dict[tuple[str, str], Reply] = field(default_factory=dict)
 
     async def ask(self) -> PodAnswer:
-        """Raises as `get` does where the first request got no answer."""
+        """Raises as the line does where the first request got no answer."""
         self._ends = asyncio.get_running_loop().time() + ANSWER_SECONDS
         try:
             return await self._each_protocol()
@@ -53,62 +69,98 @@ class Conversation:
             return self._odd or PodAnswer(Answered.UNASKABLE, str(error))
 
     async def _each_protocol(self) -> PodAnswer:
-        """Each protocol and name until one is understood; a model that is missing under one name may have another."""
+        """Each protocol and name until one is understood; a model that is missing under its names may have another."""
         server = self.server
         if server.unusable:
             return PodAnswer(Answered.UNASKABLE, f"{server.pod}: {server.unusable}")
         for protocol in server.protocols:
-            understood = await self._by_protocol(protocol)
-            if understood and understood.what is Answered.MISSING and not server.told:
-                return await self._under_any_name() or understood
-            if understood:
-                return understood
+            if found := await self._by_protocol(protocol):
+                understood, status = found
+                doubtful = understood.what is Answered.MISSING or status == HTTPStatus.BAD_REQUEST
+                return await self._by_lists(protocol, understood) if doubtful else understood
         own_protocol = Protocol.GRPC not in server.protocols
         if self._odd:
             return replace(self._odd, own_protocol=own_protocol)
         return PodAnswer(Answered.UNASKABLE, self._spoken(), own_protocol=own_protocol)
 
-    async def _by_protocol(self, protocol: Protocol) -> PodAnswer | None:
-        understood: PodAnswer | None = None
+    async def _by_protocol(self, protocol: Protocol) -> tuple[PodAnswer, int] | None:
+        """What the server says by this protocol, and the status of that answer."""
+        understood: tuple[PodAnswer, int] | None = None
         for path in self._paths(protocol):
             reply = await self._get(path)
             what = judge(protocol, reply, self.server.names)
             if what is Answered.LOADED:
-                return _answer(what, protocol, path, reply, f"{reply.status}")
+                return _answer(what, protocol, path, reply, f"{reply.status}"), reply.status
             if what is Answered.UNASKABLE:
                 said = f"an answer that can't be understood: {reply.said}"
                 self._odd = self._odd or _answer(what, protocol, path, reply, said)
             elif what and understood is None:
-                understood = _answer(what, protocol, path, reply, reply.said)
+                understood = _answer(what, protocol, path, reply, reply.said), reply.status
         return understood
 
     def _paths(self, protocol: Protocol) -> Iterator[str]:
         names = self.server.names[:MOST_NAMES]
         yield from dict.fromkeys(path for name in names for path in paths(protocol, name))
 
-    async def _under_any_name(self) -> PodAnswer | None:
-        """A server that was given no name serves its model under one of its own."""
-        reply = await self._get("/v1/models")
-        if judge(Protocol.OPENAI, reply, ()) is Answered.LOADED:
-            return _answer(Answered.LOADED, Protocol.OPENAI, "/v1/models", reply, reply.said)
-        return None
+    async def _by_lists(self, protocol: Protocol, understood: PodAnswer) -> PodAnswer:
+        """The server has no model of these names, or none that is ready: which ones it has decides, where it says so.
+
+        Some Tritons answer 400 without a word for a name that they don't have and for a model that is still loading.
+        """
+        refused = ""
+        for listing in LISTINGS.get(protocol, ()):
+            try:
+                reply = await self._request(listing.method, listing.path)
+            except Unreached as error:
+                refused = f"{listing.method} {listing.path}: {error}"
+                continue
+            if (models := listed(listing, reply)) is not None:
+                found = has(models, self.server.names)
+                return (
+                    understood if _adds_nothing(found, self.server) else await self._listed(listing, found, understood)
+                )
+        if refused or (understood.what is Answered.MISSING and not self.server.told):
+            why = refused or "it does not list the models that it has"
+            return PodAnswer(
+                Answered.UNASKABLE, f"{understood.detail}; by which name it has its model is unknown: {why}", True
+            )
+        return understood
+
+    async def _listed(self, listing: Listing, found: Has, understood: PodAnswer) -> PodAnswer:
+        said = f"{understood.detail}; {listing.method} {listing.path}: {found.said}"
+        if found.what is not Answered.LOADED:
+            unknown = found.what is Answered.UNASKABLE
+            return replace(understood, what=found.what, detail=said, own_protocol=unknown)
+        path = next(iter(paths(listing.protocol, found.name)), "")
+        what: Answered = found.what
+        if path and not listing.tells_loaded:
+            what = judge(listing.protocol, await self._get(path), [found.name]) or what
+        predicts = predict_path(listing.protocol, path, Reply(HTTPStatus.OK, b"")) if path else ""
+        return PodAnswer(what, said, model_path=path, predict_path=predicts)
 
     async def _get(self, path: str) -> Reply:
+        return await self._request("GET", path)
+
+    async def _request(self, method: str, path: str) -> Reply:
         """What was asked once is not asked again."""
-        if path in self._known:
-            return self._known[path]
+        if known := self._known.get((method, path)):
+            return known
         left = self._ends - asyncio.get_running_loop().time()
         if self._replies >= MOST_REQUESTS or left <= 0 or self._octets <= 0:
             raise _Spent(self._too_much())
+        bounds = Bounds(left, self._octets)
         try:
-            reply = await self.get(self.server, path, Bounds(left, self._octets))
+            if method == "GET":
+                reply = await self.line.ask(self.server, path, bounds)
+            else:
+                reply = await self.line.post(self.server, path, {}, bounds)
         except Silent as error:
             if not self._replies:
                 raise
             raise _Spent(self._too_much()) from error
         self._replies += 1
         self._octets -= len(reply.body)
-        self._known[path] = reply
+        self._known[method, path] = reply
         return reply
 
     def _too_much(self) -> str:
@@ -121,6 +173,11 @@ class Conversation:
         if Protocol.GRPC in self.server.protocols:
             return "it speaks gRPC only"
         return "its server implements no known readiness protocol"
+
+
+def _adds_nothing(found: Has, server: Server) -> bool:
+    """It lists the model under a name that was asked for, as loaded: what it answered for that name holds."""
+    return found.what is Answered.LOADED and found.name in server.names
 
 
 def _answer(what: Answered, protocol: Protocol, path: str, reply: Reply, said: str) -> PodAnswer:
