@@ -1,10 +1,12 @@
 """What an HTTP answer of a model server says about a model. Pure; the servers' own words decide, not their status alone.
 
 Seen on KServe's Python servers, Triton, MLServer, TensorFlow Serving and vLLM, or read in their sources:
+A status alone is no answer: a metrics port, a web server and a login page answer 200 to any path.
 - V1 `GET /v1/models/{m}`: 200 {"name", "ready"}; 404 {"error": "Model with name … does not exist."}; 503 not ready yet.
   TensorFlow Serving: 200 {"model_version_status": [{"state": "AVAILABLE"}]}.
-- V2 `GET /v2/models/{m}/ready`: 200; KServe 404 with that error, 503; MLServer 404 "Model … not found", 400 not ready;
-  Triton 400 for either.
+- V2 `GET /v2/models/{m}/ready`: 200, of KServe with {"name", "ready"}, else empty: then `GET /v2/models/{m}` {"name"} proves it.
+  KServe 404 with that error, 503; MLServer 404 "Model … not found", 400 not ready; Triton 400 for either, an older one
+  without a word.
 - OpenAI `GET /v1/models`: 200 {"data": [{"id"}]}: vLLM lists only what it serves.
 """
 
@@ -129,7 +131,8 @@ def _v1(reply: Reply) -> Answered | None:
     if reply.status == HTTPStatus.OK and "model_version_status" in document:
         return _of_versions(document["model_version_status"])
     if reply.status == HTTPStatus.OK and "ready" in document:
-        return _of_ready(document["ready"])
+        named = isinstance(document.get("name"), str)
+        return _of_ready(document["ready"]) if named else Answered.UNASKABLE
     return _refused(reply)
 
 
@@ -153,8 +156,23 @@ def _v2(reply: Reply) -> Answered | None:
         strange = bool(reply.body.strip()) and not reply.is_object
         return Answered.UNASKABLE if strange else _of_ready(reply.document.get("ready", True))
     if reply.status == HTTPStatus.BAD_REQUEST:
-        return _refused(reply) or Answered.LOADING
+        speaks = not reply.body.strip() or isinstance(reply.document.get("error"), str)
+        return _refused(reply) or (Answered.LOADING if speaks else None)
     return _refused(reply)
+
+
+def proves_itself(protocol: Protocol, reply: Reply) -> bool:
+    """Whether the answer says by its body that it is one: an empty one may come from any server, to any path."""
+    if protocol is not Protocol.V2:
+        return True
+    if reply.status == HTTPStatus.OK:
+        return "ready" in reply.document and isinstance(reply.document.get("name"), str)
+    return reply.status != HTTPStatus.BAD_REQUEST or bool(reply.body.strip())
+
+
+def is_metadata(reply: Reply, name: str) -> bool:
+    """Whether it is what a V2 server answers to `GET /v2/models/{name}`."""
+    return reply.status == HTTPStatus.OK and not reply.odd and reply.document.get("name") == name
 
 
 def _refused(reply: Reply) -> Answered | None:
@@ -176,13 +194,21 @@ def _listed(reply: Reply, names: Sequence[str]) -> Answered | None:
     if reply.status != HTTPStatus.OK:
         return None
     if "data" in document:
-        return _any_of(document["data"], dict)
+        return _served(document["data"], is_a_list="object" in document)
     if "models" not in document:
         return None
     listed = _any_of(document["models"], str)
     if listed is Answered.LOADED and names:
         return Answered.LOADED if set(document["models"]) & set(names) else Answered.MISSING
     return listed
+
+
+def _served(listed: Any, *, is_a_list: bool) -> Answered | None:
+    """OpenAI's models, each with its id; an empty `data` is a list only where it says so."""
+    what = _any_of(listed, dict)
+    if what is Answered.LOADED and not all(isinstance(one.get("id"), str) for one in listed):
+        return Answered.UNASKABLE
+    return None if what is Answered.MISSING and not is_a_list else what
 
 
 def _any_of(listed: Any, kind: type) -> Answered:

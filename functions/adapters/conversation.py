@@ -6,11 +6,23 @@ Whatever a server answers, the worst that comes of it is that this pod could not
 import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from enum import IntEnum, auto
 from http import HTTPStatus
 from typing import Any
 from typing import Protocol as Interface
 
-from functions.adapters.answers import NotPermitted, Reply, Silent, Unreached, judge, paths, predict_path, shown
+from functions.adapters.answers import (
+    NotPermitted,
+    Reply,
+    Silent,
+    Unreached,
+    is_metadata,
+    judge,
+    paths,
+    predict_path,
+    proves_itself,
+    shown,
+)
 from functions.adapters.kserve.served import MOST_NAMES, Protocol, Server
 from functions.adapters.listings import LISTINGS, Has, Listing, has, listed
 from functions.lifecycle.errors import StepError
@@ -48,64 +60,99 @@ class Line(Interface):
     async def close(self) -> None: ...
 
 
+class _Why(IntEnum):
+    """Of the reasons why a pod could not be asked, the first is told."""
+
+    ODD = auto()
+    SPENT = auto()
+    NO_PROTOCOL = auto()
+    UNREACHED = auto()
+
+
 @dataclass
 class Conversation:
-    """With one pod. Time begins with the first request."""
+    """With one pod, at one port after the other. Time begins with the first request."""
 
     line: Line
     server: Server
     _replies: int = 0
     _octets: int = MOST_BYTES
     _ends: float = 0.0
-    _odd: PodAnswer | None = None
+    _whys: list[tuple[_Why, PodAnswer]] = field(default_factory=list)
     _known: dict[tuple[str, str], Reply] = field(default_factory=dict)
 
-    async def ask(self) -> PodAnswer:
-        """Raises as the line does where the first request got no answer."""
-        self._ends = asyncio.get_running_loop().time() + ANSWER_SECONDS
-        try:
-            return await self._each_protocol()
-        except _Spent as error:
-            return self._odd or PodAnswer(Answered.UNASKABLE, str(error))
+    def __post_init__(self) -> None:
+        self._at = self.server
 
-    async def _each_protocol(self) -> PodAnswer:
-        """Each protocol and name until one is understood; a model that is missing under its names may have another."""
+    async def ask(self) -> PodAnswer:
+        """Raises Silent where the first request got no answer."""
         server = self.server
         if server.unusable:
             return PodAnswer(Answered.UNASKABLE, f"{server.pod}: {server.unusable}")
-        for protocol in server.protocols:
-            if found := await self._by_protocol(protocol):
-                understood, status = found
-                doubtful = understood.what is Answered.MISSING or status == HTTPStatus.BAD_REQUEST
-                return await self._by_lists(protocol, understood) if doubtful else understood
-        own_protocol = Protocol.GRPC not in server.protocols
-        if self._odd:
-            return replace(self._odd, own_protocol=own_protocol)
-        return PodAnswer(Answered.UNASKABLE, self._spoken(), own_protocol=own_protocol)
+        self._ends = asyncio.get_running_loop().time() + ANSWER_SECONDS
+        try:
+            for port in (server.port, *server.other_ports):
+                self._at, self._known = replace(server, port=port), {}
+                if found := await self._at_this_port():
+                    return found if port == server.port else _of_port(found, port)
+        except _Spent as error:
+            self._whys.append((_Why.SPENT, PodAnswer(Answered.UNASKABLE, str(error))))
+        return min(self._whys, key=lambda one: one[0])[1]
 
-    async def _by_protocol(self, protocol: Protocol) -> tuple[PodAnswer, int] | None:
-        """What the server says by this protocol, and the status of that answer."""
-        understood: tuple[PodAnswer, int] | None = None
-        for path in self._paths(protocol):
+    async def _at_this_port(self) -> PodAnswer | None:
+        """By each protocol until one is understood."""
+        own_protocol = Protocol.GRPC not in self.server.protocols
+        before = len(self._whys)
+        try:
+            for protocol in self.server.protocols:
+                if found := await self._by_protocol(protocol):
+                    return found
+        except Unreached as error:
+            self._whys.append((_Why.UNREACHED, could_not(error)))
+            return None
+        if len(self._whys) == before:
+            said = PodAnswer(Answered.UNASKABLE, self._spoken(), own_protocol=own_protocol)
+            self._whys.append((_Why.NO_PROTOCOL, said))
+        return None
+
+    async def _by_protocol(self, protocol: Protocol) -> PodAnswer | None:
+        """Each name until the model is found; a model that is missing under its names may have another."""
+        doubtful: tuple[PodAnswer, Reply] | None = None
+        for name, path in self._paths(protocol):
             reply = await self._get(path)
             what = judge(protocol, reply, self.server.names)
-            if what is Answered.LOADED:
-                return _answer(what, protocol, path, reply, f"{reply.status}"), reply.status
-            if what is Answered.UNASKABLE:
+            if what is Answered.LOADED and (
+                proves_itself(protocol, reply) or is_metadata(await self._get(path.removesuffix("/ready")), name)
+            ):
+                return _answer(what, protocol, path, reply, f"{reply.status}")
+            if what in {Answered.LOADED, Answered.UNASKABLE}:
                 said = f"an answer that can't be understood: {reply.said}"
-                self._odd = self._odd or _answer(what, protocol, path, reply, said)
-            elif what and understood is None:
-                understood = _answer(what, protocol, path, reply, reply.said), reply.status
+                self._note(_Why.ODD, _answer(Answered.UNASKABLE, protocol, path, reply, said))
+            elif what and doubtful is None:
+                doubtful = _answer(what, protocol, path, reply, reply.said), reply
+        if doubtful is None:
+            return None
+        understood, reply = doubtful
+        if understood.what is Answered.MISSING or reply.status == HTTPStatus.BAD_REQUEST:
+            return await self._by_lists(protocol, understood, spoke=proves_itself(protocol, reply))
         return understood
 
-    def _paths(self, protocol: Protocol) -> Iterator[str]:
-        names = self.server.names[:MOST_NAMES]
-        yield from dict.fromkeys(path for name in names for path in paths(protocol, name))
+    def _note(self, why: _Why, answer: PodAnswer) -> None:
+        self._whys.append((why, replace(answer, own_protocol=True)))
 
-    async def _by_lists(self, protocol: Protocol, understood: PodAnswer) -> PodAnswer:
+    def _paths(self, protocol: Protocol) -> Iterator[tuple[str, str]]:
+        """(name, path), each path once."""
+        found: dict[str, str] = {}
+        for name in self.server.names[:MOST_NAMES]:
+            for path in paths(protocol, name):
+                found.setdefault(path, name)
+        return ((name, path) for path, name in found.items())
+
+    async def _by_lists(self, protocol: Protocol, understood: PodAnswer, *, spoke: bool) -> PodAnswer | None:
         """The server has no model of these names, or none that is ready: which ones it has decides, where it says so.
 
-        Some Tritons answer 400 without a word for a name that they don't have and for a model that is still loading.
+        Not `spoke`: it answered 400 without a word, as older Tritons do for a name that they don't have and for a model
+        that is still loading, and other servers to anything. Then only a list shows that it was an answer.
         """
         refused = ""
         for listing in LISTINGS.get(protocol, ()):
@@ -116,14 +163,15 @@ class Conversation:
                 continue
             if (models := listed(listing, reply)) is not None:
                 found = has(models, self.server.names)
-                return (
-                    understood if _adds_nothing(found, self.server) else await self._listed(listing, found, understood)
-                )
+                holds = found.name in self.server.names and not found.certain
+                return understood if holds else await self._listed(listing, found, understood)
         if refused or (understood.what is Answered.MISSING and not self.server.told):
             why = refused or "it does not list the models that it has"
-            return PodAnswer(
-                Answered.UNASKABLE, f"{understood.detail}; by which name it has its model is unknown: {why}", True
-            )
+            said = f"{understood.detail}; by which name it has its model is unknown: {why}"
+            return PodAnswer(Answered.UNASKABLE, said, own_protocol=True)
+        if not spoke:
+            self._note(_Why.ODD, replace(understood, what=Answered.UNASKABLE))
+            return None
         return understood
 
     async def _listed(self, listing: Listing, found: Has, understood: PodAnswer) -> PodAnswer:
@@ -151,9 +199,9 @@ class Conversation:
         bounds = Bounds(left, self._octets)
         try:
             if method == "GET":
-                reply = await self.line.ask(self.server, path, bounds)
+                reply = await self.line.ask(self._at, path, bounds)
             else:
-                reply = await self.line.post(self.server, path, {}, bounds)
+                reply = await self.line.post(self._at, path, {}, bounds)
         except Silent as error:
             if not self._replies:
                 raise
@@ -175,9 +223,9 @@ class Conversation:
         return "its server implements no known readiness protocol"
 
 
-def _adds_nothing(found: Has, server: Server) -> bool:
-    """It lists the model under a name that was asked for, as loaded: what it answered for that name holds."""
-    return found.what is Answered.LOADED and found.name in server.names
+def _of_port(answer: PodAnswer, port: int) -> PodAnswer:
+    """At another port than the first."""
+    return replace(answer, port=port, detail=f"port {port}: {answer.detail}")
 
 
 def _answer(what: Answered, protocol: Protocol, path: str, reply: Reply, said: str) -> PodAnswer:

@@ -20,7 +20,8 @@ from functions.lifecycle.observation import Answered
 MOST_LISTED = 1000
 _NAMED = 5
 _STATES = {"READY": Answered.LOADED, "AVAILABLE": Answered.LOADED}
-_ON_THEIR_WAY = frozenset({"LOADING", "START"})
+_ON_THEIR_WAY = frozenset({"LOADING", "START", "UNKNOWN"})
+"""UNKNOWN is MLServer's word for a model that it has begun to load."""
 
 
 @dataclass(frozen=True)
@@ -55,15 +56,20 @@ class Listed:
     name: str
     what: Answered
     said: str = ""
+    has_reason: bool = False
 
 
 @dataclass(frozen=True)
 class Has:
-    """What a list comes to: `what` as of a pod's answer, `name` the one model that decides, `said` for a person."""
+    """What a list comes to: `what` as of a pod's answer, `said` for a person, `name` the one model that decides.
+
+    `certain`: it says more of that model than the answer to a request for it by its name.
+    """
 
     what: Answered
     said: str
     name: str = ""
+    certain: bool = True
 
 
 def listed(listing: Listing, reply: Reply) -> tuple[Listed, ...] | None:
@@ -83,7 +89,8 @@ def listed(listing: Listing, reply: Reply) -> tuple[Listed, ...] | None:
 def has(models: Sequence[Listed], names: Sequence[str]) -> Has:
     """Whether one of them is the model. One that is called as it should be goes first, then the only one that is loaded."""
     if mine := next((one for one in models if one.name in names), None):
-        return Has(mine.what, f"{_told(mine)}", mine.name)
+        certain = mine.what is Answered.LOADING or mine.has_reason
+        return Has(mine.what, _told(mine), mine.name, certain=certain)
     asked = shown(" or ".join(names), 100)
     loaded = [one for one in models if one.what is Answered.LOADED]
     if len(loaded) == 1:
@@ -144,7 +151,9 @@ def _listed(name: str, state: Any, reason: Any) -> Listed:
     word = state if isinstance(state, str) else ""
     what = Answered.LOADING if word in _ON_THEIR_WAY else _STATES.get(word, Answered.MISSING)
     why = f" ({shown(reason, 100)})" if isinstance(reason, str) and reason.strip() else ""
-    return Listed(name, what, f"{shown(word, 40) or 'not loaded'}{why}")
+    return Listed(
+        name, what, f"{shown(word, 40) or 'not loaded'}{why}", has_reason=bool(why) and what is Answered.MISSING
+    )
 
 
 _BEST_FIRST = (Answered.LOADED, Answered.LOADING, Answered.MISSING)

@@ -6,6 +6,7 @@ It costs the model the work of one prediction a pod. Whose turn it is, is not de
 import asyncio
 from collections.abc import Iterable
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import Protocol
 
 from functions.adapters import smoke_test
@@ -83,6 +84,8 @@ class SmokeTests:
                 Outcome.UNUSABLE, "its smoke test has no path", server.pod, next="Set `path` in its smoke test."
             )
         try:
+            if answer and answer.port:
+                server = replace(server, port=answer.port)
             reply = await self._line.post(server, path, found.payload, Bounds(self._seconds))
             return smoke_test.judge(found, reply, server.pod, path)
         except Silent:

@@ -97,6 +97,30 @@ def test_a_port_that_is_none_is_not_asked_and_that_is_said(port):
     assert "port" in server_of(MODEL, pod(ports=[{"containerPort": port}])).unusable
 
 
+@pytest.mark.parametrize(
+    ("ports", "asked"),
+    [
+        ([("metrics", 8082), ("http1", 8080)], (8080, 8082)),
+        ([(None, 8082), ("http1", 8080)], (8082, 8080)),
+        ([("grpc", 9000), ("http-metrics", 8082), ("rest", 8080)], (8080, 9000, 8082)),
+        ([("h2c", 9000)], (9000,)),
+        ([(None, port) for port in range(1, 50)], (1, 2, 3, 4)),
+        ([(None, 8080), (None, 8080), (None, 70_000)], (8080,)),
+        ([], (8080,)),
+    ],
+)
+def test_a_port_that_is_named_for_something_else_is_asked_last_and_no_more_than_four(ports, asked):
+    listed = [{"containerPort": port, **({"name": name} if name else {})} for name, port in ports]
+    server = server_of(MODEL, pod(ports=listed))
+    assert (server.port, *server.other_ports) == asked
+
+
+def test_a_port_of_another_transport_is_not_asked():
+    ports = [{"containerPort": 53, "protocol": "UDP"}, {"containerPort": 8080, "protocol": "TCP"}]
+    server = server_of(MODEL, pod(ports=ports))
+    assert (server.port, server.other_ports) == (8080, ())
+
+
 def test_a_metrics_path_leads_nowhere_else():
     item = pod()
     item["metadata"] = {
