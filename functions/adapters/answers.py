@@ -33,6 +33,10 @@ class NotPermitted(Unreached):
     """The API server refuses to connect us to the pod: the right to do so is missing."""
 
 
+class NotHttp(Unreached):
+    """The connection was taken and closed without an answer in HTTP: as a server does that speaks TLS."""
+
+
 class Silent(Exception):
     """The connection was taken, and nothing came."""
 
@@ -168,6 +172,11 @@ def proves_itself(protocol: Protocol, reply: Reply) -> bool:
     if reply.status == HTTPStatus.OK:
         return "ready" in reply.document and isinstance(reply.document.get("name"), str)
     return reply.status != HTTPStatus.BAD_REQUEST or bool(reply.body.strip())
+
+
+def may_want_tls(reply: Reply) -> bool:
+    """Whether a server that speaks TLS may have answered so to plain HTTP: nginx, Apache, Go and Tomcat answer 400."""
+    return reply.status == HTTPStatus.BAD_REQUEST and not reply.is_object
 
 
 def is_metadata(reply: Reply, name: str) -> bool:

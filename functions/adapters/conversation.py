@@ -5,6 +5,7 @@ Whatever a server answers, the worst that comes of it is that this pod could not
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from enum import IntEnum, auto
 from http import HTTPStatus
@@ -12,12 +13,14 @@ from typing import Any
 from typing import Protocol as Interface
 
 from functions.adapters.answers import (
+    NotHttp,
     NotPermitted,
     Reply,
     Silent,
     Unreached,
     is_metadata,
     judge,
+    may_want_tls,
     paths,
     predict_path,
     proves_itself,
@@ -29,6 +32,8 @@ from functions.lifecycle.errors import StepError
 from functions.lifecycle.observation import Answered, PodAnswer
 
 ANSWER_SECONDS = 2.0
+TLS_SECONDS = 1.0
+"""Of a try whether a port speaks TLS: a server that does not may wait for more."""
 MOST_REQUESTS = 12
 MOST_BYTES = 1024 * 1024
 
@@ -75,6 +80,7 @@ class Conversation:
 
     line: Line
     server: Server
+    _requests: int = 0
     _replies: int = 0
     _octets: int = MOST_BYTES
     _ends: float = 0.0
@@ -94,6 +100,7 @@ class Conversation:
             for port in (server.port, *server.other_ports):
                 self._at, self._known = replace(server, port=port), {}
                 if found := await self._at_this_port():
+                    found = replace(found, tls=self._at.tls)
                     return found if port == server.port else _of_port(found, port)
         except _Spent as error:
             self._whys.append((_Why.SPENT, PodAnswer(Answered.UNASKABLE, str(error))))
@@ -193,10 +200,37 @@ class Conversation:
         """What was asked once is not asked again."""
         if known := self._known.get((method, path)):
             return known
+        reply = await (self._exchange(method, path) if self._known else self._first(method, path))
+        self._known[method, path] = reply
+        return reply
+
+    async def _first(self, method: str, path: str) -> Reply:
+        """At this port: by TLS where plain HTTP gets no answer that could be a model server's. Nothing secret is sent."""
+        try:
+            reply = await self._exchange(method, path)
+        except NotHttp:
+            if by_tls := await self._by_tls(method, path):
+                return by_tls
+            raise
+        return (await self._by_tls(method, path) if may_want_tls(reply) else None) or reply
+
+    async def _by_tls(self, method: str, path: str) -> Reply | None:
+        """None where the port does not speak it, or is asked by it already."""
+        plain = self._at
+        if plain.tls:
+            return None
+        self._at = replace(plain, tls=True)
+        with suppress(Unreached, Silent, _Spent):
+            return await self._exchange(method, path, TLS_SECONDS)
+        self._at = plain
+        return None
+
+    async def _exchange(self, method: str, path: str, seconds: float = ANSWER_SECONDS) -> Reply:
         left = self._ends - asyncio.get_running_loop().time()
-        if self._replies >= MOST_REQUESTS or left <= 0 or self._octets <= 0:
+        if self._requests >= MOST_REQUESTS or left <= 0 or self._octets <= 0:
             raise _Spent(self._too_much())
-        bounds = Bounds(left, self._octets)
+        bounds = Bounds(min(left, seconds), self._octets)
+        self._requests += 1
         try:
             if method == "GET":
                 reply = await self.line.ask(self._at, path, bounds)
@@ -208,12 +242,11 @@ class Conversation:
             raise _Spent(self._too_much()) from error
         self._replies += 1
         self._octets -= len(reply.body)
-        self._known[method, path] = reply
         return reply
 
     def _too_much(self) -> str:
         return (
-            f"{self.server.pod} gave no usable answer in {self._replies} requests; the limits for a pod are "
+            f"{self.server.pod} gave no usable answer in {self._requests} requests; the limits for a pod are "
             f"{ANSWER_SECONDS:.0f}s, {MOST_REQUESTS} requests and {MOST_BYTES // 1024} KiB"
         )
 

@@ -17,7 +17,7 @@ from typing import Any
 import aiohttp
 
 from functions.adapters import bounded_http
-from functions.adapters.answers import NotPermitted, Reply, Silent, Unreached, shown
+from functions.adapters.answers import NotHttp, NotPermitted, Reply, Silent, Unreached, shown
 from functions.adapters.cluster import Cluster, Forbidden
 from functions.adapters.conversation import WHOLE, Bounds, Conversation, Line, could_not
 from functions.adapters.kserve.served import Server
@@ -72,9 +72,7 @@ class DirectLine:
             said = f"{host}:{server.port} took the connection and said nothing for {bounds.seconds:.1f}s"
             raise Silent(said) from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise Unreached(
-                f"{host}:{server.port} closed the connection or speaks no HTTP ({_words(error)})"
-            ) from error
+            raise NotHttp(f"{host}:{server.port} closed the connection or speaks no HTTP ({_words(error)})") from error
         return Reply(*found)
 
     async def close(self) -> None:
@@ -111,7 +109,8 @@ class ProxyLine:
             raise (NotPermitted if isinstance(error, Forbidden) else Unreached)(error.message) from error
         reply = Reply(*found)
         if said := _api_servers_own(reply):
-            kind = NotPermitted if reply.status == HTTPStatus.FORBIDDEN else Unreached
+            connected = Unreached if "dial" in said else NotHttp
+            kind = NotPermitted if reply.status == HTTPStatus.FORBIDDEN else connected
             raise kind(f"the API server did not reach {server.pod}:{server.port} ({said})")
         return reply
 

@@ -58,7 +58,7 @@ class PodAnswer:
     `model_path`: the path of the V1 or V2 request about one model that its server answered; "" if there is none.
     `forbidden`: the API server does not let us connect to the pod.
     `predict_path`: where that protocol takes a prediction for the model; "" if that is not known.
-    `port`: where it said so, 0 for the first that its container declares.
+    `port`: where it said so, 0 for the first that its container declares. `tls`: it said so by TLS.
     `heard_at`: when it said so, None in this very look.
     """
 
@@ -70,6 +70,7 @@ class PodAnswer:
     predict_path: str = ""
     forbidden: bool = False
     port: int = 0
+    tls: bool = False
 
 
 @dataclass(frozen=True)

@@ -127,6 +127,8 @@ async def test_it_is_unknown_where_the_api_server_lets_nobody_ask_for_the_list()
     async with serving(paths) as (port, _):
         prefix = proxy.format(port=port)
         paths[f"{prefix}/v2/models/m/ready"] = answer(400)
+        no_tls = {"kind": "Status", "apiVersion": "v1", "message": "first record does not look like a TLS handshake"}
+        paths[f"{prefix.replace('pod-1', 'https:pod-1')}/v2/models/m/ready"] = answer(503, no_tls)
         paths[f"{prefix}{INDEX}"] = forbidden
         settings.host = f"http://127.0.0.1:{port}"
         cluster = Cluster(settings)

@@ -84,8 +84,8 @@ class SmokeTests:
                 Outcome.UNUSABLE, "its smoke test has no path", server.pod, next="Set `path` in its smoke test."
             )
         try:
-            if answer and answer.port:
-                server = replace(server, port=answer.port)
+            if answer:
+                server = replace(server, port=answer.port or server.port, tls=answer.tls or server.tls)
             reply = await self._line.post(server, path, found.payload, Bounds(self._seconds))
             return smoke_test.judge(found, reply, server.pod, path)
         except Silent:
