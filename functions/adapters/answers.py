@@ -179,6 +179,15 @@ def may_want_tls(reply: Reply) -> bool:
     return reply.status == HTTPStatus.BAD_REQUEST and not reply.is_object
 
 
+def wants_credentials(reply: Reply) -> bool:
+    """Whether the server, or a proxy before it, answers nobody who does not prove who he is."""
+    return reply.status in {
+        HTTPStatus.UNAUTHORIZED,
+        HTTPStatus.FORBIDDEN,
+        HTTPStatus.PROXY_AUTHENTICATION_REQUIRED,
+    }
+
+
 def is_metadata(reply: Reply, name: str) -> bool:
     """Whether it is what a V2 server answers to `GET /v2/models/{name}`."""
     return reply.status == HTTPStatus.OK and not reply.odd and reply.document.get("name") == name

@@ -25,6 +25,7 @@ from functions.adapters.answers import (
     predict_path,
     proves_itself,
     shown,
+    wants_credentials,
 )
 from functions.adapters.kserve.served import MOST_NAMES, Protocol, Server
 from functions.adapters.listings import LISTINGS, Has, Listing, has, listed
@@ -68,6 +69,7 @@ class Line(Interface):
 class _Why(IntEnum):
     """Of the reasons why a pod could not be asked, the first is told."""
 
+    CREDENTIALS = auto()
     ODD = auto()
     SPENT = auto()
     NO_PROTOCOL = auto()
@@ -127,6 +129,9 @@ class Conversation:
         doubtful: tuple[PodAnswer, Reply] | None = None
         for name, path in self._paths(protocol):
             reply = await self._get(path)
+            if wants_credentials(reply):
+                self._note(_Why.CREDENTIALS, _answer(Answered.UNASKABLE, protocol, path, reply, _locked(reply)))
+                continue
             what = judge(protocol, reply, self.server.names)
             if what is Answered.LOADED and (
                 proves_itself(protocol, reply) or is_metadata(await self._get(path.removesuffix("/ready")), name)
@@ -168,6 +173,8 @@ class Conversation:
             except Unreached as error:
                 refused = f"{listing.method} {listing.path}: {error}"
                 continue
+            if wants_credentials(reply):
+                refused = f"{listing.method} {listing.path}: {_locked(reply)}"
             if (models := listed(listing, reply)) is not None:
                 found = has(models, self.server.names)
                 holds = found.name in self.server.names and not found.certain
@@ -254,6 +261,10 @@ class Conversation:
         if Protocol.GRPC in self.server.protocols:
             return "it speaks gRPC only"
         return "its server implements no known readiness protocol"
+
+
+def _locked(reply: Reply) -> str:
+    return f"{reply.said}: its server wants credentials, and modelswitch has none"
 
 
 def _of_port(answer: PodAnswer, port: int) -> PodAnswer:
