@@ -7,7 +7,8 @@ A status alone is no answer: a metrics port, a web server and a login page answe
 - V2 `GET /v2/models/{m}/ready`: 200, of KServe with {"name", "ready"}, else empty: then `GET /v2/models/{m}` {"name"} proves it.
   KServe 404 with that error, 503; MLServer 404 "Model … not found", 400 not ready; Triton 400 for either, an older one
   without a word.
-- OpenAI `GET /v1/models`: 200 {"data": [{"id"}]}: vLLM lists only what it serves.
+- OpenAI `GET /v1/models`: 200 {"data": [{"id"}]}: vLLM lists only what it serves, also while it sleeps.
+- vLLM in development mode `GET /is_sleeping`: {"is_sleeping": true}; else 404.
 """
 
 from collections.abc import Sequence
@@ -23,6 +24,7 @@ from functions.lifecycle.observation import Answered
 
 _SAYS_MISSING = ("does not exist", "not found", "unknown model", "could not find", "no versions of servable")
 _SHOWN = 160
+SLEEPING_PATH = "/is_sleeping"
 
 
 class Unreached(Exception):
@@ -186,6 +188,11 @@ def wants_credentials(reply: Reply) -> bool:
         HTTPStatus.FORBIDDEN,
         HTTPStatus.PROXY_AUTHENTICATION_REQUIRED,
     }
+
+
+def is_asleep(reply: Reply) -> bool:
+    """Whether it is what a sleeping vLLM answers to `GET /is_sleeping`."""
+    return reply.status == HTTPStatus.OK and not reply.odd and reply.document.get("is_sleeping") is True
 
 
 def is_metadata(reply: Reply, name: str) -> bool:

@@ -13,11 +13,13 @@ from typing import Any
 from typing import Protocol as Interface
 
 from functions.adapters.answers import (
+    SLEEPING_PATH,
     NotHttp,
     NotPermitted,
     Reply,
     Silent,
     Unreached,
+    is_asleep,
     is_metadata,
     judge,
     may_want_tls,
@@ -136,7 +138,8 @@ class Conversation:
             if what is Answered.LOADED and (
                 proves_itself(protocol, reply) or is_metadata(await self._get(path.removesuffix("/ready")), name)
             ):
-                return _answer(what, protocol, path, reply, f"{reply.status}")
+                found = _answer(what, protocol, path, reply, f"{reply.status}")
+                return await self._unless_asleep(found) if protocol is Protocol.OPENAI else found
             if what in {Answered.LOADED, Answered.UNASKABLE}:
                 said = f"an answer that can't be understood: {reply.said}"
                 self._note(_Why.ODD, _answer(Answered.UNASKABLE, protocol, path, reply, said))
@@ -148,6 +151,13 @@ class Conversation:
         if understood.what is Answered.MISSING or reply.status == HTTPStatus.BAD_REQUEST:
             return await self._by_lists(protocol, understood, spoke=proves_itself(protocol, reply))
         return understood
+
+    async def _unless_asleep(self, found: PodAnswer) -> PodAnswer:
+        """A vLLM that sleeps lists its model all the same; one that can't be put to sleep does not know the path."""
+        with suppress(Unreached, Silent, _Spent):
+            if is_asleep(reply := await self._get(SLEEPING_PATH)):
+                return replace(found, what=Answered.ASLEEP, detail=f"GET {SLEEPING_PATH}: {reply.said}")
+        return found
 
     def _note(self, why: _Why, answer: PodAnswer) -> None:
         self._whys.append((why, replace(answer, own_protocol=True)))

@@ -18,6 +18,7 @@ DEFAULT_GRACE_SECONDS = 30
 KSERVE_TAKES_AT_MOST = timedelta(seconds=120)
 GRACE_MARGIN = timedelta(seconds=30)
 _LONGEST_PROBLEM = 500
+_HAVE_IT = {Verified.YES, Verified.ASLEEP}
 _TOO_FEW = "MinimumReplicasUnavailable"
 """A Deployment's reason, for which KServe says Ready=False also while a model that serves is scaled up."""
 
@@ -81,7 +82,7 @@ class Scene:
         if self.seen.ready is Answer.TRUE:
             return True
         more = self.seen.ready is Answer.UNKNOWN or self.seen.ready_reason == _TOO_FEW
-        return more and self.seen.routed and self.record.state is State.RUNNING and self.verified is Verified.YES
+        return more and self.seen.routed and self.record.state is State.RUNNING and self.verified in _HAVE_IT
 
     @cached_property
     def verification(self) -> Verification:
@@ -191,6 +192,11 @@ def _running(scene: Scene) -> tuple[str | None, str | None]:
     if silent:
         detail = silent[0].answer.detail if silent[0].answer else ""
         return "Degraded", f"{len(silent)} of {count_pods(len(scene.up))} without the model; {silent[0].name}: {detail}"
+    if asleep := [pod for pod in scene.up if pod.ready and pod.answer and pod.answer.what is Answered.ASLEEP]:
+        return (
+            "Degraded",
+            f"{len(asleep)} of {count_pods(len(scene.up))} asleep; {asleep[0].name} answers once it is woken",
+        )
     if failing := [tried for pod in scene.up if (tried := scene.record.smoke_tests.get(pod.uid)) and tried.failed]:
         return (
             "Degraded",
@@ -205,6 +211,14 @@ def _unverified(scene: Scene) -> tuple[str, str]:
     return (
         "Unverified",
         f"KServe says Ready; whether the model answers could not be asked: {scene.verification.detail}.",
+    )
+
+
+def _asleep(scene: Scene) -> tuple[str, str]:
+    return (
+        "Asleep",
+        f"Its server was put to sleep and answers no prediction until it is woken (POST /wake_up): {scene.verification.detail}. "
+        "Its pods keep their GPUs reserved; a stop frees them.",
     )
 
 
@@ -326,6 +340,13 @@ RULES: tuple[Rule, ...] = (
         "Unverified",
         lambda s: s.serving and s.verified is Verified.UNASKABLE,
         _unverified,
+    ),
+    Rule(
+        "KServe says Ready, the ready pods were put to sleep (vLLM)",
+        State.RUNNING,
+        "Asleep",
+        lambda s: s.serving and s.verified is Verified.ASLEEP,
+        _asleep,
     ),
     Rule(
         "KServe says Ready, the ready pods are without the model for 5 s",

@@ -40,10 +40,12 @@ class Trouble:
 class Answered(StrEnum):
     """What a pod's model server said when it was asked for its model.
 
+    ASLEEP: it has its model, and was put to sleep (vLLM): it answers no prediction until somebody wakes it.
     UNANSWERED: it took the connection and said nothing. UNASKABLE: its protocol, or the network between, lets nobody ask.
     """
 
     LOADED = "loaded"
+    ASLEEP = "asleep"
     MISSING = "missing"
     LOADING = "loading"
     UNANSWERED = "unanswered"

@@ -242,7 +242,8 @@ def _replace_one(seen: Observation, old: list[Pod], up: list[Pod]) -> tuple[Dele
     """The next old pod to go: one that serves nobody, else one whose role keeps another that serves."""
 
     def serves(pod: Pod) -> bool:
-        return pod.ready and (pod.answer is None or answers(pod))
+        asleep = pod.answer is not None and pod.answer.what is Answered.ASLEEP
+        return pod.ready and not asleep and (pod.answer is None or answers(pod))
 
     for pod in sorted(old, key=serves):
         if not serves(pod) or any(serves(other) for other in up if other.component == pod.component and other != pod):

@@ -23,9 +23,10 @@ BUSY_AT_MOST = timedelta(seconds=60)
 
 
 class Verified(Enum):
-    """YES: it answers. UNASKABLE: nobody can ask. NOT_YET: perhaps in a moment. The rest: it does not."""
+    """YES: it answers. ASLEEP: it would, once woken. UNASKABLE: nobody can ask. NOT_YET: perhaps in a moment. The rest: it does not."""
 
     YES = auto()
+    ASLEEP = auto()
     UNASKABLE = auto()
     NOT_YET = auto()
     MISSING = auto()
@@ -61,6 +62,7 @@ _WORST_FIRST = (
     Verified.SMOKE_TEST,
     Verified.UNANSWERED,
     Verified.NOT_YET,
+    Verified.ASLEEP,
     Verified.UNASKABLE,
     Verified.YES,
 )
@@ -83,6 +85,7 @@ def _role(seen: Observation, record: Record, servers: Sequence[Pod]) -> Verifica
 
 _ORDER = {
     Answered.LOADED: Verified.YES,
+    Answered.ASLEEP: Verified.ASLEEP,
     Answered.LOADING: Verified.NOT_YET,
     Answered.MISSING: Verified.MISSING,
     Answered.UNANSWERED: Verified.UNANSWERED,
@@ -113,7 +116,7 @@ def _by_smoke_test(takers: Sequence[Pod], record: Record) -> Verification:
 
 
 def _as_before(record: Record) -> Verified:
-    kept = Verified.UNASKABLE if record.reason == "Unverified" else Verified.YES
+    kept = {"Unverified": Verified.UNASKABLE, "Asleep": Verified.ASLEEP}.get(record.reason or "", Verified.YES)
     return {State.RUNNING: kept, State.UNKNOWN: Verified.UNASKABLE, None: Verified.UNASKABLE}.get(
         record.state, Verified.NOT_YET
     )

@@ -120,6 +120,25 @@ async def test_a_server_that_speaks_another_protocol_than_declared(probe):
     assert (found.what, found.model_path, found.predict_path) == (Answered.LOADED, "", "/v1/completions")
 
 
+@pytest.mark.parametrize(
+    ("said", "what"),
+    [
+        (answer(200, {"is_sleeping": True}), Answered.ASLEEP),
+        (answer(200, {"is_sleeping": False}), Answered.LOADED),
+        (answer(200, {"is_sleeping": "true"}), Answered.LOADED),
+        (NOT_FOUND, Answered.LOADED),
+        (answer(401, {"error": "Unauthorized"}), Answered.LOADED),
+        (b"", Answered.LOADED),
+    ],
+)
+async def test_a_vllm_that_was_put_to_sleep_says_so(probe, said, what):
+    listed = answer(200, {"object": "list", "data": [{"id": "m", "owned_by": "vllm"}]})
+    async with serving({"/v1/models": listed, "/is_sleeping": said}) as (port, _):
+        found = await asked_one(probe, a_server(port, protocols=(Protocol.OPENAI,)))
+    assert found.what is what
+    assert what is Answered.LOADED or found.detail.startswith("GET /is_sleeping: 200")
+
+
 @pytest.mark.parametrize("told", [False, True])
 async def test_a_servers_only_model_is_the_model_whatever_it_was_told(probe, told):
     paths = {

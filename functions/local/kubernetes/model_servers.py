@@ -22,7 +22,8 @@ from functions.local.kubernetes.store import Obj
 FILES = "sim.modelswitch.dev/files"
 """On a claim: what is in it."""
 MODEL = "sim.modelswitch.dev/model"
-"""On a pod: `missing` or `loading` where its server is to be so whatever the claim has, `broken` where it can't predict."""
+"""On a pod: `missing` or `loading` where its server is to be so whatever the claim has, `broken` where it can't predict, `asleep`
+where it is a vLLM that was put to sleep."""
 UNDER_WAY = "sim.modelswitch.dev/requests-under-way"
 """On a pod: how many requests its server says, in vLLM's metrics, that it has under way. Without it, it has no metrics."""
 _PATH = re.compile(
@@ -155,7 +156,9 @@ def _metrics(requests: str | None) -> Response:
 
 
 def _openai(name: str, path: str, state: str) -> Response:
-    """vLLM: it lists what it serves."""
+    """vLLM: it lists what it serves, asleep or not."""
+    if path == "/is_sleeping" and state == "asleep":
+        return JSONResponse({"is_sleeping": True})
     if path != "/v1/models":
         return JSONResponse({"detail": "Not Found"}, 404)
     return JSONResponse(

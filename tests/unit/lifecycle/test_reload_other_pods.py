@@ -85,7 +85,10 @@ def test_a_scheduler_beside_the_only_serving_pod_takes_its_place_in_no_reload():
     assert (refused.code, world.deleted) == (Code.RELOAD_UNSUPPORTED, [])
 
 
-@pytest.mark.parametrize("bad", [{"ready": False, "answer": None}, {"answer": answering(Answered.MISSING)}])
+@pytest.mark.parametrize(
+    "bad",
+    [{"ready": False, "answer": None}, {"answer": answering(Answered.MISSING)}, {"answer": answering(Answered.ASLEEP)}],
+)
 def test_a_pod_that_serves_nobody_is_replaced_before_the_one_that_serves(bad):
     world = LlmWorld(pods=[a_pod("serves"), a_pod("useless", **bad)])
     world.command(reload(ONE, ref=REF_OF_LLM))

@@ -15,6 +15,7 @@ from functions.lifecycle.observe import observe
 from functions.lifecycle.record import Record, Reload, Run, Wanted
 
 LOADED, MISSING, LOADING = Answered.LOADED, Answered.MISSING, Answered.LOADING
+ASLEEP = Answered.ASLEEP
 SILENT, UNASKABLE = Answered.UNANSWERED, Answered.UNASKABLE
 
 
@@ -40,6 +41,9 @@ def judged(*answers, after=60, known=None, **changes):
         ([MISSING], (State.ERROR, "ModelMissing")),
         ([MISSING, UNASKABLE], (State.ERROR, "ModelMissing")),
         ([LOADED, UNASKABLE], (State.RUNNING, None)),
+        ([ASLEEP], (State.RUNNING, "Asleep")),
+        ([ASLEEP, MISSING], (State.RUNNING, "Asleep")),
+        ([LOADED, ASLEEP], (State.RUNNING, "Degraded")),
         ([LOADING], (State.STARTING, "Verifying")),
         ([LOADING, MISSING], (State.STARTING, "Verifying")),
         ([UNASKABLE], (State.RUNNING, "Unverified")),
@@ -77,6 +81,17 @@ def test_what_nobody_ever_asked_is_not_called_an_error():
     seen = running(*pods(None, ready_since=None), observed_at=later(60), ready_changed=later(-7200))
     verdict = derive(seen, Record(ref=REF), LIMITS)
     assert (verdict.state, verdict.reason) == (State.RUNNING, "Unverified")
+
+
+def test_a_model_that_is_asleep_is_not_available_and_the_way_to_wake_it_is_said():
+    record = Record(ref=REF, uid="model-1", state=State.RUNNING)
+    asleep = observe(record, running(*pods(ASLEEP)), LIMITS).record
+    assert (asleep.state, asleep.reason, asleep.available) == (State.RUNNING, "Asleep", False)
+    assert "/wake_up" in asleep.message
+    unasked = observe(asleep, running(*pods(None), observed_at=later(400)), LIMITS).record
+    assert unasked.reason == "Asleep"
+    awake = observe(unasked, running(*pods(LOADED), observed_at=later(401)), LIMITS).record
+    assert (awake.reason, awake.available) == (None, True)
 
 
 def test_a_look_that_asked_nobody_keeps_a_running_model_running():
