@@ -1,11 +1,14 @@
 """What an HTTP answer of a model server says about a model. Pure; the servers' own words decide, not their status alone.
 
 Seen on KServe's Python servers, Triton, MLServer, TensorFlow Serving and vLLM, or read in their sources:
+A status alone is no answer: a metrics port, a web server and a login page answer 200 to any path.
 - V1 `GET /v1/models/{m}`: 200 {"name", "ready"}; 404 {"error": "Model with name … does not exist."}; 503 not ready yet.
   TensorFlow Serving: 200 {"model_version_status": [{"state": "AVAILABLE"}]}.
-- V2 `GET /v2/models/{m}/ready`: 200; KServe 404 with that error, 503; MLServer 404 "Model … not found", 400 not ready;
-  Triton 400 for either.
-- OpenAI `GET /v1/models`: 200 {"data": [{"id"}]}: vLLM lists only what it serves.
+- V2 `GET /v2/models/{m}/ready`: 200, of KServe with {"name", "ready"}, else empty: then `GET /v2/models/{m}` {"name"} proves it.
+  KServe 404 with that error, 503; MLServer 404 "Model … not found", 400 not ready; Triton 400 for either, an older one
+  without a word.
+- OpenAI `GET /v1/models`: 200 {"data": [{"id"}]}: vLLM lists only what it serves, also while it sleeps.
+- vLLM in development mode `GET /is_sleeping`: {"is_sleeping": true}; else 404.
 """
 
 from collections.abc import Sequence
@@ -22,6 +25,7 @@ from functions.lifecycle.observation import Answered
 
 _SAYS_MISSING = ("does not exist", "not found", "unknown model", "could not find", "no versions of servable")
 _SHOWN = 160
+SLEEPING_PATH = "/is_sleeping"
 
 
 class Unreached(ModelswitchError):
@@ -30,6 +34,10 @@ class Unreached(ModelswitchError):
 
 class NotPermitted(Unreached):
     """The API server refuses to connect us to the pod: the right to do so is missing."""
+
+
+class NotHttp(Unreached):
+    """The connection was taken and closed without an answer in HTTP: as a server does that speaks TLS."""
 
 
 class Silent(ModelswitchError):
@@ -45,7 +53,8 @@ class Reply:
     odd: str = ""
 
     @cached_property
-    def _parsed(self) -> Any:
+    def parsed(self) -> Any:
+        """None where the body is not JSON."""
         try:
             return parse_json(self.body)
         except ValueError:
@@ -53,12 +62,12 @@ class Reply:
 
     @property
     def is_object(self) -> bool:
-        return isinstance(self._parsed, dict)
+        return isinstance(self.parsed, dict)
 
     @property
     def document(self) -> dict[str, Any]:
         """{} where the body is not a JSON object."""
-        return self._parsed if isinstance(self._parsed, dict) else {}
+        return self.parsed if isinstance(self.parsed, dict) else {}
 
     @property
     def said(self) -> str:
@@ -75,7 +84,7 @@ def shown(text: str, most: int = _SHOWN) -> str:
 
 
 def paths(protocol: Protocol, name: str) -> tuple[str, ...]:
-    """What to ask, in order, until one is understood. () for a name that can't stand in a path."""
+    """What to GET, in order, until one is understood. () for a name that can't stand in a path."""
     segment = quoted(name)
     match protocol:
         case Protocol.V1:
@@ -129,7 +138,8 @@ def _v1(reply: Reply) -> Answered | None:
     if reply.status == HTTPStatus.OK and "model_version_status" in document:
         return _of_versions(document["model_version_status"])
     if reply.status == HTTPStatus.OK and "ready" in document:
-        return _of_ready(document["ready"])
+        named = isinstance(document.get("name"), str)
+        return _of_ready(document["ready"]) if named else Answered.UNASKABLE
     return _refused(reply)
 
 
@@ -153,8 +163,42 @@ def _v2(reply: Reply) -> Answered | None:
         strange = bool(reply.body.strip()) and not reply.is_object
         return Answered.UNASKABLE if strange else _of_ready(reply.document.get("ready", True))
     if reply.status == HTTPStatus.BAD_REQUEST:
-        return _refused(reply) or Answered.LOADING
+        speaks = not reply.body.strip() or isinstance(reply.document.get("error"), str)
+        return _refused(reply) or (Answered.LOADING if speaks else None)
     return _refused(reply)
+
+
+def proves_itself(protocol: Protocol, reply: Reply) -> bool:
+    """Whether the answer says by its body that it is one: an empty one may come from any server, to any path."""
+    if protocol is not Protocol.V2:
+        return True
+    if reply.status == HTTPStatus.OK:
+        return "ready" in reply.document and isinstance(reply.document.get("name"), str)
+    return reply.status != HTTPStatus.BAD_REQUEST or bool(reply.body.strip())
+
+
+def may_want_tls(reply: Reply) -> bool:
+    """Whether a server that speaks TLS may have answered so to plain HTTP: nginx, Apache, Go and Tomcat answer 400."""
+    return reply.status == HTTPStatus.BAD_REQUEST and not reply.is_object
+
+
+def wants_credentials(reply: Reply) -> bool:
+    """Whether the server, or a proxy before it, answers nobody who does not prove who he is."""
+    return reply.status in {
+        HTTPStatus.UNAUTHORIZED,
+        HTTPStatus.FORBIDDEN,
+        HTTPStatus.PROXY_AUTHENTICATION_REQUIRED,
+    }
+
+
+def is_asleep(reply: Reply) -> bool:
+    """Whether it is what a sleeping vLLM answers to `GET /is_sleeping`."""
+    return reply.status == HTTPStatus.OK and not reply.odd and reply.document.get("is_sleeping") is True
+
+
+def is_metadata(reply: Reply, name: str) -> bool:
+    """Whether it is what a V2 server answers to `GET /v2/models/{name}`."""
+    return reply.status == HTTPStatus.OK and not reply.odd and reply.document.get("name") == name
 
 
 def _refused(reply: Reply) -> Answered | None:
@@ -176,13 +220,21 @@ def _listed(reply: Reply, names: Sequence[str]) -> Answered | None:
     if reply.status != HTTPStatus.OK:
         return None
     if "data" in document:
-        return _any_of(document["data"], dict)
+        return _served(document["data"], is_a_list="object" in document)
     if "models" not in document:
         return None
     listed = _any_of(document["models"], str)
     if listed is Answered.LOADED and names:
         return Answered.LOADED if set(document["models"]) & set(names) else Answered.MISSING
     return listed
+
+
+def _served(listed: Any, *, is_a_list: bool) -> Answered | None:
+    """OpenAI's models, each with its id; an empty `data` is a list only where it says so."""
+    what = _any_of(listed, dict)
+    if what is Answered.LOADED and not all(isinstance(one.get("id"), str) for one in listed):
+        return Answered.UNASKABLE
+    return None if what is Answered.MISSING and not is_a_list else what
 
 
 def _any_of(listed: Any, kind: type) -> Answered:

@@ -19,8 +19,9 @@ from http import HTTPStatus
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from functions.adapters.conversation import Line
 from functions.adapters.kserve.metered import Metered
-from functions.adapters.probe import AT_ONCE, AT_ONCE_OF_ONE_NAMESPACE, Line
+from functions.adapters.probe import AT_ONCE, AT_ONCE_OF_ONE_NAMESPACE
 from functions.adapters.turns import Turns
 
 ASK_SECONDS = 1.0

@@ -13,14 +13,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
-from typing import Protocol as Interface
 
 import aiohttp
 
 from functions.adapters import bounded_http
-from functions.adapters.answers import NotPermitted, Reply, Silent, Unreached, shown
+from functions.adapters.answers import NotHttp, NotPermitted, Reply, Silent, Unreached, shown
 from functions.adapters.cluster import Cluster, Forbidden
-from functions.adapters.conversation import ANSWER_SECONDS, Bounds, Conversation, could_not
+from functions.adapters.conversation import WHOLE, Bounds, Conversation, Line, could_not
 from functions.adapters.kserve.served import Server
 from functions.adapters.segments import quoted
 from functions.adapters.turns import Turns
@@ -30,20 +29,7 @@ from functions.lifecycle.observation import Answered, PodAnswer
 LOOK_SECONDS = 3.0
 AT_ONCE = 64
 AT_ONCE_OF_ONE_NAMESPACE = 48
-_WHOLE = Bounds(ANSWER_SECONDS)
 _REMEMBERED = 10_000
-
-
-class Line(Interface):
-    """One way to reach a pod."""
-
-    async def ask(self, server: Server, path: str, bounds: Bounds = _WHOLE) -> Reply:
-        """`path` is quoted already. Raises Unreached, NotPermitted or Silent."""
-
-    async def post(self, server: Server, path: str, body: Any, seconds: float) -> Reply:
-        """`body` goes as JSON. Raises Unreached, NotPermitted or Silent."""
-
-    async def close(self) -> None: ...
 
 
 def line_for(way: str | None, cluster: Cluster) -> Line | None:
@@ -66,11 +52,11 @@ class DirectLine:
     def __init__(self) -> None:
         self._session: aiohttp.ClientSession | None = None
 
-    async def ask(self, server: Server, path: str, bounds: Bounds = _WHOLE) -> Reply:
+    async def ask(self, server: Server, path: str, bounds: Bounds = WHOLE) -> Reply:
         return await self._request("GET", server, path, None, bounds)
 
-    async def post(self, server: Server, path: str, body: Any, seconds: float) -> Reply:
-        return await self._request("POST", server, path, body, Bounds(seconds))
+    async def post(self, server: Server, path: str, body: Any, bounds: Bounds = WHOLE) -> Reply:
+        return await self._request("POST", server, path, body, bounds)
 
     async def _request(self, method: str, server: Server, path: str, body: Any, bounds: Bounds) -> Reply:
         address = _address(server)
@@ -86,9 +72,7 @@ class DirectLine:
             said = f"{host}:{server.port} took the connection and said nothing for {bounds.seconds:.1f}s"
             raise Silent(said) from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise Unreached(
-                f"{host}:{server.port} closed the connection or speaks no HTTP ({_words(error)})"
-            ) from error
+            raise NotHttp(f"{host}:{server.port} closed the connection or speaks no HTTP ({_words(error)})") from error
         return Reply(*found)
 
     async def close(self) -> None:
@@ -107,12 +91,12 @@ class ProxyLine:
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
 
-    async def ask(self, server: Server, path: str, bounds: Bounds = _WHOLE) -> Reply:
+    async def ask(self, server: Server, path: str, bounds: Bounds = WHOLE) -> Reply:
         return await self._request("GET", server, path, None, bounds)
 
-    async def post(self, server: Server, path: str, body: Any, seconds: float) -> Reply:
+    async def post(self, server: Server, path: str, body: Any, bounds: Bounds = WHOLE) -> Reply:
         """Needs the right to `create pods/proxy`."""
-        return await self._request("POST", server, path, body, Bounds(seconds))
+        return await self._request("POST", server, path, body, bounds)
 
     async def _request(self, method: str, server: Server, path: str, body: Any, bounds: Bounds) -> Reply:
         try:
@@ -125,7 +109,8 @@ class ProxyLine:
             raise (NotPermitted if isinstance(error, Forbidden) else Unreached)(error.message) from error
         reply = Reply(*found)
         if said := _api_servers_own(reply):
-            kind = NotPermitted if reply.status == HTTPStatus.FORBIDDEN else Unreached
+            connected = Unreached if "dial" in said else NotHttp
+            kind = NotPermitted if reply.status == HTTPStatus.FORBIDDEN else connected
             raise kind(f"the API server did not reach {server.pod}:{server.port} ({said})")
         return reply
 
@@ -170,7 +155,7 @@ class Probe:
         """Whatever goes wrong is about this pod, and is its answer."""
         async with self._turns.turn(server.namespace):
             try:
-                return await Conversation(line.ask, server).ask()
+                return await Conversation(line, server).ask()
             except Silent as error:
                 return PodAnswer(Answered.UNANSWERED, shown(str(error), 300))
             except Exception as error:  # noqa: BLE001 - one pod's odd answer must not cost the others theirs

@@ -26,6 +26,7 @@ _ENDED_IN_A_ROW = 3
 """As many pods that a node rejects, or evicts, are a crash loop of their own."""
 _WAITS_FOR_OTHERS = frozenset({Reason.SCHEDULING_GATED, Reason.SUSPENDED, Reason.AWAITING_SCALER})
 """It may wait for hours."""
+_HAVE_IT = {Verified.YES, Verified.ASLEEP}
 _TOO_FEW = "MinimumReplicasUnavailable"
 """A Deployment's reason, for which KServe says Ready=False also while a model that serves is scaled up."""
 
@@ -143,7 +144,7 @@ class Scene:
         if self.seen.ready is Answer.TRUE or self.seen.failed_revision:
             return True
         more = self.seen.ready is Answer.UNKNOWN or self.seen.ready_reason == _TOO_FEW
-        return more and self.seen.routed and self.record.state is State.RUNNING and self.verified is Verified.YES
+        return more and self.seen.routed and self.record.state is State.RUNNING and self.verified in _HAVE_IT
 
     @property
     def routed_pods(self) -> tuple[Pod, ...]:
@@ -290,6 +291,11 @@ def _running(scene: Scene) -> tuple[str | None, str | None]:
             Reason.DEGRADED,
             f"{len(silent)} of {count_pods(len(scene.up))} without the model; {silent[0].name}: {detail}",
         )
+    if asleep := [pod for pod in scene.up if pod.ready and pod.answer and pod.answer.what is Answered.ASLEEP]:
+        return (
+            Reason.DEGRADED,
+            f"{len(asleep)} of {count_pods(len(scene.up))} asleep; {asleep[0].name} answers once it is woken",
+        )
     if failing := [tried for pod in scene.up if (tried := scene.record.smoke_tests.get(pod.uid)) and tried.failed]:
         return (
             Reason.DEGRADED,
@@ -304,6 +310,14 @@ def _unverified(scene: Scene) -> tuple[str, str]:
     return (
         Reason.UNVERIFIED,
         f"KServe says Ready; whether the model answers could not be asked: {scene.verification.detail}.",
+    )
+
+
+def _asleep(scene: Scene) -> tuple[str, str]:
+    return (
+        Reason.ASLEEP,
+        f"Its server was put to sleep and answers no prediction until it is woken (POST /wake_up): {scene.verification.detail}. "
+        "Its pods keep their GPUs reserved; a stop frees them.",
     )
 
 
@@ -459,6 +473,13 @@ RULES: tuple[Rule, ...] = (
         Reason.UNVERIFIED,
         lambda s: s.serving and s.verified is Verified.UNASKABLE,
         _unverified,
+    ),
+    Rule(
+        "KServe says Ready, the ready pods were put to sleep (vLLM)",
+        State.RUNNING,
+        Reason.ASLEEP,
+        lambda s: s.serving and s.verified is Verified.ASLEEP,
+        _asleep,
     ),
     Rule(
         "KServe says Ready, the ready pods are without the model for 5 s",

@@ -27,7 +27,7 @@ def settled(record: Record, seen: Observation, pod: Pod) -> bool:
 
 
 def answers(pod: Pod) -> bool:
-    return pod.answer is not None and pod.answer.what in {Answered.LOADED, Answered.UNASKABLE}
+    return pod.answer is not None and pod.answer.what in {Answered.LOADED, Answered.ASLEEP, Answered.UNASKABLE}
 
 
 def keep_old_pods(seen: Observation) -> tuple[MarkPod, ...]:

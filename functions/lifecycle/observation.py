@@ -49,10 +49,12 @@ class Trouble:
 class Answered(StrEnum):
     """What a pod's model server said when it was asked for its model.
 
+    ASLEEP: it has its model, and was put to sleep (vLLM): it answers no prediction until a client wakes it.
     UNANSWERED: it took the connection and said nothing. UNASKABLE: its protocol or the network does not allow the question.
     """
 
     LOADED = "loaded"
+    ASLEEP = "asleep"
     MISSING = "missing"
     LOADING = "loading"
     UNANSWERED = "unanswered"
@@ -67,6 +69,7 @@ class PodAnswer:
     `model_path`: the path of the V1 or V2 request about one model that its server answered; "" if there is none.
     `forbidden`: the API server does not let us connect to the pod.
     `predict_path`: where that protocol takes a prediction for the model; "" if that is not known.
+    `port`: where it said so, 0 for the first that its container declares. `tls`: it said so by TLS.
     `heard_at`: when it said so, None in this very look.
     """
 
@@ -77,6 +80,8 @@ class PodAnswer:
     model_path: str = ""
     predict_path: str = ""
     forbidden: bool = False
+    port: int = 0
+    tls: bool = False
 
 
 @dataclass(frozen=True)

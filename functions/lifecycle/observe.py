@@ -200,7 +200,7 @@ def observe(
             "reason": verdict.reason,
             "message": verdict.message,
             "since": now if moved or before.since is None else before.since,
-            "available": verdict.state is State.RUNNING and bool(looked.endpoint),
+            "available": verdict.state is State.RUNNING and verdict.reason != "Asleep" and bool(looked.endpoint),
             "start": None if verdict.state is State.RUNNING else looked.start,
             "saved": before.saved if verdict.state is State.STOPPED else saved_by(before, ended),
         }

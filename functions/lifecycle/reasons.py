@@ -17,6 +17,7 @@ class Reason(StrEnum):
     STOPPED_OUTSIDE = "StoppedOutside"
     DEGRADED = "Degraded"
     RELOADING = "Reloading"
+    ASLEEP = "Asleep"
     UNVERIFIED = "Unverified"
     MODEL_MISSING = "ModelMissing"
     SMOKE_TEST_FAILED = "SmokeTestFailed"

@@ -11,6 +11,7 @@ from functions.lifecycle.errors import Code, NotFound, Refused
 from functions.lifecycle.observation import Mode, Observation
 from functions.lifecycle.record import Record
 from functions.lifecycle.request import Request
+from functions.lifecycle.verification import by_role
 
 _BESIDE_A_CANARY = (
     'Promote or roll back the canary first, or reload it with {"strategy": "rolling"}, which stops nothing.'
@@ -92,10 +93,12 @@ def refuse_reload(seen: Observation, command: ReloadRequested) -> None:
         raise Refused(Code.RELOAD_UNSUPPORTED, blocker.message, blocker.next_action)
     up = [pod for pod in seen.pods if pod.serves and not pod.deleting and not pod.finished]
     one_by_one = seen.ref.kind is Kind.LLM_INFERENCE_SERVICE and command.strategy is Strategy.ROLLING
-    if one_by_one and len(up) < 2:
+    fewest = min(by_role(up), key=len, default=[])
+    if one_by_one and len(fewest) < 2:
+        of_role = f" of {fewest[0].component}" if len(fewest) < len(up) else ""
         raise Refused(
             Code.RELOAD_UNSUPPORTED,
-            f"{seen.ref} has {count_pods(len(up))}, and KServe can't make an LLMInferenceService's new pod before the old "
+            f"{seen.ref} has {count_pods(len(fewest))}{of_role}, and KServe can't make an LLMInferenceService's new pod before the old "
             "one goes",
             'Reload it with {"strategy": "replace"}, which stops and starts it; or give it two replicas.',
         )

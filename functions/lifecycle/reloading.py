@@ -16,7 +16,7 @@ from functions.lifecycle.command_key import split_key
 from functions.lifecycle.decision import Decision, asked, run_entry, to_be_audited
 from functions.lifecycle.derive import Limits, count_pods
 from functions.lifecycle.effects import Action, DeletePod, Effect
-from functions.lifecycle.handover import keep_old_pods, settled
+from functions.lifecycle.handover import answers, keep_old_pods, settled
 from functions.lifecycle.observation import DIGEST_ANNOTATION, Answer, Answered, Mode, Observation, Pod
 from functions.lifecycle.observe import publish
 from functions.lifecycle.patches import digest_patch
@@ -174,7 +174,8 @@ def _begin(known: Decision, seen: Observation, run: Run, wanted: Wanted) -> Deci
         stopped = begin_stop(known, seen, _replacing(known.record, seen, run, wanted))
         return replace(stopped, record=stopped.record.model_copy(update=begun), intent=intent)
     effects: list[Effect] = [*keep_old_pods(seen), digest_patch(seen, wanted.value)]
-    effects += [DeletePod(seen.ref, pod.name, pod.uid) for pod in seen.pods if pod.uid in wanted.before[:1]]
+    before = [pod for pod in seen.pods if pod.uid in wanted.before]
+    effects += _replace_one(seen, before, before)
     update = {**begun, "reason": Reason.RELOADING, "message": f"The reload of {wanted.uri} is accepted."}
     if known.record.state is not State.RUNNING:
         update |= {"state": State.STARTING, "since": now}
@@ -233,8 +234,21 @@ def _judged(known: Decision, seen: Observation, reload: Reload, limits: Limits) 
     if every and (not old or _routed_to(new, seen)) and (new or _idle(seen)):
         return _done(known, seen, reload)
     if every and new and reload.wanted.before and not any(pod.deleting for pod in seen.pods):
-        return replace(known, effects=(DeletePod(seen.ref, old[0].name, old[0].uid),))
+        return replace(known, effects=_replace_one(seen, old, up))
     return known
+
+
+def _replace_one(seen: Observation, old: list[Pod], up: list[Pod]) -> tuple[DeletePod, ...]:
+    """The next old pod to go: one that serves nobody, else one whose role keeps another that serves."""
+
+    def serves(pod: Pod) -> bool:
+        asleep = pod.answer is not None and pod.answer.what is Answered.ASLEEP
+        return pod.ready and not asleep and (pod.answer is None or answers(pod))
+
+    for pod in sorted(old, key=serves):
+        if not serves(pod) or any(serves(other) for other in up if other.component == pod.component and other != pod):
+            return (DeletePod(seen.ref, pod.name, pod.uid),)
+    return ()
 
 
 def _routed_to(new: list[Pod], seen: Observation) -> bool:

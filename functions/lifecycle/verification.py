@@ -10,7 +10,7 @@ from enum import Enum, auto
 
 from events.model import Kind
 from events.status import State
-from functions.lifecycle.observation import Answered, Observation, Pod
+from functions.lifecycle.observation import Answered, Observation, Pod, PodAnswer
 from functions.lifecycle.prediction import Outcome
 from functions.lifecycle.reasons import Reason
 from functions.lifecycle.record import Record
@@ -24,9 +24,12 @@ BUSY_AT_MOST = timedelta(seconds=60)
 
 
 class Verified(Enum):
-    """YES: it answers. UNASKABLE: it can't be asked. NOT_YET: perhaps in a moment. The rest: it does not."""
+    """YES: it answers. ASLEEP: it would, once woken. UNASKABLE: it can't be asked. NOT_YET: perhaps in a moment. The rest: it
+    does not.
+    """
 
     YES = auto()
+    ASLEEP = auto()
     UNASKABLE = auto()
     NOT_YET = auto()
     MISSING = auto()
@@ -44,31 +47,61 @@ class Verification:
 
 
 def verify(seen: Observation, record: Record, ready: Sequence[Pod]) -> Verification:
-    """From the ready pods of one look. A look that asked no pod, or got no answer in time, keeps what was known."""
+    """From the ready pods of one look. A look that asked no pod, or got no answer in time, keeps what was known.
+
+    Each role of an LLMInferenceService counts for itself: decoding pods can't stand in for prefilling ones that are silent.
+    """
     if seen.ref.kind is Kind.INFERENCE_GRAPH:
         return _members(seen)
     servers = [pod for pod in ready if pod.serves]
     if not servers:
         return Verification(Verified.UNASKABLE, "no container of its pods is known to serve a model")
+    found = [_role(seen, record, pods) for pods in by_role(servers)]
+    return min(found, key=lambda one: _WORST_FIRST.index(one.verified))
+
+
+_WORST_FIRST = (
+    Verified.MISSING,
+    Verified.SMOKE_TEST,
+    Verified.UNANSWERED,
+    Verified.NOT_YET,
+    Verified.ASLEEP,
+    Verified.UNASKABLE,
+    Verified.YES,
+)
+
+
+def by_role(pods: Sequence[Pod]) -> list[list[Pod]]:
+    """The pods of each component: they stand in for each other."""
+    return [[pod for pod in pods if pod.component == role] for role in sorted({pod.component for pod in pods})]
+
+
+def _role(seen: Observation, record: Record, servers: Sequence[Pod]) -> Verification:
     asked = [pod for pod in servers if pod.answer]
     if not asked:
         return Verification(_as_before(record), "its pods were not asked yet")
     if smoke_test_of(seen) and (takers := [pod for pod in asked if takes_smoke_test(pod)]):
         return _by_smoke_test(takers, record)
-    for what, verdict in _ORDER:
-        pod = next((pod for pod in asked if pod.answer and pod.answer.what is what), None)
-        if pod and pod.answer:
-            return Verification(_timely(verdict, pod, seen, record), f"{pod.name}: {pod.answer.detail}")
-    raise ValueError(f"{seen.ref}: an answer without a rank")
+    pod, answer, verdict = _best_of(asked)
+    return Verification(_timely(verdict, pod, seen, record), f"{pod.name}: {answer.detail}")
 
 
-_ORDER = (
-    (Answered.LOADED, Verified.YES),
-    (Answered.LOADING, Verified.NOT_YET),
-    (Answered.UNASKABLE, Verified.UNASKABLE),
-    (Answered.MISSING, Verified.MISSING),
-    (Answered.UNANSWERED, Verified.UNANSWERED),
-)
+_ORDER = {
+    Answered.LOADED: Verified.YES,
+    Answered.ASLEEP: Verified.ASLEEP,
+    Answered.LOADING: Verified.NOT_YET,
+    Answered.MISSING: Verified.MISSING,
+    Answered.UNANSWERED: Verified.UNANSWERED,
+    Answered.UNASKABLE: Verified.UNASKABLE,
+}
+"""Of several pods of one role the first decides: one that can't be asked hides none that says something."""
+
+
+def _best_of(asked: Sequence[Pod]) -> tuple[Pod, PodAnswer, Verified]:
+    ranks = list(_ORDER)
+    answered = [(pod, pod.answer) for pod in asked if pod.answer]
+    pod, answer = min(answered, key=lambda one: ranks.index(one[1].what))
+    return pod, answer, _ORDER[answer.what]
 
 
 def _by_smoke_test(takers: Sequence[Pod], record: Record) -> Verification:
@@ -86,7 +119,8 @@ def _by_smoke_test(takers: Sequence[Pod], record: Record) -> Verification:
 
 
 def _as_before(record: Record) -> Verified:
-    kept = Verified.UNASKABLE if record.reason == Reason.UNVERIFIED else Verified.YES
+    told: dict[str | None, Verified] = {Reason.UNVERIFIED: Verified.UNASKABLE, Reason.ASLEEP: Verified.ASLEEP}
+    kept = told.get(record.reason, Verified.YES)
     return {State.RUNNING: kept, State.UNKNOWN: Verified.UNASKABLE, None: Verified.UNASKABLE}.get(
         record.state, Verified.NOT_YET
     )
@@ -107,9 +141,9 @@ def _timely(verdict: Verified, pod: Pod, seen: Observation, record: Record) -> V
 
 
 def is_silent(seen: Observation) -> bool:
-    """Whether ready servers were asked, and none of them said anything."""
-    answers = [pod.answer.what for pod in seen.pods if pod.ready and pod.serves and pod.answer]
-    return bool(answers) and set(answers) == {Answered.UNANSWERED}
+    """Whether ready servers of a role were asked, and silence is all that tells something of them."""
+    asked = [pod for pod in seen.pods if pod.ready and pod.serves and pod.answer]
+    return any(_best_of(pods)[2] is Verified.UNANSWERED for pods in by_role(asked))
 
 
 def _members(seen: Observation) -> Verification:

@@ -64,8 +64,8 @@ class Tally:
 
 
 @asynccontextmanager
-async def serving(paths=None, otherwise=NOT_FOUND, *, host="127.0.0.1", pause=0.0):
-    """Answers `paths`, elsewhere `otherwise`: bytes, or a coroutine function that is given the writer.
+async def serving(paths=None, otherwise=NOT_FOUND, *, host="127.0.0.1", pause=0.0, tls=None):
+    """By TLS where a context is given. Answers `paths`, elsewhere `otherwise`: bytes, or a coroutine function that is given the writer.
 
     Yields port and tally.
     """
@@ -93,7 +93,7 @@ async def serving(paths=None, otherwise=NOT_FOUND, *, host="127.0.0.1", pause=0.
             handlers.discard(task)
             writer.close()
 
-    server = await asyncio.start_server(handle, host, 0, backlog=1000)
+    server = await asyncio.start_server(handle, host, 0, backlog=1000, ssl=tls)
     try:
         yield server.sockets[0].getsockname()[1], tally
     finally:

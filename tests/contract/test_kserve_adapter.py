@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 from kserve_eyes import LIMITS, POD_LABEL, ref, running, stopped
-from kserve_objects import graph, inference_service, llm
+from kserve_objects import graph, inference_service, listener, llm
 
 from events.artifact import Artifact, Strategy
 from events.commands import ReloadRequested, StartRequested, StopRequested
@@ -160,6 +160,22 @@ async def test_an_llm_inference_service_stops_and_starts(here, eyes):
     await stopped(here, eyes, model, "app.kubernetes.io/name=llm")
     await eyes.command(model, StartRequested())
     await running(here, eyes, model)
+
+
+async def test_an_llms_only_serving_pod_beside_its_scheduler_is_not_deleted_by_a_rolling_reload(here, eyes):
+    routed = llm(here.namespace, "routed-llm")
+    epp = {"containers": [listener("main")], "terminationGracePeriodSeconds": 2}
+    routed["spec"]["router"] = {"scheduler": {"template": epp}}
+    await here.running(routed, LLM_INFERENCE_SERVICE)
+    model = ref(here, "routed-llm", Kind.LLM_INFERENCE_SERVICE)
+    await running(here, eyes, model)
+    before = {pod["metadata"]["uid"] for pod in await here.pods("app.kubernetes.io/name=routed-llm")}
+    artifact = Artifact(uri=routed["spec"]["model"]["uri"], digest=f"sha256:{'1' * 64}", size=1)
+    error = await refused(eyes, model, ReloadRequested(artifact=artifact))
+    assert "1 pod" in error.message and "replace" in error.next_action
+    seen = await eyes.look(model)
+    assert {pod.uid for pod in seen.pods if not pod.deleting} == before
+    assert sorted(pod.serves for pod in seen.pods) == [False, True]
 
 
 async def test_an_inference_graph_stops_alone(here, eyes):

@@ -244,6 +244,22 @@ async def test_an_llm_stops_without_a_stopped_condition_and_passes_no_foreign_an
     await here.no_pods(label)
 
 
+async def test_an_llms_scheduler_is_a_deployment_of_its_own_that_stops_with_it(here):
+    model = llm(here.namespace, "routed")
+    epp = {"containers": [listener("main")], "terminationGracePeriodSeconds": 2}
+    model["spec"]["router"] = {"scheduler": {"template": epp}}
+    await here.running(model, LLM_INFERENCE_SERVICE)
+    pods = await here.pods("app.kubernetes.io/part-of=llminferenceservice,app.kubernetes.io/name=routed")
+    assert sorted(pod["metadata"]["labels"]["app.kubernetes.io/component"] for pod in pods) == [
+        "llminferenceservice-router-scheduler",
+        "llminferenceservice-workload",
+    ]
+    await here.annotate("routed", LLM_INFERENCE_SERVICE, stop="true")
+    await here.condition("routed", "Ready", "False", LLM_INFERENCE_SERVICE, reason="Stopped")
+    await here.gone("routed-kserve-router-scheduler", DEPLOYMENT)
+    await here.no_pods("app.kubernetes.io/name=routed")
+
+
 async def test_a_graph_stops_its_router_only(here):
     await here.running(inference_service(here.namespace, "member"))
     await here.running(graph(here.namespace, "route", "member"), INFERENCE_GRAPH)

@@ -10,6 +10,7 @@ from kubernetes.aio.client.configuration import Configuration
 
 from functions.adapters.cluster import Cluster, Forbidden
 from functions.adapters.kserve.served import Protocol, Server
+from functions.adapters.listings import LISTINGS
 from functions.adapters.probe import DirectLine, Probe, ProxyLine
 from functions.lifecycle.errors import ClusterRefused, StepError
 from functions.lifecycle.observation import Answered
@@ -63,7 +64,8 @@ async def test_a_name_stays_within_its_own_segment(probe_for, name):
         await probe.ask([a_server(port, name, "m")])
     assert f"{prefix}/v1/models/m" in tally.asked
     for path in tally.asked:
-        assert path.startswith(f"{prefix}/v1/models") or path == f"{prefix}/openai/v1/models"
+        lists = {f"{prefix}{listing.path}" for listing in LISTINGS[Protocol.V1]}
+        assert path.startswith(f"{prefix}/v1/models") or path in lists
         assert not {".", ".."} & set(path.split("/"))
         assert "drain" not in path
         assert "secrets" not in path

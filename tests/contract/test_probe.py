@@ -10,8 +10,9 @@ import pytest
 from kubernetes.aio.client.configuration import Configuration
 
 from functions.adapters.cluster import Cluster
+from functions.adapters.conversation import ANSWER_SECONDS
 from functions.adapters.kserve.served import Protocol, Server
-from functions.adapters.probe import ANSWER_SECONDS, DirectLine, Probe, ProxyLine
+from functions.adapters.probe import DirectLine, Probe, ProxyLine
 from functions.lifecycle.observation import Answered
 
 pytestmark = pytest.mark.timeout(60)
@@ -110,7 +111,7 @@ async def test_a_server_without_its_model_is_quoted(probe):
         found = await asked_one(probe, a_server(port))
     assert found.what is Answered.MISSING
     assert found.detail == "GET /v1/models/m: 404 Model with name m does not exist."
-    assert asked == [found.model_path] == ["/v1/models/m"]
+    assert asked[0] == found.model_path == "/v1/models/m"
 
 
 async def test_a_server_that_speaks_another_protocol_than_declared(probe):
@@ -119,15 +120,34 @@ async def test_a_server_that_speaks_another_protocol_than_declared(probe):
     assert (found.what, found.model_path, found.predict_path) == (Answered.LOADED, "", "/v1/completions")
 
 
-async def test_a_server_that_nobody_told_a_name_may_have_its_own(probe):
+@pytest.mark.parametrize(
+    ("said", "what"),
+    [
+        (answer(200, {"is_sleeping": True}), Answered.ASLEEP),
+        (answer(200, {"is_sleeping": False}), Answered.LOADED),
+        (answer(200, {"is_sleeping": "true"}), Answered.LOADED),
+        (NOT_FOUND, Answered.LOADED),
+        (answer(401, {"error": "Unauthorized"}), Answered.LOADED),
+        (b"", Answered.LOADED),
+    ],
+)
+async def test_a_vllm_that_was_put_to_sleep_says_so(probe, said, what):
+    listed = answer(200, {"object": "list", "data": [{"id": "m", "owned_by": "vllm"}]})
+    async with serving({"/v1/models": listed, "/is_sleeping": said}) as (port, _):
+        found = await asked_one(probe, a_server(port, protocols=(Protocol.OPENAI,)))
+    assert found.what is what
+    assert what is Answered.LOADED or found.detail.startswith("GET /is_sleeping: 200")
+
+
+@pytest.mark.parametrize("told", [False, True])
+async def test_a_servers_only_model_is_the_model_whatever_it_was_told(probe, told):
     paths = {
         "/v1/models/m": answer(404, {"error": "Model with name m does not exist."}),
         "/v1/models": answer(200, {"models": ["own-name"]}),
     }
     async with serving(paths) as (port, _):
-        found = await asked_one(probe, a_server(port, told=False))
-        assert (found.what, found.predict_path) == (Answered.LOADED, "/v1/models/own-name:predict")
-        assert (await asked_one(probe, a_server(port, told=True))).what is Answered.MISSING
+        found = await asked_one(probe, a_server(port, told=told))
+    assert (found.what, found.predict_path) == (Answered.LOADED, "/v1/models/own-name:predict")
 
 
 async def test_a_server_that_speaks_none_of_them_can_not_be_asked(probe):

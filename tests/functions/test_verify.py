@@ -107,6 +107,21 @@ def test_ready_without_its_model_is_a_difference_with_what_to_do_and_the_probe_t
     assert f"what KServe says is not so: {place.namespace}/empty (DIFFERS)" in done.stderr
 
 
+def test_a_vllm_that_was_put_to_sleep_is_no_difference_and_is_said_to_be_asleep(place):
+    pod = {"containers": [{"name": "main", "image": "local/vllm:1"}]}
+    spec = {"model": {"uri": "hf://example/llama", "name": "llama"}, "replicas": 1, "template": pod}
+    spec |= {"annotations": {MODEL: "asleep"}, "router": {"scheduler": {}}}
+    place.make("llama", kind="llminferenceservices", spec=spec)
+
+    def answered():
+        return place.rows("--kind", "LLMInferenceService")[1]["llama"]
+
+    wait_for(lambda: answered()["verdict"] == "asleep", "it is ready and asleep")
+    row = answered()
+    assert row["pods_say"] == "asleep 1/1"
+    assert "/wake_up" in row["message"]
+
+
 def test_what_is_stopped_or_can_not_be_asked_is_no_difference_and_is_said(place):
     place.make("running")
     place.make("silent", spec=grpc())

@@ -19,6 +19,7 @@ from functions.lifecycle.quantity import format_quantity
 from functions.lifecycle.unusable import Unusable
 
 _COMPONENT_LABELS = ("component", "app.kubernetes.io/component")
+_PART_OF_LABEL, _LLM = "app.kubernetes.io/part-of", "llminferenceservice"
 _DEFAULT_GRACE = 30
 
 
@@ -62,7 +63,7 @@ def read_pod(item: Json) -> Pod:
     return Pod(
         uid=metadata["uid"],
         name=metadata["name"],
-        component=next((labels[key] for key in _COMPONENT_LABELS if labels.get(key)), "predictor"),
+        component=_component(labels),
         ready=_condition(status, "Ready") == "True",
         node=spec.get("nodeName"),
         gpus=int(sum(amount for key, amount in requests.items() if _requests_accelerator(key))),
@@ -104,6 +105,12 @@ def _too_long(pod: str, own: int | None, given: int | None) -> Iterator[Unusable
     for field, seconds in fields.items():
         if seconds is not None and seconds > MOST_SECONDS:
             yield Unusable(f"{field} of pod {pod}", str(seconds), f"at most {MOST_SECONDS}")
+
+
+def _component(labels: Json) -> str:
+    """By KServe's label of the kind; the other one may be the owner's."""
+    keys = _COMPONENT_LABELS[::-1] if labels.get(_PART_OF_LABEL) == _LLM else _COMPONENT_LABELS
+    return next((labels[key] for key in keys if labels.get(key)), "predictor")
 
 
 def _handover(labels: Json) -> Handover | None:

@@ -16,11 +16,33 @@ from functions.adapters.segments import pod_address, port_number, quoted
 
 MOST_NAMES = 4
 """Of a pod, the declared ones among them."""
+MOST_PORTS = 4
+_BESIDE_THE_MODEL = frozenset(
+    {
+        "metrics",
+        "prometheus",
+        "prom",
+        "telemetry",
+        "monitoring",
+        "grpc",
+        "h2c",
+        "admin",
+        "management",
+        "health",
+        "debug",
+    }
+)
+"""Words in the name of a port at which no model is served over HTTP."""
 _CONTAINERS = {Kind.INFERENCE_SERVICE: "kserve-container", Kind.LLM_INFERENCE_SERVICE: "main"}
 _DEFAULT_PORT = {Kind.INFERENCE_SERVICE: 8080, Kind.LLM_INFERENCE_SERVICE: 8000}
 _NAME_FLAGS = ("--model_name", "--model-name", "--served-model-name", "--served_model_name")
 _WORKER_INDEX = "leaderworkerset.sigs.k8s.io/worker-index"
-_WITHOUT_A_MODEL = frozenset({"transformer", "explainer"})
+_COMPONENT = {Kind.INFERENCE_SERVICE: "component", Kind.LLM_INFERENCE_SERVICE: "app.kubernetes.io/component"}
+_SERVING_WORDS = {
+    Kind.INFERENCE_SERVICE: frozenset({"predictor"}),
+    Kind.LLM_INFERENCE_SERVICE: frozenset({"workload", "prefill", "decode", "leader", "worker"}),
+}
+"""Of the component label, such as `llminferenceservice-workload-prefill`: each role that serves has one of them."""
 
 
 class Protocol(StrEnum):
@@ -36,7 +58,7 @@ class Protocol(StrEnum):
 class Server:
     """One pod's model server. `names` are what the model may be called; `protocols` in the order in which to ask.
 
-    `address` is "" where the pod has none. `told`: the server was told the name; one that was not may call its model as it likes.
+    `address` is "" where the pod has none. `other_ports` are asked where what answers at `port` is no model server. `told`: the server was told the name; one that was not may call its model as it likes.
     `unusable`: why it is not asked at all, "" where it is.
     """
 
@@ -50,14 +72,20 @@ class Server:
     told: bool
     protocols: tuple[Protocol, ...]
     unusable: str = ""
+    other_ports: tuple[int, ...] = ()
 
 
 def holds_model(kind: Kind, item: Json) -> bool:
-    """Whether the pod serves the model itself: no transformer, no graph's router, no worker of a group, no scheduler."""
+    """Whether the pod serves the model itself: no transformer, no graph's router, no worker of a group.
+
+    Nor a scheduler or a tokenizer, although KServe calls their containers as it calls a model server's. A component that
+    is not known serves no model: a pod that is taken for a server is asked, counted, and may be replaced.
+    """
     labels = _dict(item["metadata"].get("labels"))
-    if str(labels.get("component")) in _WITHOUT_A_MODEL or labels.get(_WORKER_INDEX, "0") != "0":
+    component = labels.get(_COMPONENT.get(kind, ""))
+    if component and not _SERVING_WORDS[kind] & set(str(component).split("-")):
         return False
-    return server_container(kind, item) is not None
+    return labels.get(_WORKER_INDEX, "0") == "0" and server_container(kind, item) is not None
 
 
 def server_of(model: Model, item: Json) -> Server | None:
@@ -66,10 +94,11 @@ def server_of(model: Model, item: Json) -> Server | None:
     if container is None or not holds_model(model.kind, item):
         return None
     told, declared = list(_usable(_named(container))), list(_usable(_declared(model)))
-    port = server_port(model.kind, container)
+    port, *others = server_ports(model.kind, container)
     return server_at(
         item,
         port,
+        other_ports=tuple(other for other in others if other),
         tls=speaks_tls(container),
         names=tuple(dict.fromkeys([*told[: MOST_NAMES - len(declared)], *declared])),
         told=bool(told),
@@ -85,6 +114,7 @@ def server_at(
     names: tuple[str, ...] = (),
     told: bool = False,
     protocols: tuple[Protocol, ...] = (),
+    other_ports: tuple[int, ...] = (),
 ) -> Server:
     """The pod's own address and this port of it, `port` None where what was given is none."""
     said = _dict(item.get("status")).get("podIP") or ""
@@ -101,6 +131,7 @@ def server_at(
         told=told,
         protocols=protocols,
         unusable=strange or ("" if port else "its port is not a number from 1 to 65535"),
+        other_ports=other_ports,
     )
 
 
@@ -113,9 +144,19 @@ def container_of(item: Json, name: str) -> Json | None:
 
 
 def server_port(kind: Kind, container: Json) -> int | None:
-    """None where the first port is none."""
-    ports = _dicts(container.get("ports"))
-    return port_number(ports[0].get("containerPort")) if ports else _DEFAULT_PORT[kind]
+    """The first of `server_ports`."""
+    return server_ports(kind, container)[0]
+
+
+def server_ports(kind: Kind, container: Json) -> list[int | None]:
+    """Where the model may be served, MOST_PORTS at most: as declared, but those last that are named for something else.
+
+    None for one that is no port.
+    """
+    ports = [port for port in _dicts(container.get("ports")) if port.get("protocol", "TCP") in {"TCP", None}]
+    ports.sort(key=lambda port: bool(_BESIDE_THE_MODEL & set(str(port.get("name")).lower().split("-"))))
+    numbers = dict.fromkeys(port_number(port.get("containerPort")) for port in ports)
+    return list(numbers)[:MOST_PORTS] or [_DEFAULT_PORT[kind]]
 
 
 def speaks_tls(container: Json) -> bool:

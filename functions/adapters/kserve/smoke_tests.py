@@ -6,14 +6,14 @@ It costs the model the work of one prediction a pod. Whose turn it is, is not de
 import asyncio
 from collections.abc import Iterable
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import Protocol
 
 from functions.adapters import smoke_test
 from functions.adapters.answers import Silent, shown
 from functions.adapters.cluster import Forbidden, Json, Missing
-from functions.adapters.conversation import could_not
+from functions.adapters.conversation import Bounds, Line, could_not
 from functions.adapters.kserve.served import Server
-from functions.adapters.probe import Line
 from functions.adapters.segments import quoted
 from functions.adapters.smoke_test import SmokeTest, Unusable
 from functions.adapters.turns import Turns
@@ -84,7 +84,9 @@ class SmokeTests:
                 Outcome.UNUSABLE, "its smoke test has no path", server.pod, next="Set `path` in its smoke test."
             )
         try:
-            reply = await self._line.post(server, path, found.payload, self._seconds)
+            if answer:
+                server = replace(server, port=answer.port or server.port, tls=answer.tls or server.tls)
+            reply = await self._line.post(server, path, found.payload, Bounds(self._seconds))
             return smoke_test.judge(found, reply, server.pod, path)
         except Silent:
             said = f"no answer in {self._seconds:g}s"

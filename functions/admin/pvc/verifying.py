@@ -69,7 +69,7 @@ def stands(wish: Wish, isvc: Json, listed: Iterable[Json]) -> Standing:
 def answered(standing: Standing, answers: Sequence[PodAnswer]) -> Standing:
     """Pure. KServe says Ready of a server that has no model: what the pods themselves say goes before it."""
     by_what = {answer.what: answer.detail for answer in answers}
-    if Answered.LOADED in by_what:
+    if {Answered.LOADED, Answered.ASLEEP} & by_what.keys():
         return Standing(True, f"{standing.says}, and its pods have the model loaded")
     if Answered.MISSING in by_what:
         said = f"ModelMissing: the pod is Ready without its model ({by_what[Answered.MISSING]})"

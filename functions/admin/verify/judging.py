@@ -22,6 +22,7 @@ from functions.lifecycle.verification import SETTLING
 
 _WORDS = {
     Answered.LOADED: "loaded",
+    Answered.ASLEEP: "asleep",
     Answered.MISSING: "missing",
     Answered.LOADING: "loading",
     Answered.UNANSWERED: "unanswered",
@@ -36,7 +37,7 @@ _BY_HAND = (
 
 class Standing(StrEnum):
     """The verdict. DIFFERS: KServe says Ready, and the pods or the prediction do not. ERROR: KServe says itself that it
-    does not come up. IDLE and UNVERIFIED are no difference, and no proof either.
+    does not come up. IDLE, ASLEEP and UNVERIFIED are no difference, and no proof either.
     """
 
     ANSWERS = "answers"
@@ -46,6 +47,7 @@ class Standing(StrEnum):
     ABSENT = "not there"
     UNVERIFIED = "unverified"
     IDLE = "scaled to zero"
+    ASLEEP = "asleep"
     STOPPING = "stopping"
     STOPPED = "stopped"
 
@@ -145,6 +147,8 @@ def _running(sighting: Sighting, verdict: Verdict) -> tuple[Standing, str | None
     match verdict.reason:
         case Reason.SCALED_TO_ZERO | Reason.WAKING:
             return Standing.IDLE, verdict.what, None
+        case Reason.ASLEEP:
+            return Standing.ASLEEP, verdict.what, None
         case Reason.UNVERIFIED if prediction.outcome is not Outcome.GOOD:
             return Standing.UNVERIFIED, verdict.what, _to_verify(seen)
         case _ if prediction.outcome is Outcome.UNREACHED:

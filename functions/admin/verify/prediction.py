@@ -4,9 +4,10 @@ import asyncio
 
 from functions.adapters import smoke_test
 from functions.adapters.cluster import Forbidden, Missing
+from functions.adapters.conversation import Line
 from functions.adapters.kserve.served import Protocol, Server
 from functions.adapters.kserve.smoke_tests import ReadsObjects, SmokeTests, unreadable
-from functions.adapters.probe import AT_ONCE, AT_ONCE_OF_ONE_NAMESPACE, Line
+from functions.adapters.probe import AT_ONCE, AT_ONCE_OF_ONE_NAMESPACE
 from functions.adapters.smoke_test import SmokeTest
 from functions.adapters.turns import Turns
 from functions.admin.verify.sighting import NOT_ASKED, Sighting

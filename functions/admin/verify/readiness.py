@@ -63,7 +63,9 @@ def _advices(sighting: Sighting) -> Iterator[Advice]:
         if now and sighting.runtime:
             asks = _template(pod.answer.model_path, sighting.ref.name)
             missed = pod.answer.what is not Answered.LOADED
-            yield Advice(sighting.runtime, server_container(item)["name"], asks, server.port, now, missed)
+            yield Advice(
+                sighting.runtime, server_container(item)["name"], asks, pod.answer.port or server.port, now, missed
+            )
 
 
 def _template(path: str, own: str) -> str:

@@ -10,7 +10,7 @@ from typing import TypeVar
 from events.cli.names import Target
 from events.model import Kind, ModelRef
 from functions.adapters.cluster import Cluster, Forbidden, Json, Missing
-from functions.adapters.conversation import ANSWER_SECONDS
+from functions.adapters.conversation import ANSWER_SECONDS, Line
 from functions.adapters.kserve.grace import Grace
 from functions.adapters.kserve.model import Model
 from functions.adapters.kserve.notes import Notes, NoteState
@@ -18,7 +18,7 @@ from functions.adapters.kserve.observations import PodList, observe_object, serv
 from functions.adapters.kserve.observer import Observer
 from functions.adapters.kserve.pods import name_of
 from functions.adapters.kserve.resources import Resources, kind_selector, owner_of, pod_selector, pods
-from functions.adapters.probe import LOOK_SECONDS, Line, Probe
+from functions.adapters.probe import LOOK_SECONDS, Probe
 from functions.admin.verify.prediction import Predictions
 from functions.admin.verify.sighting import Sighting
 from functions.lifecycle.observation import Answered, Observation, PodAnswer

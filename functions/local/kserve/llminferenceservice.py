@@ -1,4 +1,4 @@
-"""The LLMInferenceService controller, single node (pkg/controller/v1alpha2/llmisvc)."""
+"""The LLMInferenceService controller, single node, with its scheduler (pkg/controller/v1alpha2/llmisvc)."""
 
 import copy
 
@@ -11,8 +11,13 @@ from functions.local.kserve.resources import DEPLOYMENT, LLM_INFERENCE_SERVICE, 
 from functions.local.kserve.standard import ROLLOUT
 
 DEPENDENTS = ("PresetsCombined", "WorkloadsReady", "RouterReady")
-MAIN = "MainWorkloadReady"
+MAIN, SCHEDULER = "MainWorkloadReady", "SchedulerWorkloadReady"
 PORT = 8000
+_EPP_PORTS = [{"containerPort": 9002, "name": "grpc"}, {"containerPort": 9003, "name": "grpc-health"}]
+_EPP = {
+    "containers": [{"name": "main", "image": "epp", "ports": [*_EPP_PORTS, {"containerPort": 9090, "name": "metrics"}]}]
+}
+"""As KServe's own kserve-config-llm-scheduler: its container is called as the model server's is."""
 
 
 class LLMInferenceServices:
@@ -44,9 +49,10 @@ class LLMInferenceServices:
         meta = llm["metadata"]
         await self._deployments.remove(meta["namespace"], f"{meta['name']}-kserve", meta["uid"])
         await self._services.remove(meta["namespace"], f"{meta['name']}-kserve-workload-svc", meta["uid"])
+        await self._deployments.remove(meta["namespace"], scheduler_name(llm), meta["uid"])
         conditions.mark(MAIN, "False", "Stopped", "Service is stopped")
-        for kind in ("HTTPRoutesReady", "SchedulerWorkloadReady"):
-            conditions.clear(kind)
+        conditions.mark(SCHEDULER, "False", "Stopped", "Service is stopped")
+        conditions.clear("HTTPRoutesReady")
         for field in ("workloads", "url", "address", "addresses"):
             status.pop(field, None)
 
@@ -56,13 +62,43 @@ class LLMInferenceServices:
         free = () if "replicas" in wanted["spec"] else ("replicas",)
         deployment, _ = await self._deployments.ensure(wanted, free)
         await self._services.ensure(_service(llm))
-        _workload(deployment.get("status", {}), conditions)
+        _workload(MAIN, deployment.get("status", {}), conditions)
+        await self._schedule(llm, conditions)
         host = f"{meta['name']}-kserve-workload-svc.{meta['namespace']}.svc.cluster.local"
         status["url"] = f"http://{host}:{PORT}"
         status["addresses"] = [{"url": status["url"]}]
         primary = {"apiGroup": "apps", "kind": "Deployment", "name": wanted["metadata"]["name"]}
         primary["readyReplicas"] = deployment.get("status", {}).get("availableReplicas", 0)
         status["workloads"] = {"primary": primary, "service": {"kind": "Service", "name": host.partition(".")[0]}}
+
+    async def _schedule(self, llm: Json, conditions: ConditionSet) -> None:
+        """A scheduler of its own, unless the model is in somebody else's pool."""
+        meta = llm["metadata"]
+        if scheduler := scheduler_of(llm):
+            deployment, _ = await self._deployments.ensure(scheduler)
+            _workload(SCHEDULER, deployment.get("status", {}), conditions)
+        else:
+            await self._deployments.remove(meta["namespace"], scheduler_name(llm), meta["uid"])
+            conditions.clear(SCHEDULER)
+
+
+def scheduler_name(llm: Json) -> str:
+    return f"{llm['metadata']['name']}-kserve-router-scheduler"
+
+
+def scheduler_of(llm: Json) -> Json | None:
+    wanted = (llm["spec"].get("router") or {}).get("scheduler")
+    if wanted is None or (wanted.get("pool") or {}).get("ref"):
+        return None
+    labels = {
+        "app.kubernetes.io/component": "llminferenceservice-router-scheduler",
+        "app.kubernetes.io/name": llm["metadata"]["name"],
+        "app.kubernetes.io/part-of": "llminferenceservice",
+    }
+    own = {"name": scheduler_name(llm), "namespace": llm["metadata"]["namespace"], "labels": labels}
+    template = {"metadata": {"labels": labels}, "spec": copy.deepcopy(wanted.get("template") or _EPP)}
+    spec = {"replicas": 1, "selector": {"matchLabels": labels}, "template": template, "strategy": ROLLOUT}
+    return {"metadata": owned_by(llm, LLM_INFERENCE_SERVICE, own), "spec": spec}
 
 
 def labels_for(llm: Json) -> dict[str, str]:
@@ -112,21 +148,21 @@ def _service(llm: Json) -> Json:
     return {"metadata": owned_by(llm, LLM_INFERENCE_SERVICE, own), "spec": spec}
 
 
-def _workload(seen: Json, conditions: ConditionSet) -> None:
+def _workload(kind: str, seen: Json, conditions: ConditionSet) -> None:
     """propagateWorkloadDeploymentStatus: Available decides, Progressing=False is told."""
     available, progressing = find(seen, "Available"), find(seen, "Progressing")
     if available and available["status"] == "True":
-        conditions.mark(MAIN, "True")
+        conditions.mark(kind, "True")
     elif found := available or (progressing if progressing and progressing["status"] == "False" else None):
-        conditions.mark(MAIN, "False", found.get("reason", ""), found.get("message", ""))
+        conditions.mark(kind, "False", found.get("reason", ""), found.get("message", ""))
     else:
-        conditions.mark(MAIN, "False", "Progressing")
+        conditions.mark(kind, "False", "Progressing")
 
 
 def _roll_up(status: Json, conditions: ConditionSet) -> None:
-    main = find(status, MAIN)
-    if main and main["status"] == "False":
-        conditions.mark("WorkloadsReady", "False", main.get("reason", ""), main.get("message", ""))
-    else:
-        conditions.mark("WorkloadsReady", "True")
-    conditions.mark("RouterReady", "True")
+    for part, whole in ((MAIN, "WorkloadsReady"), (SCHEDULER, "RouterReady")):
+        found = find(status, part)
+        if found and found["status"] == "False":
+            conditions.mark(whole, "False", found.get("reason", ""), found.get("message", ""))
+        else:
+            conditions.mark(whole, "True")

@@ -22,7 +22,9 @@ from functions.local.kubernetes.store import Obj
 FILES = "sim.modelswitch.dev/files"
 """On a claim: what is in it."""
 MODEL = "sim.modelswitch.dev/model"
-"""On a pod: `missing` or `loading` where its server is to be so whatever the claim has, `broken` where it can't predict."""
+"""On a pod: `missing` or `loading` where its server is to be so whatever the claim has, `broken` where it can't predict,
+`asleep` where it is a vLLM that was put to sleep.
+"""
 IN_FLIGHT = "sim.modelswitch.dev/requests-in-flight"
 """On a pod: how many requests its server reports, in vLLM's metrics, as in flight. Without it the server has no metrics."""
 _PATH = re.compile(
@@ -54,6 +56,8 @@ class ModelServers:
 
     def answer(self, call: Call) -> Response:
         pod, state = self._asked(call)
+        if _is_scheduler(pod):
+            raise ApiError(503, "ServiceUnavailable", "error trying to reach service: malformed HTTP response", {})
         if call.path == "/metrics":
             return _metrics((pod["metadata"].get("annotations") or {}).get(IN_FLIGHT))
         if any(container["name"] == "main" for container in pod["spec"]["containers"]):
@@ -84,6 +88,11 @@ class ModelServers:
         found = self._objects.store.get(PVCS, pod["metadata"]["namespace"], claim)
         files = ((found or {"metadata": {}})["metadata"].get("annotations") or {}).get(FILES)
         return files is None or any(f"{path}/".startswith(f"{folder}/" if folder else "") for path in files.split())
+
+
+def _is_scheduler(pod: Obj) -> bool:
+    """An LLMInferenceService's, which speaks gRPC only; its container is called `main` too."""
+    return str((pod["metadata"].get("labels") or {}).get("app.kubernetes.io/component")).endswith("-router-scheduler")
 
 
 def _mounted(pod: Obj) -> list[tuple[str, str]]:
@@ -148,7 +157,9 @@ def _metrics(requests: str | None) -> Response:
 
 
 def _openai(name: str, path: str, state: str) -> Response:
-    """vLLM: it lists what it serves."""
+    """vLLM: it lists what it serves, asleep or not."""
+    if path == "/is_sleeping" and state == "asleep":
+        return JSONResponse({"is_sleeping": True})
     if path != "/v1/models":
         return JSONResponse({"detail": "Not Found"}, 404)
     return JSONResponse(

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pytest
 from asks import take_notification
 from builders import LIMITS, a_pod
 from reload_world import ONE, REF_OF_LLM, ReloadWorld, answering, reload
@@ -65,6 +66,46 @@ def test_a_single_llm_pod_is_not_taken_away_and_the_way_out_is_named():
     refused = world.command(reload(ONE, ref=REF_OF_LLM, by_event=False))
     assert (refused.code, world.deleted) == (Code.RELOAD_UNSUPPORTED, [])
     assert "replace" in refused.next_action
+
+
+DECODE, PREFILL = "llminferenceservice-workload", "llminferenceservice-workload-prefill"
+
+
+def test_the_only_pod_of_a_role_is_not_taken_away():
+    world = LlmWorld(pods=[a_pod("decode", component=DECODE), a_pod("prefill", component=PREFILL)])
+    refused = world.command(reload(ONE, ref=REF_OF_LLM, by_event=False))
+    assert (refused.code, world.deleted) == (Code.RELOAD_UNSUPPORTED, [])
+    assert "1 pod of llminferenceservice-workload," in str(refused)
+
+
+def test_a_scheduler_beside_the_only_serving_pod_takes_its_place_in_no_reload():
+    scheduler = a_pod("scheduler", component="llminferenceservice-router-scheduler", serves=False, answer=None)
+    world = LlmWorld(pods=[a_pod("only"), scheduler])
+    refused = world.command(reload(ONE, ref=REF_OF_LLM, by_event=False))
+    assert (refused.code, world.deleted) == (Code.RELOAD_UNSUPPORTED, [])
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [{"ready": False, "answer": None}, {"answer": answering(Answered.MISSING)}, {"answer": answering(Answered.ASLEEP)}],
+)
+def test_a_pod_that_serves_nobody_is_replaced_before_the_one_that_serves(bad):
+    world = LlmWorld(pods=[a_pod("serves"), a_pod("useless", **bad)])
+    world.command(reload(ONE, ref=REF_OF_LLM))
+    assert world.deleted == ["useless"]
+
+
+def test_the_last_serving_pod_of_a_role_stays():
+    """When the first new pod answers, the other prefilling pod is gone: its autoscaler wants one only."""
+    roles = [(f"{role}-{number}", role) for role in (DECODE, PREFILL) for number in (1, 2)]
+    world = LlmWorld(pods=[a_pod(name, component=role) for name, role in roles])
+    world.command(reload(ONE, ref=REF_OF_LLM))
+    assert world.deleted == [f"{DECODE}-1"]
+    new = a_pod("new", component=DECODE, answer=answering())
+    last = next(pod for pod in world.pods if pod.name == f"{PREFILL}-1")
+    world.pods = [new, last]
+    world.run(take_notification(REF_OF_LLM, LIMITS))
+    assert world.deleted == [f"{DECODE}-1"]
 
 
 class KnativeWorld(ReloadWorld):

@@ -15,6 +15,7 @@ from functions.lifecycle.observe import observe
 from functions.lifecycle.record import Record, Reload, Run, Wanted
 
 LOADED, MISSING, LOADING = Answered.LOADED, Answered.MISSING, Answered.LOADING
+ASLEEP = Answered.ASLEEP
 SILENT, UNASKABLE = Answered.UNANSWERED, Answered.UNASKABLE
 
 
@@ -38,7 +39,11 @@ def judged(*answers, after=60, known=None, **changes):
         ([LOADED, LOADED], (State.RUNNING, None)),
         ([LOADED, MISSING], (State.RUNNING, "Degraded")),
         ([MISSING], (State.ERROR, "ModelMissing")),
-        ([MISSING, UNASKABLE], (State.RUNNING, "Unverified")),
+        ([MISSING, UNASKABLE], (State.ERROR, "ModelMissing")),
+        ([LOADED, UNASKABLE], (State.RUNNING, None)),
+        ([ASLEEP], (State.RUNNING, "Asleep")),
+        ([ASLEEP, MISSING], (State.RUNNING, "Asleep")),
+        ([LOADED, ASLEEP], (State.RUNNING, "Degraded")),
         ([LOADING], (State.STARTING, "Verifying")),
         ([LOADING, MISSING], (State.STARTING, "Verifying")),
         ([UNASKABLE], (State.RUNNING, "Unverified")),
@@ -78,6 +83,17 @@ def test_what_nobody_ever_asked_is_not_called_an_error():
     assert (verdict.state, verdict.reason) == (State.RUNNING, "Unverified")
 
 
+def test_a_model_that_is_asleep_is_not_available_and_the_way_to_wake_it_is_said():
+    record = Record(ref=REF, uid="model-1", state=State.RUNNING)
+    asleep = observe(record, running(*pods(ASLEEP)), LIMITS).record
+    assert (asleep.state, asleep.reason, asleep.available) == (State.RUNNING, "Asleep", False)
+    assert "/wake_up" in asleep.message
+    unasked = observe(asleep, running(*pods(None), observed_at=later(400)), LIMITS).record
+    assert unasked.reason == "Asleep"
+    awake = observe(unasked, running(*pods(LOADED), observed_at=later(401)), LIMITS).record
+    assert (awake.reason, awake.available) == (None, True)
+
+
 def test_a_look_that_asked_nobody_keeps_a_running_model_running():
     assert judged(None, known=Record(ref=REF, state=State.RUNNING)) == (State.RUNNING, None)
     assert judged(None, known=Record(ref=REF, state=State.STARTING)) == (State.STARTING, "Verifying")
@@ -107,6 +123,36 @@ def test_transformers_and_workers_are_not_asked_for_a_model():
     assert derive(seen, Record(ref=REF), LIMITS).state is State.RUNNING
     alone = derive(running(transformer), Record(ref=REF), LIMITS)
     assert (alone.state, alone.reason) == (State.RUNNING, "Unverified")
+
+
+DECODE, PREFILL = "llminferenceservice-workload", "llminferenceservice-workload-prefill"
+
+
+@pytest.mark.parametrize(
+    ("decode", "prefill", "expected"),
+    [
+        (LOADED, LOADED, (State.RUNNING, None)),
+        (LOADED, MISSING, (State.ERROR, "ModelMissing")),
+        (MISSING, LOADED, (State.ERROR, "ModelMissing")),
+        (LOADED, LOADING, (State.STARTING, "Verifying")),
+        (LOADED, UNASKABLE, (State.RUNNING, "Unverified")),
+        (UNASKABLE, MISSING, (State.ERROR, "ModelMissing")),
+    ],
+)
+def test_each_role_of_an_llm_counts_for_itself(decode, prefill, expected):
+    roles = (*pods(decode, component=DECODE), replace(*pods(prefill, component=PREFILL), uid="prefill"))
+    verdict = derive(running(*roles, observed_at=later(60)), Record(ref=REF), LIMITS)
+    assert (verdict.state, verdict.reason) == expected
+
+
+@pytest.mark.parametrize("beside", [UNASKABLE, LOADED])
+def test_a_silent_server_is_hidden_by_none_that_can_not_be_asked_nor_by_another_role(beside):
+    other = pods(beside, component=DECODE if beside is UNASKABLE else PREFILL)
+    record = Record(ref=REF, uid="model-1", state=State.RUNNING)
+    for seconds in (0, 61):
+        both = (*pods(SILENT, component=DECODE), replace(*other, uid="beside"))
+        record = observe(record, running(*both, observed_at=later(seconds)), LIMITS).record
+    assert (record.state, record.reason) == (State.ERROR, "ModelNotAnswering")
 
 
 def test_knatives_old_revision_answers_while_the_new_one_does_not_come_up():
