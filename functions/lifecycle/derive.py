@@ -147,6 +147,17 @@ class Scene:
         return more and self.seen.routed and self.record.state is State.RUNNING and self.verified in _HAVE_IT
 
     @property
+    def ahead_of_kserve(self) -> bool:
+        """A ready pod of each component is there, and the model answers; KServe's Ready comes later, or is stale.
+
+        In Standard mode a ready pod is behind its Service at once. Knative's route is programmed after its pods are ready.
+        """
+        ready = {pod.component for pod in self.up if pod.ready}
+        there = all(any(name.startswith(needed) for name in ready) for needed in self.seen.components)
+        standard = self.seen.mode is Mode.STANDARD and bool(self.seen.components)
+        return standard and there and self.verified is Verified.YES
+
+    @property
     def routed_pods(self) -> tuple[Pod, ...]:
         """In Knative mode those whose revision has a part of the traffic, where KServe says which has."""
         traffic = self.seen.traffic
@@ -260,6 +271,15 @@ def _stopped(scene: Scene) -> tuple[str, str]:
     hold = stop_note.holds[0]
     why = f": {hold.reason}" if hold.reason else ""
     return Reason.STOPPED_BY_USER, f"Stopped by {named(hold.actor, hold.claimed_actor)}{why}. Start it to run it again."
+
+
+def _ahead(scene: Scene) -> tuple[str | None, str | None]:
+    reason, what = _running(scene)
+    said = f": {scene.seen.ready_reason}" if scene.seen.ready_reason else ""
+    kserve = f"KServe says Ready={scene.seen.ready.value}{said}"
+    if reason:
+        return reason, f"{_sentence(what or '')} {kserve}."
+    return Reason.KSERVE_BEHIND, f"The model answers; {kserve} still."
 
 
 def _behind(scene: Scene) -> str | None:
@@ -466,6 +486,13 @@ RULES: tuple[Rule, ...] = (
         "none, Degraded, Reloading",
         lambda s: s.serving and s.verified is Verified.YES,
         _running,
+    ),
+    Rule(
+        "Standard mode, a ready pod of each component is there and the model answers, KServe does not say Ready",
+        State.RUNNING,
+        f"{Reason.KSERVE_BEHIND}, {Reason.DEGRADED}, {Reason.RELOADING}",
+        lambda s: s.ahead_of_kserve,
+        _ahead,
     ),
     Rule(
         "KServe says Ready, a pod is ready, and no process can ask it",

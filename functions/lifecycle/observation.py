@@ -222,7 +222,8 @@ class Observation:
     `routed`: KServe has a route to it, also while it is not all ready. `artifacts` are the storage URIs it loads from,
     `bucketless` the paths that it loads from buckets which only a Secret names, where no pod shows which. `recreated`
     are the components whose old pods must be gone before new ones are made. `wanted` says how many pods an owner is to
-    have, by uid, where one of them is KEPT and the look asked. `traffic` is what percentage of the requests each revision
+    have, by uid, where one of them is KEPT and the look asked. `components` are the parts that requests need, by their
+    label, as far as the spec tells. `traffic` is what percentage of the requests each revision
     gets in Knative mode, and `failed_revision` the newest one, where it fails beside one that is ready. `suspended`:
     `spec.suspend` is true, so KServe makes no pods. `scaled_down` is looked for where a model that is to run has no pod.
     `stop_blocker` is why KServe won't act on a stop, as far as the object tells; `others_moved` when it last acted on
@@ -262,6 +263,7 @@ class Observation:
     bucketless: tuple[str, ...] = ()
     recreated: tuple[str, ...] = ()
     wanted: Mapping[str, int] = field(default_factory=dict)
+    components: tuple[str, ...] = ()
     traffic: Mapping[str, int] = field(default_factory=dict)
     failed_revision: str | None = None
     scaled_down: ScaledDown | None = None

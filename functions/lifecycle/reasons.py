@@ -12,6 +12,7 @@ class Reason(StrEnum):
     PODS_NOT_GONE = "PodsNotGone"
     DRAINING = "Draining"
     KSERVE_BUSY = "KServeBusy"
+    KSERVE_BEHIND = "KServeBehind"
     AWAITING_KSERVE = "AwaitingKServe"
     STOPPED_BY_USER = "StoppedByUser"
     STOPPED_OUTSIDE = "StoppedOutside"

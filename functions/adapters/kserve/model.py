@@ -15,6 +15,7 @@ from functions.lifecycle.reasons import Reason
 from functions.lifecycle.stop_note import STOP_NOTE_ANNOTATION, StopNote
 from functions.lifecycle.unusable import Unusable
 
+_LLM_WORKLOAD = ("llminferenceservice-workload",)
 COMPONENTS = ("predictor", "transformer", "explainer")
 DEPLOYMENT_MODE = "serving.kserve.io/deploymentMode"
 _MODES = {
@@ -165,6 +166,15 @@ class Model:
         if model_status.get("transitionStatus") in _TROUBLED_TRANSITIONS and failure.get("reason"):
             return Trouble(failure["reason"], failure.get("message") or f"KServe says {failure['reason']}")
         return None
+
+    @property
+    def needed_components(self) -> tuple[str, ...]:
+        """The component labels of which a pod must be ready before a request can be answered; () where that is not known."""
+        if self.kind is Kind.INFERENCE_SERVICE:
+            return tuple(name for name in COMPONENTS if self.spec.get(name) is not None)
+        if self.kind is Kind.LLM_INFERENCE_SERVICE and self.spec.get("prefill") is None and self.routed:
+            return _LLM_WORKLOAD
+        return ()
 
     @property
     def traffic(self) -> dict[str, int]:

@@ -119,6 +119,7 @@ def read_observation(ref: ModelRef, model: Model, pods: PodList, now: datetime) 
         autoscaler=(model.annotations or {}).get(AUTOSCALER_ANNOTATION),
         autoscaler_is_ours=model.autoscaler_is_ours,
         may_scale_to_zero=model.may_scale_to_zero,
+        components=model.needed_components,
         traffic=model.traffic,
         failed_revision=model.failed_revision,
         stop_blocker=ignores_stop(model, has_pods=bool(pods.pods)),

@@ -294,10 +294,16 @@ class BaseRef(TypedDict, total=False):
     name: Word | None
 
 
+class LLMScaling(TypedDict, total=False):
+    keda: dict[str, Any] | None
+
+
 class LLMInferenceServiceSpec(TypedDict, total=False):
     baseRefs: Annotated[list[BaseRef], Field(max_length=1000)] | None
     model: ServedModel | None
+    prefill: dict[str, Any] | None
     replicas: Number | None
+    scaling: LLMScaling | None
     suspend: bool | None
 
 

@@ -13,6 +13,7 @@ from functions.adapters.kserve.pods import read_pod
 from functions.adapters.kserve.quota import find_shortages
 from functions.adapters.kserve.resources import Resources, as_number, owner_of
 from functions.adapters.kserve.runtimes import Runtimes
+from functions.adapters.kserve.scaling import scaler_of
 from functions.lifecycle.errors import Code
 from functions.lifecycle.observation import Answer, Mode
 from functions.lifecycle.stop_note import LastRunPod, StopNote
@@ -370,3 +371,18 @@ def test_only_what_a_request_can_reach_belongs_to_a_graph():
     }
     graph = a_model(kind=Kind.INFERENCE_GRAPH, spec={"nodes": nodes})
     assert [member.name for member in members_of(graph)] == ["first", "last", "most"]
+
+
+def test_an_llm_whose_route_is_there_needs_its_workload_alone():
+    def llm(**spec):
+        conditions = [{"type": "RouterReady", "status": "True"}, {"type": "WorkloadsReady", "status": "False"}]
+        return a_model(*conditions, kind=Kind.LLM_INFERENCE_SERVICE, spec={"model": {"uri": "hf://a/b"}, **spec})
+
+    assert llm().needed_components == ("llminferenceservice-workload",)
+    assert llm(prefill={}).needed_components == (), "which pods prefill is not told by their number"
+    assert a_model(spec={"predictor": {}, "transformer": {}}).needed_components == ("predictor", "transformer")
+
+
+@pytest.mark.parametrize(("scaling", "scaler"), [({"keda": {"idleReplicaCount": 0}}, "keda"), ({}, None), (None, None)])
+def test_an_llm_that_keda_may_keep_at_zero_says_so(scaling, scaler):
+    assert scaler_of(a_model(kind=Kind.LLM_INFERENCE_SERVICE, spec={"scaling": scaling})) == scaler

@@ -183,6 +183,39 @@ def test_a_revision_that_has_no_traffic_says_nothing_of_the_model():
     assert verdict(running(lost, new, **split)) == (State.RUNNING, "Degraded")
 
 
+LAGS = {"ready": Answer.FALSE, "ready_reason": "Progressing", "components": ("predictor",)}
+
+
+def test_a_model_that_answers_runs_although_kserve_has_not_caught_up():
+    found = derive(running(a_pod(), **LAGS), STARTING, LIMITS)
+    assert (found.state, found.reason) == (State.RUNNING, "KServeBehind")
+    assert found.message == "The model answers; KServe says Ready=False: Progressing still."
+
+
+def test_an_old_pod_that_answers_beside_new_ones_that_crash_is_degraded_whatever_kserve_says():
+    crashing = a_pod("new", ready=False, trouble=Trouble("CrashLoopBackOff", "exit code 1"), answer=None)
+    found = derive(running(a_pod(), crashing, **LAGS), EMPTY, LIMITS)
+    assert (found.state, found.reason) == (State.RUNNING, "Degraded")
+    assert "exit code 1" in found.message
+    assert "Ready=False: Progressing" in found.message
+
+
+@pytest.mark.parametrize(
+    ("pod", "changes"),
+    [
+        (a_pod(ready=False), {}),
+        (a_pod(answer=PodAnswer(Answered.UNASKABLE)), {}),
+        (a_pod(answer=PodAnswer(Answered.LOADING)), {}),
+        (a_pod(), {"components": ("predictor", "transformer")}),
+        (a_pod(), {"mode": Mode.KNATIVE}),
+        (a_pod(), {"components": ()}),
+    ],
+    ids=["not-ready", "not-asked", "loading", "no-transformer", "no-route", "unknown"],
+)
+def test_without_an_answer_of_every_part_kserve_is_waited_for(pod, changes):
+    assert verdict(running(pod, **{**LAGS, **changes}), STARTING)[0] is State.STARTING
+
+
 def test_the_last_rule_takes_whatever_is_left():
     assert RULES[-1].when(None)  # type: ignore[arg-type]
 
