@@ -40,6 +40,10 @@ class NotHttp(Unreached):
     """The connection was taken and closed without an answer in HTTP: as a server does that speaks TLS."""
 
 
+class NoCredentials(ModelswitchError):
+    """Why there are none to give to a server that wants some, for a person."""
+
+
 class Silent(ModelswitchError):
     """The connection was taken, and nothing came."""
 

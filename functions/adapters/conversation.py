@@ -15,6 +15,7 @@ from typing import Protocol as Interface
 from events.errors import ModelswitchError
 from functions.adapters.answers import (
     SLEEPING_PATH,
+    NoCredentials,
     NotHttp,
     NotPermitted,
     Reply,
@@ -66,6 +67,9 @@ class Line(Interface):
     async def post(self, server: Server, path: str, body: Any, bounds: Bounds = WHOLE) -> Reply:
         """`body` goes as JSON. Raises Unreached, NotPermitted or Silent."""
 
+    async def authorization(self, server: Server) -> str:
+        """What the server's Secret has for it. Raises NoCredentials."""
+
     async def close(self) -> None: ...
 
 
@@ -91,6 +95,7 @@ class Conversation:
     _ends: float = 0.0
     _whys: list[tuple[_Why, PodAnswer]] = field(default_factory=list)
     _known: dict[tuple[str, str], Reply] = field(default_factory=dict)
+    _no_key: str = "modelswitch has none"
 
     def __post_init__(self) -> None:
         self._at = self.server
@@ -133,7 +138,7 @@ class Conversation:
         for name, path in self._paths(protocol):
             reply = await self._get(path)
             if wants_credentials(reply):
-                self._note(_Why.CREDENTIALS, _answer(Answered.UNASKABLE, protocol, path, reply, _locked(reply)))
+                self._note(_Why.CREDENTIALS, _answer(Answered.UNASKABLE, protocol, path, reply, self._locked(reply)))
                 continue
             what = judge(protocol, reply, self.server.names)
             if what is Answered.LOADED and (
@@ -185,7 +190,7 @@ class Conversation:
                 refused = f"{listing.method} {listing.path}: {error}"
                 continue
             if wants_credentials(reply):
-                refused = f"{listing.method} {listing.path}: {_locked(reply)}"
+                refused = f"{listing.method} {listing.path}: {self._locked(reply)}"
             if (models := listed(listing, reply)) is not None:
                 found = has(models, self.server.names)
                 holds = found.name in self.server.names and not found.certain
@@ -219,8 +224,28 @@ class Conversation:
         if known := self._known.get((method, path)):
             return known
         reply = await (self._exchange(method, path) if self._known else self._first(method, path))
+        if wants_credentials(reply) and await self._unlocked():
+            reply = await self._exchange(method, path)
         self._known[method, path] = reply
         return reply
+
+    async def _unlocked(self) -> bool:
+        """Whether this port is asked with the credentials of the model's owner from now on: only one that wants them."""
+        if not self.server.secret or self._at.authorization:
+            return False
+        try:
+            async with asyncio.timeout_at(self._ends):
+                self._at = replace(self._at, authorization=await self.line.authorization(self.server))
+        except NoCredentials as error:
+            self._no_key = str(error)
+        except TimeoutError:
+            self._no_key = f"Secret {shown(self.server.secret, 80)} was not read in time"
+        return bool(self._at.authorization)
+
+    def _locked(self, reply: Reply) -> str:
+        if self._at.authorization:
+            return f"{reply.said}: its server refuses the credentials of Secret {shown(self.server.secret, 80)}"
+        return f"{reply.said}: its server wants credentials, and {self._no_key}"
 
     async def _first(self, method: str, path: str) -> Reply:
         """At this port: by TLS where plain HTTP gets no answer that could be a model server's. Nothing secret is sent."""
@@ -272,10 +297,6 @@ class Conversation:
         if Protocol.GRPC in self.server.protocols:
             return "it speaks gRPC only"
         return "its server implements no known readiness protocol"
-
-
-def _locked(reply: Reply) -> str:
-    return f"{reply.said}: its server wants credentials, and modelswitch has none"
 
 
 def _of_port(answer: PodAnswer, port: int) -> PodAnswer:

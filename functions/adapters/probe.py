@@ -2,7 +2,7 @@
 asked.
 
 From inside the cluster the pods are asked directly; from outside through the API server's proxy, which reaches them from
-where it is. A redirect is not followed, and no credentials go along.
+where it is. A redirect is not followed, and no credentials go along but those that the model's owner gives.
 """
 
 import asyncio
@@ -17,9 +17,10 @@ from typing import Any
 import aiohttp
 
 from functions.adapters import bounded_http
-from functions.adapters.answers import NotHttp, NotPermitted, Reply, Silent, Unreached, shown
+from functions.adapters.answers import NoCredentials, NotHttp, NotPermitted, Reply, Silent, Unreached, shown
 from functions.adapters.cluster import Cluster, Forbidden
 from functions.adapters.conversation import WHOLE, Bounds, Conversation, Line, could_not
+from functions.adapters.kserve.pod_credentials import PodCredentials
 from functions.adapters.kserve.served import Server
 from functions.adapters.segments import quoted
 from functions.adapters.turns import Turns
@@ -39,7 +40,7 @@ def line_for(way: str | None, cluster: Cluster) -> Line | None:
     inside = "KUBERNETES_SERVICE_HOST" in os.environ and "KUBECONFIG" not in os.environ
     match way or ("pods" if inside else "apiserver"):
         case "pods":
-            return DirectLine()
+            return DirectLine(PodCredentials(cluster))
         case "apiserver":
             return ProxyLine(cluster)
         case _:
@@ -47,10 +48,18 @@ def line_for(way: str | None, cluster: Cluster) -> Line | None:
 
 
 class DirectLine:
-    """To the pod's own address. Certificates are not checked: a pod's are its own, and nothing secret is sent."""
+    """To the pod's own address. Certificates are not checked: a pod's are its own. What its owner's Secret has for it is
+    sent to no other address, and nothing of ours is.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, credentials: PodCredentials | None = None) -> None:
         self._session: aiohttp.ClientSession | None = None
+        self._credentials = credentials
+
+    async def authorization(self, server: Server) -> str:
+        if self._credentials is None:
+            raise NoCredentials("modelswitch has none")
+        return await self._credentials.authorization(server.namespace, server.secret)
 
     async def ask(self, server: Server, path: str, bounds: Bounds = WHOLE) -> Reply:
         return await self._request("GET", server, path, None, bounds)
@@ -64,7 +73,13 @@ class DirectLine:
         url = f"{'https' if server.tls else 'http'}://{host}:{server.port}{path}"
         try:
             found = await bounded_http.exchange(
-                self._connected(), method, url, seconds=bounds.seconds, most=bounds.octets, body=body
+                self._connected(),
+                method,
+                url,
+                seconds=bounds.seconds,
+                most=bounds.octets,
+                headers={"Authorization": server.authorization} if server.authorization else None,
+                body=body,
             )
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise Unreached(f"no connection to {host}:{server.port} ({_words(error)})") from error
@@ -90,6 +105,9 @@ class ProxyLine:
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
+
+    async def authorization(self, server: Server) -> str:
+        raise NoCredentials(f"none can be sent to {server.pod} through the API server")
 
     async def ask(self, server: Server, path: str, bounds: Bounds = WHOLE) -> Reply:
         return await self._request("GET", server, path, None, bounds)

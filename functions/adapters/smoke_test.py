@@ -110,7 +110,7 @@ def _next(status: int) -> str:
     if status in {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED}:
         return "Its server answers at another path or has another name for the model: set `path` in its smoke test."
     if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-        return "Its server wants credentials, and a smoke test carries none: remove the smoke test."
+        return "Its server wants credentials: name a Secret that has them (annotation modelswitch.dev/credentials)."
     if status < HTTPStatus.INTERNAL_SERVER_ERROR:
         return "Its server rejects the payload: correct it in its smoke test, or fix the model."
     return "Read the predictor's log; the model is loaded and can't predict."

@@ -58,6 +58,7 @@ async def test_the_only_folder_of_tritons_repository_is_the_model(words):
         ([("a", "LOADING", ""), ("b", "UNAVAILABLE", "x")], LOADING, "a"),
         ([("m", "UNAVAILABLE", "Internal: no such file"), ("b", "READY", "")], MISSING, "no such file"),
         ([("m", "LOADING", "")], LOADING, "m"),
+        ([("a", "UNKNOWN", "")], LOADING, "a"),
         ([], MISSING, "no model"),
     ],
 )

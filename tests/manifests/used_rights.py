@@ -26,7 +26,7 @@ def _workloads(verb):
 
 LIST_PODS = {("", "pods", "list")}
 ALL_MAY = set()  # /version and the discovery of API groups: system:public-info-viewer, system:discovery
-BY_TENANT = set()  # a ConfigMap that a tenant lets us read by a Role of its own: examples/smoke-test.yaml
+BY_TENANT = set()  # what a tenant lets us read by a Role of its own: examples/smoke-test.yaml, model-credentials.yaml
 READ_POLICY = {
     ("admissionregistration.k8s.io", f"validatingadmission{resource}", "get")
     for resource in ("policies", "policybindings")
@@ -47,6 +47,7 @@ REQUESTS: dict[str, tuple[set[str], set[Right]]] = {
     f"{ADAPTERS}/kserve/device_claims.py": ({"get"}, {("resource.k8s.io", "resourceclaims", "get")}),
     f"{ADAPTERS}/kserve/smoke_tests.py": ({"get"}, BY_TENANT),
     f"{ADAPTERS}/kserve/activity.py": ({"list_all"}, _models("list")),
+    f"{ADAPTERS}/kserve/pod_credentials.py": ({"get"}, BY_TENANT),
     f"{ADAPTERS}/kserve/grace.py": (
         {"get", "list_all", "merge_patch", "delete"},
         _workloads("get") | _workloads("list") | _workloads("patch") | LIST_PODS | {("", "pods", "delete")},

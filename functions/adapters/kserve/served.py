@@ -5,7 +5,7 @@ Sources: KServe's pkg/constants and the controllers' defaults (the first contain
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -36,6 +36,8 @@ _BESIDE_THE_MODEL = frozenset(
 _CONTAINERS = {Kind.INFERENCE_SERVICE: "kserve-container", Kind.LLM_INFERENCE_SERVICE: "main"}
 _DEFAULT_PORT = {Kind.INFERENCE_SERVICE: 8080, Kind.LLM_INFERENCE_SERVICE: 8000}
 _NAME_FLAGS = ("--model_name", "--model-name", "--served-model-name", "--served_model_name")
+CREDENTIALS_ANNOTATION = "modelswitch.dev/credentials"
+"""Of a model's owner: the name of a Secret with a key `token`, or `authorization` for the whole header."""
 _WORKER_INDEX = "leaderworkerset.sigs.k8s.io/worker-index"
 _COMPONENT = {Kind.INFERENCE_SERVICE: "component", Kind.LLM_INFERENCE_SERVICE: "app.kubernetes.io/component"}
 _SERVING_WORDS = {
@@ -59,7 +61,8 @@ class Server:
     """One pod's model server. `names` are what the model may be called; `protocols` in the order in which to ask.
 
     `address` is "" where the pod has none. `other_ports` are asked where what answers at `port` is no model server. `told`: the server was told the name; one that was not may call its model as it likes.
-    `unusable`: why it is not asked at all, "" where it is.
+    `unusable`: why it is not asked at all, "" where it is. `secret`: the Secret of its owner that has credentials for it, and
+    `authorization` what was read there, "" for none.
     """
 
     pod_uid: str
@@ -73,6 +76,8 @@ class Server:
     protocols: tuple[Protocol, ...]
     unusable: str = ""
     other_ports: tuple[int, ...] = ()
+    secret: str = ""
+    authorization: str = field(default="", repr=False)
 
 
 def holds_model(kind: Kind, item: Json) -> bool:
@@ -95,7 +100,7 @@ def server_of(model: Model, item: Json) -> Server | None:
         return None
     told, declared = list(_usable(_named(container))), list(_usable(_declared(model)))
     port, *others = server_ports(model.kind, container)
-    return server_at(
+    server = server_at(
         item,
         port,
         other_ports=tuple(other for other in others if other),
@@ -104,6 +109,7 @@ def server_of(model: Model, item: Json) -> Server | None:
         told=bool(told),
         protocols=_protocols(model),
     )
+    return replace(server, secret=str((model.annotations or {}).get(CREDENTIALS_ANNOTATION) or "").strip())
 
 
 def server_at(

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from functions.adapters import smoke_test
-from functions.adapters.answers import Silent, shown
+from functions.adapters.answers import NoCredentials, Silent, shown, wants_credentials
 from functions.adapters.cluster import Forbidden, Json, Missing
 from functions.adapters.conversation import Bounds, Line, could_not
 from functions.adapters.kserve.served import Server
@@ -87,7 +87,14 @@ class SmokeTests:
             if answer:
                 server = replace(server, port=answer.port or server.port, tls=answer.tls or server.tls)
             reply = await self._line.post(server, path, found.payload, Bounds(self._seconds))
+            if server.secret and wants_credentials(reply):
+                server = replace(server, authorization=await self._line.authorization(server))
+                reply = await self._line.post(server, path, found.payload, Bounds(self._seconds))
             return smoke_test.judge(found, reply, server.pod, path)
+        except NoCredentials as error:
+            return Prediction(
+                Outcome.UNREACHED, "cannot be asked", server.pod, path, f"its server wants credentials: {error}"
+            )
         except Silent:
             said = f"no answer in {self._seconds:g}s"
             return Prediction(Outcome.BAD, said, server.pod, path, "Read the predictor's log: it may hang.")

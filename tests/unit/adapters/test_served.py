@@ -1,6 +1,7 @@
 """How a pod's server is to be asked, from what its owner wrote: whatever that is, it leads nowhere but to this pod."""
 
 import copy
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -113,6 +114,14 @@ def test_a_port_that_is_named_for_something_else_is_asked_last_and_no_more_than_
     listed = [{"containerPort": port, **({"name": name} if name else {})} for name, port in ports]
     server = server_of(MODEL, pod(ports=listed))
     assert (server.port, *server.other_ports) == asked
+
+
+def test_the_secret_is_the_one_that_the_models_owner_names_and_its_value_is_shown_nowhere():
+    annotations = {"modelswitch.dev/credentials": " api-key "}
+    model = Model(Kind.INFERENCE_SERVICE, {"metadata": {**MODEL.metadata, "annotations": annotations}})
+    server = server_of(model, pod())
+    assert (server.secret, server.authorization) == ("api-key", "")
+    assert "s3cret" not in repr(replace(server, authorization="Bearer s3cret"))
 
 
 def test_a_port_of_another_transport_is_not_asked():
