@@ -182,8 +182,8 @@ def proves_itself(protocol: Protocol, reply: Reply) -> bool:
 
 
 def may_want_tls(reply: Reply) -> bool:
-    """Whether a server that speaks TLS may have answered so to plain HTTP: nginx, Apache, Go and Tomcat answer 400."""
-    return reply.status == HTTPStatus.BAD_REQUEST and not reply.is_object
+    """Whether a server that speaks TLS may have answered so to plain HTTP: nginx, Apache, Go and Tomcat answer 400 and why."""
+    return reply.status == HTTPStatus.BAD_REQUEST and bool(reply.body.strip()) and not reply.is_object
 
 
 def wants_credentials(reply: Reply) -> bool:

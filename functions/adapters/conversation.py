@@ -32,7 +32,7 @@ from functions.adapters.answers import (
     wants_credentials,
 )
 from functions.adapters.kserve.served import MOST_NAMES, Protocol, Server
-from functions.adapters.listings import LISTINGS, Has, Listing, has, listed
+from functions.adapters.listings import LISTINGS, V2_INDEX, Has, Listing, has, listed
 from functions.lifecycle.errors import StepError
 from functions.lifecycle.observation import Answered, PodAnswer
 
@@ -117,6 +117,17 @@ class Conversation:
         return min(self._whys, key=lambda one: one[0])[1]
 
     async def _at_this_port(self) -> PodAnswer | None:
+        """In plain HTTP, or by TLS. One that answers all of it 400 without a word may be a Triton, so TLS comes last there."""
+        found = await self._by_protocols()
+        if found is None and not self._at.tls and self._known:
+            method, path = next(iter(self._known))
+            refused = self._known[method, path].status == HTTPStatus.BAD_REQUEST
+            if refused and (reply := await self._by_tls(method, path)):
+                self._known = {(method, path): reply}
+                found = await self._by_protocols()
+        return found
+
+    async def _by_protocols(self) -> PodAnswer | None:
         """By each protocol until one is understood."""
         own_protocol = Protocol.GRPC not in self.server.protocols
         before = len(self._whys)
@@ -183,7 +194,7 @@ class Conversation:
         that is still loading, and other servers to anything. Then only a list shows that it was an answer.
         """
         refused = ""
-        for listing in LISTINGS.get(protocol, ()):
+        for listing in LISTINGS.get(protocol, ()) if spoke else (V2_INDEX,):
             try:
                 reply = await self._request(listing.method, listing.path)
             except Unreached as error:

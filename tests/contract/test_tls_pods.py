@@ -124,6 +124,25 @@ async def test_one_that_waits_for_more_than_a_handshake_is_still_asked_in_plain_
     assert (found.what, found.tls) == (Answered.MISSING, False)
 
 
+async def test_a_triton_that_answers_400_without_a_word_is_not_tried_by_tls(probe):
+    """It does so at each look to a V1 path, and speaks V2."""
+    opened = []
+
+    async def handle(reader, writer):
+        head = await reader.read(65536)
+        opened.append(head[:1])
+        ready = head.startswith((b"GET /v2/models/m/ready ", b"GET /v2/models/m "))
+        writer.write(answer(200, {"name": "m"} if b"ready" not in head else b"") if ready else answer(400))
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(handle, "127.0.0.1", 0)
+    found = (await probe.ask([a_server(server.sockets[0].getsockname()[1])]))["1"]
+    server.close()
+    assert (found.what, found.tls) == (Answered.LOADED, False)
+    assert opened == [b"G"] * 3
+
+
 async def test_a_silent_server_is_silent_by_tls_too(probe, context):
     async with serving(otherwise=silence, tls=context) as (port, _):
         found = (await probe.ask([a_server(port, tls=True)]))["1"]

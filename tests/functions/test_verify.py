@@ -107,6 +107,15 @@ def test_ready_without_its_model_is_a_difference_with_what_to_do_and_the_probe_t
     assert f"what KServe says is not so: {place.namespace}/empty (DIFFERS)" in done.stderr
 
 
+def test_a_model_that_its_server_calls_otherwise_answers_and_takes_its_prediction(place):
+    place.make("iris-prod", annotations={"sim.modelswitch.dev/model-name": "iris-v7"})
+    place.smoke_test("iris-prod")
+    place.ready("iris-prod")
+    place.old_enough()
+    code, rows = place.rows("--predict")
+    assert (code, rows["iris-prod"]["verdict"], rows["iris-prod"]["pods_say"]) == (0, "answers", "loaded 1/1")
+
+
 def test_a_vllm_that_was_put_to_sleep_is_no_difference_and_is_said_to_be_asleep(place):
     pod = {"containers": [{"name": "main", "image": "local/vllm:1"}]}
     spec = {"model": {"uri": "hf://example/llama", "name": "llama"}, "replicas": 1, "template": pod}

@@ -36,10 +36,13 @@ class PodCredentials:
 
     async def authorization(self, namespace: str, name: str) -> str:
         """The value of the Authorization header. Raises NoCredentials."""
-        key = (namespace, name)
+        place = quoted(namespace)
+        if not place or not quoted(name) or not is_name(name):
+            raise NoCredentials(f"Secret {shown(name, 80)} is not a valid name of a Secret")
+        key = (place, name)
         read_at, found = self._known.get(key, (0.0, ""))
         if not found or time.monotonic() - read_at > _KEPT_SECONDS:
-            found = await self._read(namespace, name)
+            found = await self._read(place, name)
             while len(self._known) >= _KEPT:
                 del self._known[next(iter(self._known))]
             self._known[key] = (time.monotonic(), found)
@@ -49,11 +52,8 @@ class PodCredentials:
 
     async def _read(self, namespace: str, name: str) -> str | NoCredentials:
         secret = f"Secret {shown(name, 80)}"
-        place = quoted(namespace)
-        if not place or not is_name(name):
-            return NoCredentials(f"{secret} is not a valid name of a Secret")
         try:
-            item = await self._cluster.get(f"/api/v1/namespaces/{place}/secrets/{name}")
+            item = await self._cluster.get(f"/api/v1/namespaces/{namespace}/secrets/{name}")
         except Missing:
             return NoCredentials(f"{secret} is not there")
         except Forbidden:

@@ -25,6 +25,8 @@ MODEL = "sim.modelswitch.dev/model"
 """On a pod: `missing` or `loading` where its server is to be so whatever the claim has, `broken` where it can't predict,
 `asleep` where it is a vLLM that was put to sleep.
 """
+MODEL_NAME = "sim.modelswitch.dev/model-name"
+"""On a pod: what its server calls its model, whatever it was told, as Triton and MLServer may."""
 IN_FLIGHT = "sim.modelswitch.dev/requests-in-flight"
 """On a pod: how many requests its server reports, in vLLM's metrics, as in flight. Without it the server has no metrics."""
 _PATH = re.compile(
@@ -107,7 +109,9 @@ def _mounted(pod: Obj) -> list[tuple[str, str]]:
 
 
 def _name(pod: Obj) -> str:
-    """What the server was told that its model is called."""
+    """What the server calls its model: by itself, else as it was told."""
+    if own := (pod["metadata"].get("annotations") or {}).get(MODEL_NAME):
+        return str(own)
     labels = pod["metadata"].get("labels") or {}
     words = [str(word) for container in pod["spec"]["containers"] for word in container.get("args") or []]
     told = next((match[1] for word in words if (match := _NAME_FLAG.fullmatch(word))), None)
