@@ -222,6 +222,9 @@ def _running(scene: Scene) -> tuple[str | None, str | None]:
         )
     if scene.record.reload:
         return "Reloading", f"It answers while {scene.record.reload.wanted.uri} is loaded again."
+    if scene.seen.canaries:
+        told = "; ".join(str(canary) for canary in scene.seen.canaries)
+        return "Canary", f"{told[0].upper()}{told[1:]}."
     return None, None
 
 
@@ -353,7 +356,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "KServe says Ready, a ready pod answers for the model",
         State.RUNNING,
-        "none, Degraded, Reloading",
+        "none, Degraded, Reloading, Canary",
         lambda s: s.serving and s.verified is Verified.YES,
         _running,
     ),

@@ -77,6 +77,22 @@ class PodAnswer:
 
 
 @dataclass(frozen=True)
+class Canary:
+    """A further predictor with a share of the traffic (`spec.canary`, Standard mode). `ready` None: KServe does not say."""
+
+    name: str
+    percent: int
+    ready: bool | None = None
+
+    def __str__(self) -> str:
+        if not self.percent:
+            return f"the canary {self.name} gets no traffic"
+        if self.ready is False:
+            return f"the canary {self.name} is not ready and gets none of its {self.percent}% of the traffic"
+        return f"the canary {self.name} gets {self.percent}% of the traffic"
+
+
+@dataclass(frozen=True)
 class Member:
     """A model that a graph sends requests to.
 
@@ -198,7 +214,7 @@ class Observation:
     `routed`: KServe has a route to it, also while it is not all ready. `artifacts` are the storage URIs it loads from,
     `bucketless` the paths that it loads from buckets which only a Secret names, where no pod shows which. `recreated`
     are the components whose old pods must be gone before new ones are made. `wanted` says how many pods an owner is to
-    have, by uid, where one of them is KEPT and the look asked. `suspended`: `spec.suspend` is true, so KServe makes no
+    have, by uid, where one of them is KEPT and the look asked. `canaries` share its traffic. `suspended`: `spec.suspend` is true, so KServe makes no
     pods. `unusable` are fields of the object and its pods that
     can't be read, and count as absent; `unusable_note` is our annotation on it, where that is one of them.
     """
@@ -236,6 +252,7 @@ class Observation:
     recreated: tuple[str, ...] = ()
     wanted: Mapping[str, int] = field(default_factory=dict)
     suspended: bool = False
+    canaries: tuple[Canary, ...] = ()
     unusable: tuple[Unusable, ...] = ()
     unusable_note: Unusable | None = None
 

@@ -118,6 +118,7 @@ def read_observation(ref: ModelRef, model: Model, pods: PodList, now: datetime) 
         autoscaler=(model.annotations or {}).get(AUTOSCALER_ANNOTATION),
         autoscaler_is_ours=model.autoscaler_is_ours,
         may_scale_to_zero=model.may_scale_to_zero,
+        canaries=model.canaries,
         suspended=bool(model.spec.get("suspend")),
         unusable=(*model.unusable, *_too_many_artifacts(artifacts), *pods.unusable, *in_pods)[:_TOLD],
         unusable_note=model.unusable_note,

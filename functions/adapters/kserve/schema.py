@@ -265,6 +265,7 @@ class ComponentContainer(TypedDict, total=False):
 
 
 class Component(TypedDict, total=False):
+    name: Word | None
     minReplicas: Number | None
     canaryTrafficPercent: Number | None
     deploymentStrategy: Strategy | None
@@ -273,10 +274,16 @@ class Component(TypedDict, total=False):
     containers: Annotated[list[ComponentContainer], Field(max_length=100)] | None
 
 
+class CanarySpec(TypedDict, total=False):
+    predictor: Component | None
+    trafficPercent: Number | None
+
+
 class InferenceServiceSpec(TypedDict, total=False):
     predictor: Component | None
     transformer: Component | None
     explainer: Component | None
+    canary: Annotated[list[CanarySpec], Field(max_length=100)] | None
     suspend: bool | None
 
 
@@ -332,7 +339,13 @@ class ComponentStatus(TypedDict, total=False):
     latestReadyRevision: Word | None
 
 
+class CanaryStatus(TypedDict, total=False):
+    name: Word | None
+    ready: bool | None
+
+
 class Status(TypedDict, total=False):
+    canaryStatuses: Annotated[list[CanaryStatus], Field(max_length=100)] | None
     conditions: Conditions | None
     url: Url | None
     address: Address | None
