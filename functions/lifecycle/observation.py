@@ -197,6 +197,14 @@ class Blocker:
 
 
 @dataclass(frozen=True)
+class NarrowClaim:
+    """A PersistentVolumeClaim of its pods that only one node may use at a time, or with `one_pod` one pod."""
+
+    name: str
+    one_pod: bool = False
+
+
+@dataclass(frozen=True)
 class QuotaShortage:
     """One resource of one ResourceQuota that a start would exceed. Quantities as Kubernetes writes them."""
 
@@ -214,7 +222,7 @@ class Observation:
     `routed`: KServe has a route to it, also while it is not all ready. `artifacts` are the storage URIs it loads from,
     `bucketless` the paths that it loads from buckets which only a Secret names, where no pod shows which. `recreated`
     are the components whose old pods must be gone before new ones are made. `wanted` says how many pods an owner is to
-    have, by uid, where one of them is KEPT and the look asked. `canaries` share its traffic. `suspended`: `spec.suspend` is true, so KServe makes no
+    have, by uid, where one of them is KEPT and the look asked. `canaries` share its traffic. `narrow_claims` are looked for before a reload. `suspended`: `spec.suspend` is true, so KServe makes no
     pods. `unusable` are fields of the object and its pods that
     can't be read, and count as absent; `unusable_note` is our annotation on it, where that is one of them.
     """
@@ -252,6 +260,7 @@ class Observation:
     recreated: tuple[str, ...] = ()
     wanted: Mapping[str, int] = field(default_factory=dict)
     suspended: bool = False
+    narrow_claims: tuple[NarrowClaim, ...] = ()
     canaries: tuple[Canary, ...] = ()
     unusable: tuple[Unusable, ...] = ()
     unusable_note: Unusable | None = None

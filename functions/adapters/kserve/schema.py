@@ -203,10 +203,19 @@ class ResourceClaim(TypedDict, total=False):
 ResourceClaims = Annotated[list[ResourceClaim], Field(max_length=100)]
 
 
+class ClaimSource(TypedDict, total=False):
+    claimName: Name | None
+
+
+class Volume(TypedDict, total=False):
+    persistentVolumeClaim: ClaimSource | None
+
+
 class PodSpec(TypedDict, total=False):
     nodeName: Word | None
     resources: Amounted | None
     overhead: Amounts | None
+    volumes: Annotated[list[Volume], Field(max_length=1000)] | None
     resourceClaims: ResourceClaims | None
     schedulerName: Word | None
     schedulingGates: Annotated[list[SchedulingGate], Field(max_length=100)] | None
@@ -426,6 +435,15 @@ class DeviceClaim(TypedDict, total=False):
     status: DeviceClaimStatus | None
 
 
+class AccessModes(TypedDict, total=False):
+    accessModes: Annotated[list[Word], Field(max_length=10)] | None
+
+
+class VolumeClaim(TypedDict, total=False):
+    spec: AccessModes | None
+    status: AccessModes | None
+
+
 class EventSeries(TypedDict, total=False):
     lastObservedTime: Moment | None
 
@@ -476,6 +494,7 @@ WORKLOAD = Schema(Workload)
 QUOTA = Schema(Quota)
 RUNTIME = Schema(Runtime)
 DEVICE_CLAIM = Schema(DeviceClaim)
+VOLUME_CLAIM = Schema(VolumeClaim)
 EVENTS = Schema(Events)
 PENDING_WORKLOADS = Schema(PendingWorkloads)
 ANYTHING = Schema(Anything)
