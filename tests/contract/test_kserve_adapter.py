@@ -330,8 +330,8 @@ async def test_the_stop_patch_is_one_patch(here, eyes):
 async def test_a_canary_in_standard_mode_is_named_with_what_it_loads_and_survives_a_stop(here, eyes):
     model = inference_service(here.namespace, "card", minReplicas=2, model={"storageUri": "s3://models/card/v1"})
     model["spec"]["predictor"]["name"] = "v1"
-    second = {"name": "v2", "model": {"modelFormat": {"name": "sklearn"}, "storageUri": "s3://models/card/v2"}}
-    model["spec"]["canary"] = [{"trafficPercent": 10, "predictor": second}]
+    second = {"modelFormat": {"name": "sklearn"}, "name": "kserve-container", "storageUri": "s3://models/card/v2"}
+    model["spec"]["canary"] = [{"trafficPercent": 10, "predictor": {"name": "v2", "model": second}}]
     await here.make(model)
     card = ref(here, "card")
 
