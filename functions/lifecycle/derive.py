@@ -323,6 +323,9 @@ def _running(scene: Scene) -> tuple[str | None, str | None]:
         )
     if scene.record.reload:
         return Reason.RELOADING, f"It answers while {scene.record.reload.wanted.uri} is loaded again."
+    if scene.seen.canaries:
+        told = "; ".join(str(canary) for canary in scene.seen.canaries)
+        return Reason.CANARY, f"{told[0].upper()}{told[1:]}."
     return None, None
 
 
@@ -483,7 +486,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "KServe says Ready, a ready pod answers for the model",
         State.RUNNING,
-        "none, Degraded, Reloading",
+        "none, Degraded, Reloading, Canary",
         lambda s: s.serving and s.verified is Verified.YES,
         _running,
     ),

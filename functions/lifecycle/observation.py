@@ -85,6 +85,22 @@ class PodAnswer:
 
 
 @dataclass(frozen=True)
+class Canary:
+    """A further predictor with a share of the traffic (`spec.canary`, Standard mode). `ready` None: KServe does not say."""
+
+    name: str
+    percent: int
+    ready: bool | None = None
+
+    def __str__(self) -> str:
+        if not self.percent:
+            return f"the canary {self.name} gets no traffic"
+        if self.ready is False:
+            return f"the canary {self.name} is not ready and gets none of its {self.percent}% of the traffic"
+        return f"the canary {self.name} gets {self.percent}% of the traffic"
+
+
+@dataclass(frozen=True)
 class Member:
     """A model that a graph sends requests to.
 
@@ -205,6 +221,14 @@ class ScaledDown:
 
 
 @dataclass(frozen=True)
+class NarrowClaim:
+    """A PersistentVolumeClaim of its pods that only one node may use at a time, or with `one_pod` one pod."""
+
+    name: str
+    one_pod: bool = False
+
+
+@dataclass(frozen=True)
 class QuotaShortage:
     """One resource of one ResourceQuota that a start would exceed. Quantities as Kubernetes writes them."""
 
@@ -222,12 +246,13 @@ class Observation:
     `routed`: KServe has a route to it, also while it is not all ready. `artifacts` are the storage URIs it loads from,
     `bucketless` the paths that it loads from buckets which only a Secret names, where no pod shows which. `recreated`
     are the components whose old pods must be gone before new ones are made. `wanted` says how many pods an owner is to
-    have, by uid, where one of them is KEPT and the look asked. `components` are the parts that requests need, by their
-    label, as far as the spec tells. `traffic` is what percentage of the requests each revision
-    gets in Knative mode, and `failed_revision` the newest one, where it fails beside one that is ready. `suspended`:
-    `spec.suspend` is true, so KServe makes no pods. `scaled_down` is looked for where a model that is to run has no pod.
-    `stop_blocker` is why KServe won't act on a stop, as far as the object tells; `others_moved` when it last acted on
-    another model, asked where a stop takes long. `unusable` are fields of the object and its pods that
+    have, by uid, where one of them is KEPT and the look asked. `canaries` share its traffic. `narrow_claims` are looked for
+    before a reload. `components` are the parts that requests need, by their label, as far as the spec tells. `traffic` is
+    what percentage of the requests each revision gets in Knative mode, and `failed_revision` the newest one, where it fails
+    beside one that is ready. `suspended`: `spec.suspend` is true, so KServe makes no pods. `scaled_down` is looked for where
+    a model that is to run has no pod. `stop_blocker` is why KServe won't act on a stop, as far as the object tells;
+    `others_moved` when it last acted on another model, asked where a stop takes long. `unusable` are fields of the object
+    and its pods that
     can't be read, and count as absent; `unusable_note` is our annotation on it, where that is one of them.
     """
 
@@ -270,6 +295,8 @@ class Observation:
     stop_blocker: Blocker | None = None
     others_moved: datetime | None = None
     suspended: bool = False
+    narrow_claims: tuple[NarrowClaim, ...] = ()
+    canaries: tuple[Canary, ...] = ()
     unusable: tuple[Unusable, ...] = ()
     unusable_note: Unusable | None = None
 

@@ -17,6 +17,7 @@ class Reason(StrEnum):
     STOPPED_BY_USER = "StoppedByUser"
     STOPPED_OUTSIDE = "StoppedOutside"
     DEGRADED = "Degraded"
+    CANARY = "Canary"
     RELOADING = "Reloading"
     ASLEEP = "Asleep"
     UNVERIFIED = "Unverified"
@@ -74,7 +75,7 @@ ADVICE: dict[str, str] = {
     "ErrImagePull": "Check the image's name and the pull secret in the ServingRuntime; Kubernetes tries again by itself.",
     "InvalidImageName": "Fix the image name in the ServingRuntime or the model.",
     "CrashLoopBackOff": "Read the last log: kubectl logs --previous; then fix the model or its artifact.",
-    "CreateContainerConfigError": "Create the Secret or ConfigMap that the pod names.",
+    "CreateContainerConfigError": "Create the Secret or ConfigMap that the message names, or correct the field that it names.",
     "CreateContainerError": "Read the pod's events: kubectl describe pod.",
     "RunContainerError": "Read the pod's events: kubectl describe pod.",
     "ErrImageNeverPull": "Put the image on the node, or set imagePullPolicy to IfNotPresent in the ServingRuntime.",
@@ -99,7 +100,8 @@ ADVICE: dict[str, str] = {
     "TopologyAffinityError": "Request CPUs and devices that one NUMA node has, or change the node's topology manager policy.",
     "NodeAffinity": "Check the node's labels: it no longer has those that the pod selects.",
     "DeadlineExceeded": "Remove activeDeadlineSeconds from the model's pods.",
-    "NoScheduler": "Start that scheduler, or correct the model's schedulerName.",
+    "NoScheduler": "Check that this scheduler runs, and the model's schedulerName; kubectl describe pod.",
+    "FailedResourceClaimCreation": "Create the ResourceClaimTemplate that the model names, or correct its name.",
     "FailedMount": "Create the Secret, ConfigMap or claim that is missing, or check the volume's server; Kubernetes tries "
     "again by itself.",
     "FailedAttachVolume": "Stop the pod on the other node that has the volume (reload with strategy replace), or use a "

@@ -91,6 +91,7 @@ def refuse_reload(seen: Observation, command: ReloadRequested) -> None:
         if blocker.code is Code.CANARY_IN_PROGRESS:
             raise Refused(blocker.code, blocker.message, _BESIDE_A_CANARY)
         raise Refused(Code.RELOAD_UNSUPPORTED, blocker.message, blocker.next_action)
+    _refuse_two_pods_on_one_claim(seen, command)
     up = [pod for pod in seen.pods if pod.serves and not pod.deleting and not pod.finished]
     one_by_one = seen.ref.kind is Kind.LLM_INFERENCE_SERVICE and command.strategy is Strategy.ROLLING
     fewest = min(by_role(up), key=len, default=[])
@@ -101,6 +102,16 @@ def refuse_reload(seen: Observation, command: ReloadRequested) -> None:
             f"{seen.ref} has {count_pods(len(fewest))}{of_role}, and KServe can't make an LLMInferenceService's new pod before the old "
             "one goes",
             'Reload it with {"strategy": "replace"}, which stops and starts it; or give it two replicas.',
+        )
+
+
+def _refuse_two_pods_on_one_claim(seen: Observation, command: ReloadRequested) -> None:
+    claim = next((claim for claim in seen.narrow_claims if claim.one_pod), None)
+    if claim and command.strategy is Strategy.ROLLING and seen.ref.kind is not Kind.LLM_INFERENCE_SERVICE:
+        raise Refused(
+            Code.RELOAD_UNSUPPORTED,
+            f"the claim {claim.name} of {seen.ref} is ReadWriteOncePod: a new pod can't start before the old one ends",
+            'Reload it with {"strategy": "replace"}, which stops and starts it.',
         )
 
 

@@ -31,6 +31,8 @@ from functions.lifecycle.verification import SETTLING
 
 TOGETHER = timedelta(seconds=60)
 """Digests that come within this time after a reload end in one more reload, with the last of them."""
+_OWN_ADVICE = frozenset({"ModelMissing", "SmokeTestFailed", "FailedAttachVolume", "FailedMount", "VolumeInUse"})
+"""Where another artifact would not help."""
 _ROUTE_TAKES = timedelta(seconds=3)
 _WAY_BACK = "Write an artifact that loads and publish artifact.written: it is then loaded. Until then a pod that still runs serves."
 
@@ -72,6 +74,10 @@ def take_reload(
     if due := _later(record, seen, command):
         return asked(_queue(known, request, run, wanted, due), seen, request)
     decision = _begin(_alone(known, request), seen, run, wanted)
+    if warning := _claim_warning(seen, wanted):
+        message = f"{decision.record.message} {warning}"
+        note = f"{decision.note} {warning}" if decision.note else warning
+        decision = replace(decision, record=decision.record.model_copy(update={"message": message}), note=note)
     if decision.intent:
         decision = replace(decision, intent=decision.intent.model_copy(update={"by_event": request.by_event}))
     return asked(decision, seen, request)
@@ -122,6 +128,16 @@ def _alone(known: Decision, request: Request) -> Decision:
     record = known.record.model_copy(update={"queued_reload": None})
     dropped = f"{queued.wanted.digest}, which waited, is not loaded: this one was reported after it."
     return replace(known, record=record, changed=True, note=f"{known.note} {dropped}" if known.note else dropped)
+
+
+def _claim_warning(seen: Observation, wanted: Wanted) -> str | None:
+    """A volume that one node has can't be attached where the new pod may be placed, while the old pod keeps it."""
+    if wanted.strategy is Strategy.REPLACE or wanted.before or not seen.narrow_claims:
+        return None
+    return (
+        f"The claim {seen.narrow_claims[0].name} is ReadWriteOnce: where the new pod is placed on another node than the old one, "
+        'it waits for the volume (FailedAttachVolume); reload with {"strategy": "replace"} then.'
+    )
 
 
 def _one_by_one(seen: Observation) -> tuple[str, ...]:
@@ -277,7 +293,10 @@ def _failure(
         return record.reason, record.message or record.reason
     elapsed = seen.observed_at - (reload.run.since or seen.observed_at)
     if elapsed > limits.start_deadline:
-        return Reason.START_DEADLINE_EXCEEDED, f"not loaded after {elapsed.total_seconds():.0f}s"
+        late = f"not loaded after {elapsed.total_seconds():.0f}s"
+        if cause := next(((pod, pod.trouble) for pod in new if pod.trouble), None):
+            return cause[1].reason, f"{late}; {cause[0].name}: {cause[1].message}"
+        return Reason.START_DEADLINE_EXCEEDED, late
     return None
 
 
@@ -297,7 +316,7 @@ def _failed(known: Decision, seen: Observation, reload: Reload, code: str, messa
         reason=reload.run.reason,
         code=code,
         message=f"{reload.wanted.uri} ({reload.wanted.digest}) was not loaded: {message}",
-        next_action=advice(code) if code in {Reason.MODEL_MISSING, Reason.SMOKE_TEST_FAILED} else _WAY_BACK,
+        next_action=advice(code) if code in _OWN_ADVICE else _WAY_BACK,
         during="reload",
     )
     record = known.record.model_copy(update={"reload": None})

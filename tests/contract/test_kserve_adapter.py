@@ -402,6 +402,27 @@ async def test_the_stop_patch_is_one_patch(here, eyes):
     assert metadata["annotations"]["serving.kserve.io/stop"] == "true"
 
 
+async def test_a_canary_in_standard_mode_is_named_with_what_it_loads_and_survives_a_stop(here, eyes):
+    model = inference_service(here.namespace, "card", minReplicas=2, model={"storageUri": "s3://models/card/v1"})
+    model["spec"]["predictor"]["name"] = "v1"
+    second = {"modelFormat": {"name": "sklearn"}, "name": "kserve-container", "storageUri": "s3://models/card/v2"}
+    model["spec"]["canary"] = [{"trafficPercent": 10, "predictor": {"name": "v2", "model": second}}]
+    await here.make(model)
+    card = ref(here, "card")
+
+    async def both():
+        seen = await eyes.look(card)
+        return [str(one) for one in seen.canaries] == ["the canary v2 gets 10% of the traffic"] and len(seen.pods) == 2
+
+    await here.seen(both, "the canary is ready, and the stable predictor gave a pod up for it")
+    seen = await eyes.look(card)
+    assert seen.artifacts == ("s3://models/card/v1", "s3://models/card/v2")
+    await eyes.command(card, StopRequested())
+    await stopped(here, eyes, card, f"{POD_LABEL}=card")
+    await eyes.command(card, StartRequested())
+    await here.seen(both, "the canary is back")
+
+
 @pytest.mark.parametrize("failure", ["FailedMount", "OOMKilled", "ErrImageNeverPull"])
 async def test_why_the_simulated_kubelet_starts_no_container_is_read(here, eyes, failure):
     if os.environ.get("MODELSWITCH_TEST_KUBECONFIG"):

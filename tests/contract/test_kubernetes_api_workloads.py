@@ -1,5 +1,6 @@
 """Workloads, grace, quota and scheduling: the same assertions on the simulated and on a real cluster."""
 
+import pytest
 from kubernetes_requests import (
     DEPLOYMENTS,
     PODS,
@@ -13,6 +14,7 @@ from kubernetes_requests import (
     pod,
 )
 
+from functions.adapters.kserve.pods import read_pod
 from functions.adapters.kserve.scheduling import unschedulable
 
 PIN = "modelswitch.dev/grace"
@@ -215,6 +217,51 @@ async def test_a_pod_with_a_scheduling_gate_waits_until_it_is_removed(kubernetes
         return (await kubernetes.get(f"{path}/held")).json()["spec"].get("nodeName")
 
     await eventually(placed, "a node")
+
+
+def _near(**labels):
+    term = {"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": labels}}
+    return {"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}
+
+
+def _mounting(claim):
+    return {"volumes": [{"name": "v", "persistentVolumeClaim": {"claimName": claim}}]}
+
+
+WHY_NOT = {
+    "too-large": ({}, "NodesTooSmall"),
+    "selects": ({"nodeSelector": {"example.com/none": "1"}}, "NodeSelectorMismatch"),
+    "near": ({"affinity": _near(app="none")}, "PodAffinityMismatch"),
+    "no-claim": (_mounting("none"), "VolumeClaimMissing"),
+    "unbound": (_mounting("waits"), "VolumeClaimUnbound"),
+    "no-image": ({}, "ErrImageNeverPull"),
+    "held": ({"schedulingGates": [{"name": "example.com/quota"}]}, "SchedulingGated"),
+}
+
+
+@pytest.mark.parametrize("name", WHY_NOT)
+async def test_why_a_pod_does_not_run_is_read_from_what_kubernetes_says(kubernetes, namespace, name):
+    """The simulated scheduler knows neither claims nor affinity, and its kubelet every image."""
+    if kubernetes.simulated and name not in {"selects", "held", "too-large"}:
+        pytest.skip("not simulated")
+    await _account(kubernetes, namespace)
+    claim = {
+        "accessModes": ["ReadWriteOnce"],
+        "storageClassName": "none",
+        "resources": {"requests": {"storage": "1Gi"}},
+    }
+    claims = f"/api/v1/namespaces/{namespace}/persistentvolumeclaims"
+    (await kubernetes.post(claims, json={"metadata": {"name": "waits"}, "spec": claim})).raise_for_status()
+    spec, reason = WHY_NOT[name]
+    body = pod(name, gpus=900 if name == "too-large" else 0)
+    body["spec"] |= spec
+    body["spec"]["containers"][0] |= {"image": "docker.io/local/none:1", "imagePullPolicy": "Never"}
+    (await kubernetes.post(PODS.format(namespace), json=body)).raise_for_status()
+
+    async def trouble():
+        return read_pod((await kubernetes.get(f"{PODS.format(namespace)}/{name}")).json()).trouble
+
+    assert (await eventually(trouble, "why it does not run")).reason == reason
 
 
 async def test_a_second_delete_can_only_shorten_the_grace_that_is_shown(kubernetes, namespace):

@@ -79,8 +79,8 @@ class World:
     def redis_url(self):
         return f"redis://127.0.0.1:{self.redis.port}/0"
 
-    def make(self, namespace="blue", name=None, ready=True, **labels):
-        """An InferenceService of its own, and waits until it is ready."""
+    def make(self, namespace="blue", name=None, ready=True, canary=(), **labels):
+        """An InferenceService of its own, and waits until it is ready. `canary`: names of canaries with 10% each."""
         self.names += 1
         name = name or f"model-{self.names}"
         model = {"modelFormat": {"name": "sklearn"}, "runtime": "sklearn", "storageUri": "gs://models/iris"}
@@ -95,7 +95,10 @@ class World:
                     "labels": labels,
                     "annotations": {"serving.kserve.io/deploymentMode": "Standard"},
                 },
-                "spec": {"predictor": {"model": model}},
+                "spec": {
+                    "predictor": {"model": model},
+                    "canary": [{"trafficPercent": 10, "predictor": {"name": one, "model": model}} for one in canary],
+                },
             },
         ).raise_for_status()
         if ready:

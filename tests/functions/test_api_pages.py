@@ -115,3 +115,15 @@ def test_gpus_that_could_not_be_counted_are_shown_as_unknown_on_every_page(world
     assert "that could not be counted: there are more GPUs" in open_api.get("/capacity").text
     assert open_api.get("/api/v1/capacity").json()["total"]["gpus_exact"] is False
     open_api.post(f"{address}/start").raise_for_status()
+
+
+def test_status_and_confirmation_name_the_canaries_of_standard_mode(world, open_api):
+    name = world.make(canary=["v2"])
+    address = f"/api/v1/namespaces/blue/models/{name}/status"
+    told = "he canary v2 gets 10% of the traffic"
+    wait_for(lambda: told in (open_api.get(address).json()["message"] or ""), "its canary is named")
+    assert open_api.get(address).json()["reason"] == "Canary"
+    asked = {"verb": "stop", "models": [{"namespace": "blue", "name": name, "kind": "InferenceService"}]}
+    plan = open_api.post("/plan", json=asked)
+    assert plan.status_code == 200
+    assert f"t{told}. Canaries stop with it, and the next start brings them back" in plan.text

@@ -45,6 +45,7 @@ REQUESTS: dict[str, tuple[set[str], set[Right]]] = {
     f"{ADAPTERS}/probe.py": ({"raw"}, OUTSIDE_ONLY),
     f"{ADAPTERS}/consents.py": ({"get"}, {("", "namespaces", "get")}),
     f"{ADAPTERS}/kserve/device_claims.py": ({"get"}, {("resource.k8s.io", "resourceclaims", "get")}),
+    f"{ADAPTERS}/kserve/volume_claims.py": ({"get"}, {("", "persistentvolumeclaims", "get")}),
     f"{ADAPTERS}/kserve/smoke_tests.py": ({"get"}, BY_TENANT),
     f"{ADAPTERS}/kserve/activity.py": ({"list_all"}, _models("list")),
     f"{ADAPTERS}/kserve/pod_credentials.py": ({"get"}, BY_TENANT),
@@ -97,6 +98,7 @@ STEPS = {
             "resources",
             "runtimes",
             "scaling",
+            "volume_claims",
         )
     ),
     f"{ADAPTERS}/command_log.py",

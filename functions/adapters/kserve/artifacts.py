@@ -6,7 +6,7 @@ from contextlib import suppress
 from events.location import Location
 from events.model import Kind
 from functions.adapters.cluster import Json
-from functions.adapters.kserve.model import COMPONENTS, Model
+from functions.adapters.kserve.model import Model
 from functions.lifecycle.observation import ANY_PATH
 
 INITIALIZER = "storage-initializer"
@@ -62,8 +62,8 @@ def _is_based(model: Model) -> bool:
 
 
 def _without_bucket(model: Model) -> Iterator[str]:
-    for component in COMPONENTS:
-        storage = ((model.spec.get(component) or {}).get("model") or {}).get("storage") or {}
+    for component in model.components:
+        storage = (component.get("model") or {}).get("storage") or {}
         path = "/".join(part for part in str(storage.get("path") or "").split("/") if part)
         if path and not (storage.get("parameters") or {}).get("bucket"):
             yield path
@@ -75,8 +75,8 @@ def _named(model: Model) -> Iterator[str]:
         yield str(served.get("uri") or "")
         yield from _of_adapters((served.get("lora") or {}).get("adapters"))
         return
-    for component in COMPONENTS:
-        yield from _of_component(model.spec.get(component) or {})
+    for component in model.components:
+        yield from _of_component(component)
 
 
 def _of_adapters(adapters: object) -> Iterator[str]:

@@ -10,7 +10,7 @@ from functions.adapters.cluster import FIELD_MANAGER, Json
 from functions.adapters.kserve.parsing import Parsed, parse
 from functions.adapters.kserve.resources import HANDOVER_POLICY
 from functions.adapters.kserve.schema import MODELS
-from functions.lifecycle.observation import AUTOSCALER_ANNOTATION, STOP_ANNOTATION, Answer, Mode, Trouble
+from functions.lifecycle.observation import AUTOSCALER_ANNOTATION, STOP_ANNOTATION, Answer, Canary, Mode, Trouble
 from functions.lifecycle.reasons import Reason
 from functions.lifecycle.stop_note import STOP_NOTE_ANNOTATION, StopNote
 from functions.lifecycle.unusable import Unusable
@@ -219,6 +219,21 @@ class Model:
     def may_scale_to_zero(self) -> bool:
         predictor = self.spec.get("predictor") or {}
         return self.mode is Mode.KNATIVE or predictor.get("minReplicas") == 0 or self.scaler_to_zero is not None
+
+    @property
+    def components(self) -> tuple[Json, ...]:
+        """What it consists of, canaries included."""
+        own = [self.spec.get(name) or {} for name in COMPONENTS]
+        return (*own, *(one.get("predictor") or {} for one in self.spec.get("canary") or []))
+
+    @property
+    def canaries(self) -> tuple[Canary, ...]:
+        """Of Standard mode; in Knative mode a canary is a revision (blockers.py)."""
+        if self.mode is Mode.KNATIVE:
+            return ()
+        ready = {one.get("name"): one.get("ready") for one in self.status.get("canaryStatuses") or []}
+        named = [((one.get("predictor") or {}).get("name"), one) for one in self.spec.get("canary") or []]
+        return tuple(Canary(name, one.get("trafficPercent") or 0, ready.get(name)) for name, one in named if name)
 
     @property
     def recreated(self) -> tuple[str, ...]:

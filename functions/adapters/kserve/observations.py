@@ -123,6 +123,7 @@ def read_observation(ref: ModelRef, model: Model, pods: PodList, now: datetime) 
         traffic=model.traffic,
         failed_revision=model.failed_revision,
         stop_blocker=ignores_stop(model, has_pods=bool(pods.pods)),
+        canaries=model.canaries,
         suspended=bool(model.spec.get("suspend")),
         unusable=(*model.unusable, *_too_many_artifacts(artifacts), *pods.unusable, *in_pods)[:_TOLD],
         unusable_note=model.unusable_note,

@@ -30,10 +30,11 @@ from functions.adapters.kserve.scaling import Scaling
 from functions.adapters.kserve.schema import MOST_PODS
 from functions.adapters.kserve.served import Server
 from functions.adapters.kserve.smoke_tests import SmokeTests
+from functions.adapters.kserve.volume_claims import narrow_claims
 from functions.adapters.probe import Probe
 from functions.lifecycle.derive import Limits, derive, is_late
 from functions.lifecycle.errors import StepError
-from functions.lifecycle.observation import Blocker, Member, Observation, Pin, QuotaShortage
+from functions.lifecycle.observation import Blocker, Member, NarrowClaim, Observation, Pin, QuotaShortage
 from functions.lifecycle.reasons import Reason
 from functions.lifecycle.record import Record
 from functions.lifecycle.smoke_test import takes_smoke_test, without_smoke_test
@@ -117,6 +118,7 @@ class Observer:
             pins=await self._pins(seen, pinned=pinned),
             blockers=await self._blockers(model, Runtimes(self._cluster), seen) if verb in _HINDERED else (),
             shortages=await self._shortages(model, seen) if verb == "start" else (),
+            narrow_claims=await self._narrow_claims(seen, found) if verb == "reload" else (),
             wanted=await self._handovers.wanted(seen) if verb is None else {},
         )
 
@@ -256,6 +258,12 @@ class Observer:
         if pinned or (seen.stop_note and seen.stop_note.grace is not None):
             return await self._grace.pins_of(seen.ref)
         return ()
+
+    async def _narrow_claims(self, seen: Observation, found: PodList) -> tuple[NarrowClaim, ...]:
+        """Of the pods that a reload replaces."""
+        replaced = [pod.uid for pod in seen.pods if pod.serves and not pod.deleting and not pod.finished]
+        objects = [found.readable[uid] for uid in replaced if uid in found.readable]
+        return await narrow_claims(self._cluster, seen.ref.namespace, objects)
 
     async def _shortages(self, model: Model, seen: Observation) -> tuple[QuotaShortage, ...]:
         if not seen.stop_wanted:

@@ -56,11 +56,9 @@ class PodEvents:
     async def _explained(self, seen: Observation, pod: Pod, item: Json | None) -> Pod:
         if not _stands_still(pod, item, seen.observed_at):
             return pod
-        if pod.node is None:
-            scheduler = ((item or {}).get("spec") or {}).get("schedulerName") or "default-scheduler"
-            return replace(pod, trouble=Trouble("NoScheduler", f"the scheduler {scheduler} has not looked at it"))
         events = await self._events(seen.ref.namespace, pod.uid)
-        return replace(pod, trouble=_cause(events, seen.observed_at))
+        cause = _cause(events, seen.observed_at)
+        return replace(pod, trouble=cause if cause or pod.node else _unnoticed(item or {}))
 
     async def _events(self, namespace: str, uid: str) -> tuple[_Event, ...]:
         async with self._turns:
@@ -82,6 +80,17 @@ class PodEvents:
         except (Missing, StepError):
             return None
         return tuple(_read(parse(EVENTS, listed).get("items") or []))
+
+
+def _unnoticed(item: Json) -> Trouble:
+    """A pod that waits for a ResourceClaim is kept from the scheduler's queue, without a condition."""
+    spec, status = item.get("spec") or {}, item.get("status") or {}
+    made = {one.get("name") for one in status.get("resourceClaimStatuses") or []}
+    templated = [one.get("name") for one in spec.get("resourceClaims") or [] if not one.get("resourceClaimName")]
+    if missing := [str(name) for name in templated if name not in made]:
+        return Trouble("ResourceClaimMissing", f"its ResourceClaim {missing[0]} is not made yet")
+    scheduler = spec.get("schedulerName") or "default-scheduler"
+    return Trouble("NoScheduler", f"the scheduler {scheduler} says nothing of it")
 
 
 def _stands_still(pod: Pod, item: Json | None, now: datetime) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
+from math import ceil
 from typing import Self
 
 from functions.adapters.cluster import Json
@@ -75,12 +76,23 @@ def _needed(model: Model, pods: Iterable[LastRunPod]) -> dict[str, Decimal]:
     needed: dict[str, Decimal] = defaultdict(Decimal)
     for component, ran in by_component.items():
         minimum = (model.spec.get(component) or {}).get("minReplicas") or model.spec.get("replicas") or 1
+        if component == "predictor":
+            minimum += _canary_replicas(model, int(minimum))
         for pod in ran[: max(1, min(int(minimum), len(ran)))]:
             needed["pods"] += 1
             for name, amount in pod.requests.items():
                 with suppress(ValueError):  # any user who may patch the model may have written it: then it is unknown
                     needed[name] += parse_quantity(amount)
     return needed
+
+
+def _canary_replicas(model: Model, stable: int) -> int:
+    """KServe makes them first, and takes none of the stable predictor's away before they are ready (canaryReplicaCount)."""
+    total = 0
+    for canary in model.spec.get("canary") or []:
+        own = (canary.get("predictor") or {}).get("minReplicas")
+        total += ceil(stable * max(canary.get("trafficPercent") or 0, 0) / 100) if own is None else max(own, 0)
+    return total
 
 
 def _shortages(quota: Quota, needed: dict[str, Decimal]) -> Iterable[QuotaShortage]:

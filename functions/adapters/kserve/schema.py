@@ -203,10 +203,19 @@ class ResourceClaim(TypedDict, total=False):
 ResourceClaims = Annotated[list[ResourceClaim], Field(max_length=100)]
 
 
+class ClaimSource(TypedDict, total=False):
+    claimName: Name | None
+
+
+class Volume(TypedDict, total=False):
+    persistentVolumeClaim: ClaimSource | None
+
+
 class PodSpec(TypedDict, total=False):
     nodeName: Word | None
     resources: Amounted | None
     overhead: Amounts | None
+    volumes: Annotated[list[Volume], Field(max_length=1000)] | None
     resourceClaims: ResourceClaims | None
     schedulerName: Word | None
     schedulingGates: Annotated[list[SchedulingGate], Field(max_length=100)] | None
@@ -265,6 +274,7 @@ class ComponentContainer(TypedDict, total=False):
 
 
 class Component(TypedDict, total=False):
+    name: Word | None
     minReplicas: Number | None
     canaryTrafficPercent: Number | None
     deploymentStrategy: Strategy | None
@@ -273,10 +283,16 @@ class Component(TypedDict, total=False):
     containers: Annotated[list[ComponentContainer], Field(max_length=100)] | None
 
 
+class CanarySpec(TypedDict, total=False):
+    predictor: Component | None
+    trafficPercent: Number | None
+
+
 class InferenceServiceSpec(TypedDict, total=False):
     predictor: Component | None
     transformer: Component | None
     explainer: Component | None
+    canary: Annotated[list[CanarySpec], Field(max_length=100)] | None
     suspend: bool | None
 
 
@@ -348,7 +364,13 @@ class ComponentStatus(TypedDict, total=False):
     latestCreatedRevision: Word | None
 
 
+class CanaryStatus(TypedDict, total=False):
+    name: Word | None
+    ready: bool | None
+
+
 class Status(TypedDict, total=False):
+    canaryStatuses: Annotated[list[CanaryStatus], Field(max_length=100)] | None
     conditions: Conditions | None
     url: Url | None
     address: Address | None
@@ -429,6 +451,15 @@ class DeviceClaim(TypedDict, total=False):
     status: DeviceClaimStatus | None
 
 
+class AccessModes(TypedDict, total=False):
+    accessModes: Annotated[list[Word], Field(max_length=10)] | None
+
+
+class VolumeClaim(TypedDict, total=False):
+    spec: AccessModes | None
+    status: AccessModes | None
+
+
 class EventSeries(TypedDict, total=False):
     lastObservedTime: Moment | None
 
@@ -479,6 +510,7 @@ WORKLOAD = Schema(Workload)
 QUOTA = Schema(Quota)
 RUNTIME = Schema(Runtime)
 DEVICE_CLAIM = Schema(DeviceClaim)
+VOLUME_CLAIM = Schema(VolumeClaim)
 EVENTS = Schema(Events)
 PENDING_WORKLOADS = Schema(PendingWorkloads)
 ANYTHING = Schema(Anything)

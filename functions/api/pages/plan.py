@@ -53,6 +53,7 @@ class Item:
     graphs: list[str]
     off: str | None = None
     canary: str | None = None
+    split: str | None = None
     queue: bool = False
     expected: float | None = None
     starts: int = 0
@@ -161,6 +162,7 @@ def _stop_item(known: _Known) -> Item:
         graphs=graphs,
         off=off,
         canary=canary,
+        split="; ".join(str(one) for one in seen.canaries) if seen and seen.canaries else None,
         requests=known.requests,
     )
 

@@ -1,8 +1,9 @@
 """The InferenceService controller (pkg/controller/v1beta1/inferenceservice/controller.go)."""
 
 import copy
+from dataclasses import replace
 
-from functions.local.kserve import model_status, raw_status, serverless
+from functions.local.kserve import canaries, model_status, raw_status, serverless
 from functions.local.kserve.annotations import DEPLOYMENT_MODE, DISABLE_AUTO_UPDATE, annotations_of, is_stopped
 from functions.local.kserve.cluster import ApiError, Cluster
 from functions.local.kserve.components import Component, component_of
@@ -55,7 +56,12 @@ class InferenceServices:
         kinds = ["predictor", *(kind for kind in ("transformer", "explainer") if isvc["spec"].get(kind))]
         for kind in kinds:
             runtime = await self._runtime(isvc, status) if kind == "predictor" else None
+            if kind == "predictor" and mode == STANDARD:
+                await self._canaries(isvc, status, conditions)
+                isvc = canaries.without_ready_canaries(isvc, status)
             component = component_of(isvc, kind, runtime)
+            if kind == "predictor" and mode == STANDARD:
+                component = replace(component, name=canaries.predictor_name(isvc))
             try:
                 await self._component(isvc, mode, component, status, conditions)
             except ApiError as error:
@@ -70,6 +76,19 @@ class InferenceServices:
         if mode == KNATIVE and not stopped:
             serverless.across_components(status, conditions, kinds)
         _ingress(isvc, status, conditions, mode)
+
+    async def _canaries(self, isvc: Json, status: Json, conditions: ConditionSet) -> None:
+        """Before the stable predictor, which gives way only to canaries that are ready."""
+        found: list[Json | None] = []
+        had_any = bool(status.get("canaryStatuses"))
+        for canary in canaries.canaries_of(isvc):
+            component = component_of(canary, "predictor", await self._runtime(canary, status))
+            named = replace(component, name=canaries.predictor_name(canary))
+            deployment, _ = await self._standard.reconcile(isvc, INFERENCE_SERVICE, named, fixed=True)
+            found.append(deployment)
+        canaries.write_status(isvc, status, conditions, found)
+        if isvc["spec"].get("canary") or had_any:
+            await canaries.remove_others(self._cluster, isvc)
 
     async def _runtime(self, isvc: Json, status: Json) -> Runtime | None:
         """Found before anything is deleted: without it, a stop does nothing."""

@@ -18,15 +18,17 @@ class Standard:
         self._services = Applied(cluster, SERVICE, free=_SERVER_GIVEN)
         self._autoscalers = Applied(cluster, AUTOSCALER)
 
-    async def reconcile(self, owner: Json, resource: Resource, component: Component) -> tuple[Json | None, bool]:
-        """The Deployment and whether it was just created; None where the owner is stopped."""
+    async def reconcile(
+        self, owner: Json, resource: Resource, component: Component, *, fixed: bool = False
+    ) -> tuple[Json | None, bool]:
+        """The Deployment and whether it was just created; None where the owner is stopped. `fixed`: no autoscaler."""
         namespace, name, uid = component.namespace, component.name, owner["metadata"]["uid"]
         if is_stopped(owner):
             for applied in (self._deployments, self._services, self._autoscalers):
                 await applied.remove(namespace, name, uid)
             return None, False
         meta = _meta(owner, resource, component)
-        scaler = component.annotations.get(AUTOSCALER_CLASS, "hpa")
+        scaler = "none" if fixed else component.annotations.get(AUTOSCALER_CLASS, "hpa")
         free = () if scaler == "none" else ("replicas",)
         deployment, created = await self._deployments.ensure(_deployment(meta, component, scaler), free)
         await self._services.ensure(_service(meta, component))

@@ -76,6 +76,12 @@ def pod(name: str, model: str, uid: str = "", ready: str = "True", **labels: str
         "spec": {
             "nodeName": "node1",
             "terminationGracePeriodSeconds": 30,
+            "schedulerName": "default-scheduler",
+            "schedulingGates": [{"name": "kueue.x-k8s.io/admission"}],
+            "overhead": {"memory": "1Mi"},
+            "resources": {"requests": {"memory": "1Gi"}, "limits": {"memory": "2Gi"}},
+            "resourceClaims": [{"name": "gpu", "resourceClaimTemplateName": "t"}],
+            "volumes": [{"name": "v", "persistentVolumeClaim": {"claimName": "c"}}],
             "containers": [
                 {
                     "name": "kserve-container",
@@ -110,6 +116,7 @@ def pod(name: str, model: str, uid: str = "", ready: str = "True", **labels: str
             "initContainerStatuses": [
                 {"name": "storage-initializer", "state": {"waiting": {"reason": "CrashLoopBackOff"}}}
             ],
+            "resourceClaimStatuses": [{"name": "gpu", "resourceClaimName": "gpu-1"}],
         },
     }
 
@@ -149,13 +156,16 @@ def model(name: str, annotations: dict[str, str] | None = None, stopped: str = "
                 },
                 "containers": [{"name": "c", "env": [{"name": "STORAGE_URI", "value": "s3://b/x"}]}],
                 "storageUris": [{"uri": "pvc://c/x"}],
-            }
+            },
+            "canary": [{"trafficPercent": 10, "predictor": {"name": "v2", "model": {"storageUri": "s3://b/n"}}}],
+            "suspend": False,
         },
         "status": {
             "url": "http://m",
             "address": {"url": "http://m"},
             "addresses": [{"url": "http://m"}],
             "deploymentMode": "Knative",
+            "canaryStatuses": [{"name": "v2", "ready": True}],
             "modelStatus": {"transitionStatus": "InvalidSpec", "lastFailureInfo": {"reason": "R", "message": "m"}},
             "components": {
                 "predictor": {"traffic": [{"revisionName": "r", "percent": 10}], "latestReadyRevision": "r"}
@@ -210,6 +220,12 @@ _WAITING = {
         "conditions": [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}],
     }
 }
+_GATED = {
+    "status": {
+        "phase": "Pending",
+        "conditions": [{"type": "PodScheduled", "status": "False", "reason": "SchedulingGated"}],
+    }
+}
 TEMPLATES = (
     Placed("inferenceservices", "odd", model("odd")),
     Placed("inferenceservices", "odd", model("odd", _STOPPED, "True")),
@@ -219,6 +235,7 @@ TEMPLATES = (
     Placed("pods", "odd-a", pod("odd-a", "odd"), _OWN),
     Placed("pods", "odd-b", pod("odd-b", "odd", ready="False", **_LEAVING), {**_OWN, **_LEAVING}),
     Placed("pods", "odd-c", {**pod("odd-c", "nobody"), **_WAITING}, {"serving.kserve.io/inferenceservice": "nobody"}),
+    Placed("pods", "odd-d", {**pod("odd-d", "odd"), **_GATED}, {**_OWN, "kueue.x-k8s.io/queue-name": "q"}),
     Placed("replicasets", "odd-1", _WORKLOAD, _PINNED),
     Placed("statefulsets", "odd-1", _WORKLOAD, _PINNED),
     Placed("resourcequotas", "quota", _QUOTA),

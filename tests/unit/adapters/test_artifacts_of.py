@@ -106,3 +106,12 @@ def test_an_llms_and_a_graphs():
         "hf://Qwen/Qwen3",
     )
     assert artifacts_of(model(kind=Kind.INFERENCE_GRAPH, nodes={})) == ()
+
+
+def test_what_a_canary_loads_from_is_the_model_s_too():
+    """KServe makes a Deployment of its own for each (Standard mode)."""
+    canary = [{"trafficPercent": 10, "predictor": {"name": "v2", "model": {"storageUri": "s3://models/card/v2"}}}]
+    found = artifacts_of(model({"name": "v1", "model": {"storageUri": "s3://models/card/v1"}}, canary=canary))
+    assert found == ("s3://models/card/v1", "s3://models/card/v2")
+    by_key = [{"trafficPercent": 0, "predictor": {"name": "v2", **BY_KEY}}]
+    assert bucketless(model({"model": {}}, canary=by_key)) == ("fraud/scorer",)

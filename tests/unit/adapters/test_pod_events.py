@@ -149,5 +149,19 @@ async def test_a_pod_that_moves_is_left_alone(look, pod):
 
 async def test_a_pod_that_no_scheduler_looks_at_names_the_scheduler(look):
     found = await look(pod=a_pod(node=None, scheduled=False))
-    assert (found.reason, found.what) == ("NoScheduler", "scorer-1: the scheduler batch has not looked at it")
-    assert look.asked == []
+    assert (found.reason, found.what) == ("NoScheduler", "scorer-1: the scheduler batch says nothing of it")
+
+
+async def test_a_pod_that_waits_for_a_resource_claim_says_so(look):
+    """Kubernetes 1.35 keeps it from the scheduler, and sets no condition."""
+    pod = a_pod(node=None, scheduled=False)
+    pod["spec"]["resourceClaims"] = [{"name": "gpu", "resourceClaimTemplateName": "nope"}]
+    found = await look(pod=pod)
+    assert (found.reason, found.what) == ("ResourceClaimMissing", "scorer-1: its ResourceClaim gpu is not made yet")
+
+
+async def test_what_an_event_says_of_a_pod_without_a_node_comes_first(look):
+    failed = event("FailedResourceClaimCreation", 5, 'PodResourceClaim gpu: resourceclaimtemplate "nope" not found')
+    found = await look([failed], pod=a_pod(node=None, scheduled=False))
+    assert found.reason == "FailedResourceClaimCreation"
+    assert found.reason in ADVICE

@@ -386,3 +386,30 @@ def test_an_llm_whose_route_is_there_needs_its_workload_alone():
 @pytest.mark.parametrize(("scaling", "scaler"), [({"keda": {"idleReplicaCount": 0}}, "keda"), ({}, None), (None, None)])
 def test_an_llm_that_keda_may_keep_at_zero_says_so(scaling, scaler):
     assert scaler_of(a_model(kind=Kind.LLM_INFERENCE_SERVICE, spec={"scaling": scaling})) == scaler
+
+
+CANARIES = [
+    {"trafficPercent": 10, "predictor": {"name": "v2"}},
+    {"trafficPercent": 0, "predictor": {"name": "v3", "minReplicas": 2}},
+]
+
+
+def test_the_canaries_of_standard_mode_are_named_with_their_share():
+    ref = ModelRef(namespace="fraud", name="scorer")
+    statuses = [{"name": "v2", "ready": False, "trafficPercent": 10}]
+    model = a_model(spec={"predictor": {"minReplicas": 2}, "canary": CANARIES}, canaryStatuses=statuses)
+    seen = read_observation(ref, model, PodList(), datetime.now(UTC))
+    assert [str(one) for one in seen.canaries] == [
+        "the canary v2 is not ready and gets none of its 10% of the traffic",
+        "the canary v3 gets no traffic",
+    ]
+    knative = a_model(spec={"predictor": {}, "canary": CANARIES}, deploymentMode="Serverless")
+    assert knative.canaries == ()
+
+
+def test_a_start_needs_room_for_its_canaries_too():
+    five_ran, full = last_run(5), quota("4", "0")
+    spec = {"predictor": {"minReplicas": 2}, "canary": CANARIES}
+    (short,) = find_shortages(a_model(spec=spec), five_ran, [full])
+    assert short.requested == "5"
+    assert find_shortages(a_model(spec={"predictor": {"minReplicas": 2}}), five_ran, [full]) == ()

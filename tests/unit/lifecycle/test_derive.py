@@ -9,7 +9,7 @@ from builders import LIMITS, NOW, REF, a_pod, a_stop_note, later, running, stop_
 from events.status import State
 from functions.lifecycle.derive import RULES, derive
 from functions.lifecycle.errors import Code
-from functions.lifecycle.observation import Answer, Answered, Blocker, Mode, PodAnswer, Trouble
+from functions.lifecycle.observation import Answer, Answered, Blocker, Canary, Mode, PodAnswer, Trouble
 from functions.lifecycle.reasons import ADVICE
 from functions.lifecycle.record import Record, Run
 
@@ -272,3 +272,9 @@ def test_pods_that_are_ended_one_after_the_other_are_an_error():
     assert verdict(running(*pods, a_pod()))[0] is State.RUNNING
     old = [ended(f"p{n}", minutes=60) for n in range(3)]
     assert verdict(running(*old, a_pod(ready=False), ready=Answer.FALSE)) == (State.STARTING, "PodsStarting")
+
+
+def test_a_model_with_a_canary_names_it_while_it_runs():
+    found = derive(running(a_pod(), canaries=(Canary("v2", 10, ready=True),)), EMPTY, LIMITS)
+    assert (found.state, found.reason) == (State.RUNNING, "Canary")
+    assert found.what == "The canary v2 gets 10% of the traffic."

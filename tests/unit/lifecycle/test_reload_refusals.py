@@ -8,7 +8,7 @@ from reload_world import ONE, REF_OF_LLM, URI, reload
 
 from functions.lifecycle.decide import decide
 from functions.lifecycle.errors import Code, Refused
-from functions.lifecycle.observation import Blocker, Mode
+from functions.lifecycle.observation import Blocker, Mode, NarrowClaim
 
 CANARY = Blocker(Code.CANARY_IN_PROGRESS, "20 % go to a canary", "Promote it or take it back.", only_stops=True)
 TOO_OLD = Blocker(Code.STOP_UNSUPPORTED, "this KServe knows no stop", "Upgrade KServe.", only_stops=True)
@@ -88,3 +88,27 @@ def test_an_llm_with_one_pod_may_be_replaced_and_one_with_two_may_roll():
     one, two = loading(a_pod(), ref=REF_OF_LLM), loading(a_pod(), a_pod("scorer-1"), ref=REF_OF_LLM)
     assert decide(None, one, reload(ref=REF_OF_LLM, strategy="replace"), LIMITS).effects
     assert decide(None, two, reload(ref=REF_OF_LLM), LIMITS).effects
+
+
+ONE_POD, ONE_NODE = NarrowClaim("models", one_pod=True), NarrowClaim("models")
+
+
+def test_a_claim_for_one_pod_can_t_have_two_side_by_side():
+    with pytest.raises(Refused) as error:
+        decide(None, loading(narrow_claims=(ONE_POD,)), reload(), LIMITS)
+    assert error.value.code is Code.RELOAD_UNSUPPORTED
+    assert "the claim models" in error.value.message
+    assert '{"strategy": "replace"}' in error.value.next_action
+    assert decide(None, loading(narrow_claims=(ONE_POD,)), reload(strategy="replace"), LIMITS).changed
+
+
+@pytest.mark.parametrize(("claims", "strategy", "warned"), [((ONE_NODE,), "rolling", True), ((), "rolling", False)])
+def test_a_claim_for_one_node_is_warned_of_before_the_reload_starts(claims, strategy, warned):
+    decision = decide(None, loading(narrow_claims=claims), reload(strategy=strategy), LIMITS)
+    for text in (decision.note or "", decision.record.message):
+        assert ("The claim models is ReadWriteOnce" in text and '{"strategy": "replace"}' in text) is warned
+
+
+def test_a_reload_that_replaces_is_not_warned_of_it():
+    decision = decide(None, loading(narrow_claims=(ONE_NODE,)), reload(strategy="replace"), LIMITS)
+    assert "ReadWriteOnce" not in f"{decision.note} {decision.record.message}"

@@ -143,6 +143,21 @@ def test_a_new_pod_that_cannot_run_fails_with_what_the_state_says():
     assert "new: the image cannot be pulled" in failed.message
 
 
+def test_after_the_deadline_it_is_said_what_held_the_new_pod_up():
+    world = running_world()
+    world.command(reload(ONE))
+    trouble = Trouble("FailedAttachVolume", "Multi-Attach error for volume pvc-1")
+    old = [pod for pod in world.pods if pod.digest != ONE]
+    world.pods = [*(old or [a_pod("old")]), a_pod("new", ready=False, answer=None, digest=ONE, trouble=trouble)]
+    world.version += 1
+    world.now += LIMITS.start_deadline + timedelta(seconds=1)
+    world.notification()
+    failed = next(told.fact for told in world.events if told.fact.during == "reload")
+    assert failed.code == "FailedAttachVolume"
+    assert "new: Multi-Attach error for volume pvc-1" in failed.message
+    assert failed.next_action == advice("FailedAttachVolume")
+
+
 def test_over_rest_it_answers_that_it_is_accepted():
     world = running_world()
     answer = world.command(reload(ONE, by_event=False))
