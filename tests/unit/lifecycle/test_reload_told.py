@@ -152,7 +152,7 @@ def test_after_the_deadline_it_is_said_what_held_the_new_pod_up():
     world.version += 1
     world.now += LIMITS.start_deadline + timedelta(seconds=1)
     world.notification()
-    failed = next(told.fact for told in world.events if told.fact.during == "reload")
+    failed = next(told.event for told in world.events if told.event.during == "reload")
     assert failed.code == "FailedAttachVolume"
     assert "new: Multi-Attach error for volume pvc-1" in failed.message
     assert failed.next_action == advice("FailedAttachVolume")
