@@ -86,8 +86,8 @@ class Scene:
         """Pods that Kubernetes ended lately, the last first."""
         since = self.seen.observed_at - _LATELY
         found = [(pod, pod.trouble) for pod in self.seen.pods if pod.trouble and pod.trouble.ended]
-        lately = [(pod, trouble) for pod, trouble in found if (pod.created or self.seen.observed_at) >= since]
-        return tuple(sorted(lately, key=lambda one: one[0].created or since, reverse=True))
+        lately = [(pod, trouble) for pod, trouble in found if (_last_change(pod) or self.seen.observed_at) >= since]
+        return tuple(sorted(lately, key=lambda one: _last_change(one[0]) or since, reverse=True))
 
     @property
     def held(self) -> bool:
@@ -191,6 +191,11 @@ class Scene:
         if self.seen.mode is not Mode.KNATIVE or not self.seen.may_scale_to_zero:
             return False
         return not self.routed_pods if self.seen.failed_revision else self.seen.ready is Answer.TRUE and not self.up
+
+
+def _last_change(pod: Pod) -> datetime | None:
+    """The end of a pod that was ready once shows in its Ready condition; one that a node rejects has none."""
+    return pod.ready_since or pod.created
 
 
 def _sentence(text: str) -> str:

@@ -250,7 +250,7 @@ def test_a_suspended_model_waits_for_who_suspended_it():
 def ended(name, minutes=1.0, reason="Evicted"):
     made = NOW - timedelta(minutes=minutes)
     trouble = Trouble(reason, "the node was low on memory", ended=True)
-    return a_pod(name, ready=False, finished=True, created=made, trouble=trouble)
+    return a_pod(name, ready=False, finished=True, created=made, ready_since=None, trouble=trouble)
 
 
 def test_while_a_pod_is_replaced_it_is_said_why_it_was_ended_and_nothing_has_failed():
@@ -278,3 +278,10 @@ def test_a_model_with_a_canary_names_it_while_it_runs():
     found = derive(running(a_pod(), canaries=(Canary("v2", 10, ready=True),)), EMPTY, LIMITS)
     assert (found.state, found.reason) == (State.RUNNING, "Canary")
     assert found.what == "The canary v2 gets 10% of the traffic."
+
+
+def test_a_pod_that_ran_for_long_counts_from_its_end():
+    evicted = replace(ended("old", minutes=5000), ready_since=NOW - timedelta(minutes=1))
+    assert "Evicted" in derive(running(evicted, a_pod(ready=False), ready=Answer.FALSE), EMPTY, LIMITS).what
+    long_ago = replace(evicted, ready_since=NOW - timedelta(minutes=60))
+    assert "Evicted" not in derive(running(long_ago, a_pod(ready=False), ready=Answer.FALSE), EMPTY, LIMITS).what
