@@ -63,7 +63,7 @@ PLANTED = (
     Planted(
         "the stop is set before what a start needs is kept",
         f"{LIFECYCLE}/patches.py",
-        'STOP_ANNOTATION: "true", STOP_NOTE_ANNOTATION: stop note.dump(), **others}',
+        'STOP_ANNOTATION: "true", STOP_NOTE_ANNOTATION: stop_note.dump(), **others}',
         'STOP_ANNOTATION: "true", **others}',
         STEP,
         "loses_neither_the_stop_nor_receipt_nor_actor",
@@ -115,8 +115,8 @@ PLANTED = (
     Planted(
         "a patch does not test what its decision rested on",
         f"{LIFECYCLE}/patches.py",
-        "    operations = _guards(seen, raw_stop note)\n",
-        "    operations = _guards(seen, raw_stop note)[:1]\n",
+        "    operations = _guards(seen, raw_stop_note)\n",
+        "    operations = _guards(seen, raw_stop_note)[:1]\n",
         SEARCH,
     ),
     Planted(

@@ -44,7 +44,8 @@ class Model:
         return f"http://{self.ref.name}.{self.ref.namespace}.example.com"
 
     def object(self) -> Json:
-        annotations = {"serving.kserve.io/deploymentMode": "Standard"}
+        idle = self.state is State.RUNNING and not self.pod  # a request wakes it in Knative mode only
+        annotations = {"serving.kserve.io/deploymentMode": "Knative" if idle else "Standard"}
         if self.stop:
             annotations[STOP] = "true"
         if self.stop == "us":

@@ -67,10 +67,13 @@ TAKEN = 400
 
 @dataclass(frozen=True)
 class Port:
-    """Who may deliver to a function beside the broker. `cluster`: it may ask the API server whose a token is."""
+    """Who may deliver to a function beside the broker. `cluster`: it may ask the API server whose a token is. `taken`: what
+    one that may is answered, who sends no event.
+    """
 
     stores: bool = False
     cluster: bool = True
+    taken: int = TAKEN
 
     def deliveries(self, mode):
         """What a POST is answered, by caller."""
@@ -82,7 +85,7 @@ class Port:
             taken = {"the broker's token"} | ({"another account's token"} if self.stores else set())
         else:
             taken = {"the right secret"}
-        return {caller: TAKEN if caller in taken else 401 for caller in MODES[mode][0]}
+        return {caller: self.taken if caller in taken else 401 for caller in MODES[mode][0]}
 
 
 PORTS = {
@@ -93,7 +96,7 @@ PORTS = {
     "artifact_written": Port(stores=True),
     "pod_status": Port(),
     "tick": Port(),
-    "dead_letter": Port(cluster=False),
+    "dead_letter": Port(cluster=False, taken=202),
 }
 """By function. What its routes answer is the same for all, but for the deliveries."""
 DELIVERY = "as delivered"
