@@ -116,7 +116,8 @@ class Pod:
     not asked. `digest` is the artifact that it was made for, as far as a reload said so. `prediction` is what the smoke test
     brought, where this look sent it. `restarts`: of its containers, by the kubelet's count. `deleting`: it is on its way out:
     terminating, or LEAVING since `left_at`. `ends_by`: when its grace ends, where it is terminating. `finalizers` keep it,
-    also when its processes have ended.
+    also when its processes have ended. `scheduled_at`: when it got its node. `startup_seconds`: what its startup probe allows, init
+    containers not counted; `loading` what of it shows that it still loads.
     """
 
     uid: str
@@ -145,6 +146,9 @@ class Pod:
     left_at: datetime | None = None
     ends_by: datetime | None = None
     finalizers: tuple[str, ...] = ()
+    scheduled_at: datetime | None = None
+    startup_seconds: float = 0
+    loading: str | None = None
     unusable: tuple[Unusable, ...] = ()
 
     @property
@@ -286,4 +290,6 @@ STOP_ANNOTATION = "serving.kserve.io/stop"
 DIGEST_ANNOTATION = "modelswitch.dev/artifact-digest"
 SMOKE_TEST_ANNOTATION = "modelswitch.dev/smoke-test"
 """Of a model's owner: a prediction that its pods must answer before it counts as running."""
+START_DEADLINE_ANNOTATION = "modelswitch.dev/start-deadline"
+"""Of a model's owner: how long a start of it may take, as a duration."""
 AUTOSCALER_ANNOTATION = "serving.kserve.io/autoscalerClass"

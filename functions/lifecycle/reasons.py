@@ -26,6 +26,7 @@ class Reason(StrEnum):
     QUOTA_EXCEEDED = "QuotaExceeded"
     WAKING = "Waking"
     START_DEADLINE_EXCEEDED = "StartDeadlineExceeded"
+    STILL_LOADING = "StillLoading"
     AWAITING_PODS = "AwaitingPods"
     AWAITING_ROUTE = "AwaitingRoute"
     PODS_STARTING = "PodsStarting"
@@ -38,7 +39,9 @@ ADVICE: dict[str, str] = {
     "Unreadable": "Correct that field, or remove it: kubectl edit. The model can be stopped all the same.",
     "StopIgnored": "Check the KServe controller's log; start the model to withdraw the stop.",
     "PodsNotGone": "Check the node (kubectl get nodes) and the pods' finalizers.",
-    "StartDeadlineExceeded": "Read the pods' logs; stop the model to free what it holds.",
+    "StartDeadlineExceeded": "Read the pods' logs (kubectl logs). Where it still loads, give it longer (annotation "
+    "modelswitch.dev/start-deadline, set while it is stopped); where it hangs, stop it to free what it holds.",
+    "StillLoading": "Wait, and follow the pod's log (kubectl logs -f); later starts may take as long.",
     "Unschedulable": "It starts by itself when another model is stopped or a node is added; stop it to leave the queue.",
     "ImagePullBackOff": "Check the image's name and the pull secret in the ServingRuntime; Kubernetes tries again by itself.",
     "ErrImagePull": "Check the image's name and the pull secret in the ServingRuntime; Kubernetes tries again by itself.",

@@ -181,6 +181,9 @@ class Record(Frozen):
         default=None, description="When the reload was accepted that makes later ones wait."
     )
     loaded: LoadedArtifact | None = None
+    start_seconds: tuple[float, ...] = Field(
+        default=(), description="What its latest starts took, the last one last; time without a node not counted."
+    )
     observed_at: Moment | None = None
 
     @property

@@ -7,6 +7,7 @@ from typing import Any
 
 from functions.adapters.cluster import Json
 from functions.adapters.kserve.parsing import Parsed, Unreadable, parse
+from functions.adapters.kserve.pod_loading import loading, startup_seconds
 from functions.adapters.kserve.resources import HANDOVER_LABEL, LEFT_ANNOTATION
 from functions.adapters.kserve.schema import MOST_SECONDS, POD
 from functions.lifecycle.moments import in_bounds
@@ -97,6 +98,9 @@ def read_pod(item: Json) -> Pod:
         left_at=_moment(annotations.get(LEFT_ANNOTATION)),
         ends_by=_moment(metadata.get("deletionTimestamp")),
         finalizers=tuple(metadata.get("finalizers") or ()),
+        scheduled_at=(_found(status, "PodScheduled") or {}).get("lastTransitionTime") if spec.get("nodeName") else None,
+        startup_seconds=startup_seconds(spec),
+        loading=loading(spec, status),
         unusable=(*item.unusable, *too_long),
     )
 

@@ -124,6 +124,9 @@ class Check(TypedDict, total=False):
     httpGet: HttpGet | None
     exec: dict[str, Any] | None
     tcpSocket: dict[str, Any] | None
+    initialDelaySeconds: Count | None
+    periodSeconds: Count | None
+    failureThreshold: Count | None
 
 
 class Lifecycle(TypedDict, total=False):
@@ -147,6 +150,7 @@ class Container(TypedDict, total=False):
     ports: Annotated[list[Port], Field(max_length=100)] | None
     resources: Amounted | None
     readinessProbe: Check | None
+    startupProbe: Check | None
     lifecycle: Lifecycle | None
     restartPolicy: Word | None
 
@@ -174,6 +178,7 @@ class ContainerState(TypedDict, total=False):
 class ContainerStatus(TypedDict, total=False):
     name: Required[Word]
     ready: bool | None
+    started: bool | None
     restartCount: Count | None
     state: ContainerState | None
     lastState: ContainerState | None
