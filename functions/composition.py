@@ -10,6 +10,7 @@ from functions.adapters.consents import Consents
 from functions.adapters.delivery import Deliveries
 from functions.adapters.identity import ClusterAccess
 from functions.adapters.kserve.grace import Grace
+from functions.adapters.kserve.installations import Installations
 from functions.adapters.kserve.notes import Notes
 from functions.adapters.kserve.observer import Observer
 from functions.adapters.kserve.resources import Resources
@@ -41,6 +42,7 @@ class Parts:
     resources: Resources
     observer: Observer
     grace: Grace
+    installations: Installations
     probe: Probe
     store: Store
     sink: Sink
@@ -60,7 +62,7 @@ class Parts:
         """
         cluster = await _cluster(settings) if cluster_used else NoCluster()
         resources = Resources(cluster)
-        grace = Grace(cluster)
+        grace = Grace(cluster, settings.installation)
         probe = Probe(line_for(settings.probe, cluster))
         notes = Notes(settings.signing_keys)
         observer = Observer(cluster, resources, grace, probe, now, notes=notes)
@@ -79,6 +81,7 @@ class Parts:
             resources=resources,
             observer=observer,
             grace=grace,
+            installations=Installations(cluster, settings.installation),
             probe=probe,
             store=store,
             sink=sink,

@@ -28,7 +28,8 @@ class Settings(BaseSettings):
     )
     installation: str = Field(
         default="modelswitch",
-        description="The namespace that this is installed in, after which its admission policies are named.",
+        description="The namespace that this is installed in, after which its admission policies are named, and which its pins "
+        "carry.",
     )
     start_deadline: Annotated[timedelta, BeforeValidator(_as_timedelta)] = timedelta(minutes=15)
     probe: Literal["pods", "apiserver", "off"] | None = Field(

@@ -31,6 +31,7 @@ READ_POLICY = {
     ("admissionregistration.k8s.io", f"validatingadmission{resource}", "get")
     for resource in ("policies", "policybindings")
 }
+LIST_BINDINGS = {("admissionregistration.k8s.io", "validatingadmissionpolicybindings", "list")}
 OUTSIDE_ONLY = set()  # pods/proxy, where models are asked through the API server: not inside a cluster
 
 REQUESTS: dict[str, tuple[set[str], set[Right]]] = {
@@ -59,6 +60,7 @@ REQUESTS: dict[str, tuple[set[str], set[Right]]] = {
         _models("get") | _models("list") | LIST_PODS | {("", "resourcequotas", "list")},
     ),
     f"{ADAPTERS}/kserve/note_policy.py": ({"get"}, READ_POLICY),
+    f"{ADAPTERS}/kserve/installations.py": ({"list_all"}, LIST_BINDINGS),
     f"{ADAPTERS}/kserve/resources.py": ({"get"}, ALL_MAY),
     f"{ADAPTERS}/kserve/scaling.py": ({"list_all"}, {("apps", "deployments", "list")}),
     f"{ADAPTERS}/kserve/runtimes.py": (
@@ -81,7 +83,17 @@ REQUESTS: dict[str, tuple[set[str], set[Right]]] = {
 STEPS = {
     *(
         f"{ADAPTERS}/kserve/{name}.py"
-        for name in ("activity", "smoke_tests", "grace", "handover", "observer", "resources", "runtimes", "scaling")
+        for name in (
+            "activity",
+            "smoke_tests",
+            "grace",
+            "handover",
+            "installations",
+            "observer",
+            "resources",
+            "runtimes",
+            "scaling",
+        )
     ),
     f"{ADAPTERS}/command_log.py",
     f"{ADAPTERS}/probe.py",
