@@ -92,7 +92,9 @@ def test_with_the_policy_in_force_the_page_says_nothing_and_reads_it_once(world,
             assert "ValidatingAdmissionPolicy" not in page
             assert UNSIGNED not in page
         assert UNSIGNED in page_of(api, forged(world))
-    assert len([path for path in guarded.asked if "stop-annotation" in path]) == 2, "the policy and its binding, for four pages"
+    assert len([path for path in guarded.asked if "stop-annotation" in path]) == 2, (
+        "the policy and its binding, for four pages"
+    )
 
 
 @pytest.mark.parametrize(("status", "said"), [(403, "may not be read"), (500, "could not be read")])
