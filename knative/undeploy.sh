@@ -98,6 +98,7 @@ delete_policies
 if [ -z "$(others)" ]; then
     clear_pins modelswitch.dev/pinned
     end_handovers
+    kubectl label namespace -l modelswitch.dev/watched modelswitch.dev/watched-
 else
     clear_pins "modelswitch.dev/pinned=$NS"
     echo "marks of reloads in progress are left to the installation in: $(others | tr '\n' ' ')"
