@@ -117,7 +117,8 @@ class Pod:
     brought, where this look sent it. `restarts`: of its containers, by the kubelet's count. `deleting`: it is on its way out:
     terminating, or LEAVING since `left_at`. `ends_by`: when its grace ends, where it is terminating. `finalizers` keep it,
     also when its processes have ended. `scheduled_at`: when it got its node. `startup_seconds`: what its startup probe allows, init
-    containers not counted; `loading` what of it shows that it still loads.
+    containers not counted; `loading` what of it shows that it still loads. `server_seconds`: for how long from its deletion on its server
+    goes on with requests in flight, whatever the grace, where the pod says so.
     """
 
     uid: str
@@ -149,6 +150,7 @@ class Pod:
     scheduled_at: datetime | None = None
     startup_seconds: float = 0
     loading: str | None = None
+    server_seconds: int | None = None
     unusable: tuple[Unusable, ...] = ()
 
     @property

@@ -23,6 +23,7 @@ def seen_pod(pod: Pod) -> SeenPod:
         memory=pod.memory if pod.holds_resources else 0,
         given=pod.deletion_grace or None,
         own=pod.grace if pod.node else 0,
+        server=pod.server_seconds,
     )
 
 
@@ -64,8 +65,17 @@ def merge(ledger: Mapping[str, SeenPod], seen: Observation) -> Ledger:
         gpus, memory = (
             (max(before.gpus, now.gpus), max(before.memory, now.memory)) if before else (now.gpus, now.memory)
         )
-        merged[pod.uid] = SeenPod(name=now.name, gpus=gpus, memory=memory, given=given, own=now.own)
+        merged[pod.uid] = SeenPod(name=now.name, gpus=gpus, memory=memory, given=given, own=now.own, server=now.server)
     return merged
+
+
+def _grace(pod: SeenPod, run: Run) -> int | None:
+    return next((value for value in (pod.given, run.grace, pod.own) if value is not None), None)
+
+
+def _cut_short(pod: SeenPod, grace: int | None) -> int | None:
+    """What its server gave requests in flight, where that is less than its grace."""
+    return pod.server if pod.server is not None and grace is not None and pod.server < grace else None
 
 
 def write_receipt(ledger: Mapping[str, SeenPod], run: Run, now: datetime, *, complete: bool) -> Receipt:
@@ -81,7 +91,8 @@ def write_receipt(ledger: Mapping[str, SeenPod], run: Run, now: datetime, *, com
                 name=pod.name,
                 gpus=pod.gpus,
                 memory=format_memory(pod.memory),
-                grace_seconds=next((value for value in (pod.given, run.grace, pod.own) if value is not None), None),
+                grace_seconds=_grace(pod, run),
+                server_seconds=_cut_short(pod, _grace(pod, run)),
             )
             for pod in pods
         ),

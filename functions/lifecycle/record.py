@@ -22,6 +22,7 @@ class SeenPod(Frozen):
     """A pod that was seen, kept until the receipt counts it.
 
     `given` is the grace that Kubernetes was seen to give it, `own` that of its spec, which a plain stop gives.
+    `server` is for how long its server goes on with requests in flight, whatever the grace.
     """
 
     name: str
@@ -29,6 +30,7 @@ class SeenPod(Frozen):
     memory: int
     given: int | None = None
     own: int | None = None
+    server: int | None = None
 
 
 class Run(Frozen):

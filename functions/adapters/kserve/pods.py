@@ -10,6 +10,7 @@ from functions.adapters.kserve.parsing import Parsed, Unreadable, parse
 from functions.adapters.kserve.pod_loading import loading, startup_seconds
 from functions.adapters.kserve.resources import HANDOVER_LABEL, LEFT_ANNOTATION
 from functions.adapters.kserve.schema import MOST_SECONDS, POD
+from functions.adapters.kserve.server_end import server_seconds
 from functions.lifecycle.moments import in_bounds
 from functions.lifecycle.observation import DIGEST_ANNOTATION, Handover, Owner, Pod, Trouble
 from functions.lifecycle.quantity import format_quantity
@@ -101,6 +102,7 @@ def read_pod(item: Json) -> Pod:
         scheduled_at=(_found(status, "PodScheduled") or {}).get("lastTransitionTime") if spec.get("nodeName") else None,
         startup_seconds=startup_seconds(spec),
         loading=loading(spec, status),
+        server_seconds=server_seconds(spec),
         unusable=(*item.unusable, *too_long),
     )
 

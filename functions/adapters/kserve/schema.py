@@ -280,10 +280,20 @@ class BaseRef(TypedDict, total=False):
     name: Word | None
 
 
+class Route(TypedDict, total=False):
+    group: Label | None
+    weight: Count | None
+
+
+class Router(TypedDict, total=False):
+    route: Route | None
+
+
 class LLMInferenceServiceSpec(TypedDict, total=False):
     baseRefs: Annotated[list[BaseRef], Field(max_length=1000)] | None
     model: ServedModel | None
     replicas: Number | None
+    router: Router | None
 
 
 class GraphStep(TypedDict, total=False):
