@@ -77,6 +77,7 @@ REQUESTS: dict[str, tuple[set[str], set[Right]]] = {
     "functions/api/pages/kserve_word.py": ({"get"}, _models("get")),
     "functions/api/pages/pods.py": ({"get"}, LIST_PODS),
     "functions/api/pages/quota.py": ({"list_all"}, LIST_PODS | {("", "resourcequotas", "list")}),
+    "functions/api/pages/routing_groups.py": ({"list_all"}, {(KSERVE, "llminferenceservices", "list")}),
     "functions/api/pages/requests.py": ({"get"}, LIST_PODS),
 }
 
