@@ -63,6 +63,9 @@ class PodGrace(Frozen):
     gpus: int
     memory: str = Field(description="A Kubernetes quantity.")
     grace_seconds: int | None = None
+    server_seconds: int | None = Field(
+        default=None, description="What its server gave requests in flight, where that is less (vLLM's own timeout)."
+    )
 
 
 class Receipt(Frozen):

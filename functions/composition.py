@@ -11,6 +11,7 @@ from functions.adapters.delivery import Deliveries
 from functions.adapters.identity import ClusterAccess
 from functions.adapters.kserve.accelerators import add_accelerators
 from functions.adapters.kserve.grace import Grace
+from functions.adapters.kserve.installations import Installations
 from functions.adapters.kserve.notes import Notes
 from functions.adapters.kserve.observer import Observer
 from functions.adapters.kserve.resources import Resources
@@ -42,6 +43,7 @@ class Parts:
     resources: Resources
     observer: Observer
     grace: Grace
+    installations: Installations
     probe: Probe
     store: Store
     sink: Sink
@@ -62,7 +64,7 @@ class Parts:
         add_accelerators(settings.accelerator_resources.split(","))
         cluster = await _cluster(settings) if cluster_used else NoCluster()
         resources = Resources(cluster)
-        grace = Grace(cluster)
+        grace = Grace(cluster, settings.installation)
         probe = Probe(line_for(settings.probe, cluster))
         notes = Notes(settings.signing_keys)
         observer = Observer(cluster, resources, grace, probe, now, notes=notes)
@@ -81,6 +83,7 @@ class Parts:
             resources=resources,
             observer=observer,
             grace=grace,
+            installations=Installations(cluster, settings.installation),
             probe=probe,
             store=store,
             sink=sink,

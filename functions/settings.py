@@ -28,7 +28,8 @@ class Settings(BaseSettings):
     )
     installation: str = Field(
         default="modelswitch",
-        description="The namespace that this is installed in, after which its admission policies are named.",
+        description="The namespace that this is installed in, after which its admission policies are named, and which its pins "
+        "carry.",
     )
     accelerator_resources: str = Field(
         default="",

@@ -166,6 +166,18 @@ rotate() { # first all pods accept the new secret too, then the broker sends it,
     echo "the delivery secret is a new one; the one before it is accepted until the next rotation"
 }
 
+label_namespaces() { # those that have models, for the sources to watch; one that has the label already keeps its value
+    local kind namespace
+    grep -q 'modelswitch.dev/watched:' .run/deploy/rendered.yaml || return 0
+    for kind in inferenceservices llminferenceservices inferencegraphs; do
+        ! kubectl get crd "$kind.serving.kserve.io" > /dev/null 2>&1 ||
+            kubectl get "$kind.serving.kserve.io" -A -o 'jsonpath={range .items[*]}{.metadata.namespace}{"\n"}{end}'
+    done | sort -u | while read -r namespace; do
+        [ -n "$(kubectl get namespace "$namespace" -o 'jsonpath={.metadata.labels.modelswitch\.dev/watched}')" ] ||
+            kubectl label namespace "$namespace" modelswitch.dev/watched=true
+    done
+}
+
 console_link() { # the console's menu needs the host that the router chose
     local host
     kubectl -n $NS wait route/api --for='jsonpath={.status.ingress[0].host}' --timeout=30s > /dev/null 2>&1 ||
@@ -199,6 +211,7 @@ modelswitch is on the cluster (overlay $OVERLAY, image $IMAGE). Next:
   curl -H "Authorization: Bearer \$(kubectl -n NAMESPACE create token SERVICEACCOUNT --audience modelswitch)" http://127.0.0.1:8080/api/v1/models
   kubectl label namespace NAMESPACE modelswitch.dev/events=allow   # lets events stop and start the models of NAMESPACE;
                                                            # from whom: docs/events.md#who-may-send
+  kubectl label namespace NAMESPACE modelswitch.dev/watched=true   # a namespace of models that is made later
   kubectl -n $NS get broker modelswitch                    # its URL takes stop and start requests
   make undeploy NAMESPACE=$NS                     # takes it off again, models stay as they are
 END
@@ -219,6 +232,7 @@ make_namespace
 random_redis_secret
 delivery_secret
 apply_rendered
+label_namespaces
 [ "$OVERLAY" != openshift ] || console_link
 [ "$WAIT" = 0 ] || wait_until_ready
 next_steps

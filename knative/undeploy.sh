@@ -7,7 +7,7 @@
 set -euo pipefail
 NS=${NAMESPACE:-modelswitch}
 PIN=modelswitch.dev/grace
-ROLES=(change-models stop-notes callers note-policy consent read-artifacts watch namespaces)
+ROLES=(change-models stop-notes callers note-policy installations consent read-artifacts watch namespaces)
 POLICIES=(handover handover-marks stop-annotation own-models own-workloads own-pods)
 
 command -v kubectl > /dev/null || { echo "make undeploy: kubectl is not on the PATH. Install it and try again." >&2; exit 1; }
@@ -34,10 +34,10 @@ end_functions() {
         echo "some pods are still ending; going on"
 }
 
-clear_pins() { # ReplicaSets and StatefulSets that a stop in progress had pinned: their pods would otherwise live on
+clear_pins() { # of the given labels: workloads that a stop in progress had pinned, whose pods would otherwise live on
     local kind namespace name finalizers index
     local columns='{{.kind}} {{.metadata.namespace}} {{.metadata.name}} {{range .metadata.finalizers}}{{.}},{{end}}'
-    kubectl get replicasets,statefulsets -A \
+    kubectl get replicasets,statefulsets -A -l "$1" \
         -o go-template="{{range .items}}{{if .metadata.finalizers}}$columns{{\"\\n\"}}{{end}}{{end}}" |
         { grep -F "$PIN," || true; } |
         while read -r kind namespace name finalizers; do
@@ -96,10 +96,12 @@ there=$(kubectl get namespace "$NS" --ignore-not-found -o name)
 [ -z "$there" ] || end_functions
 delete_policies
 if [ -z "$(others)" ]; then
-    clear_pins
+    clear_pins modelswitch.dev/pinned
     end_handovers
+    kubectl label namespace -l modelswitch.dev/watched modelswitch.dev/watched-
 else
-    echo "pins and marks of stops and reloads in progress are left to the installation in: $(others | tr '\n' ' ')"
+    clear_pins "modelswitch.dev/pinned=$NS"
+    echo "marks of reloads in progress are left to the installation in: $(others | tr '\n' ' ')"
 fi
 ! known consolelinks.console.openshift.io || kubectl delete consolelink "modelswitch.$NS" --ignore-not-found
 delete_rights

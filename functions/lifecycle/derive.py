@@ -11,6 +11,7 @@ from functions.lifecycle.observation import Answer, Answered, Blocker, Mode, Obs
 from functions.lifecycle.reasons import Reason, advice
 from functions.lifecycle.record import Record
 from functions.lifecycle.smoke_test import next_try
+from functions.lifecycle.start_deadline import StartDeadline, start_clock, start_deadline, visibly_loading
 from functions.lifecycle.unusable import Unusable
 from functions.lifecycle.verification import Verification, Verified, verify
 
@@ -64,6 +65,20 @@ class Scene:
             return self.record.reload.run.since
         ready = [pod.ready_since for pod in self.up if pod.ready and pod.ready_since]
         return max(ready, default=self.seen.ready_changed)
+
+    @property
+    def start_elapsed(self) -> timedelta:
+        begun = self._start_began
+        return self.seen.observed_at - start_clock(begun, self.up) if begun else timedelta()
+
+    @cached_property
+    def deadline(self) -> StartDeadline:
+        return start_deadline(self.seen, self.record, self.limits.start_deadline)
+
+    @property
+    def loading(self) -> str | None:
+        """What shows that it loads, where it may go on."""
+        return visibly_loading(self.up) if self.start_elapsed <= self.deadline.while_loading else None
 
     @property
     def up(self) -> tuple[Pod, ...]:
@@ -414,8 +429,16 @@ def _scaled_outside(scene: Scene) -> tuple[str, str]:
 def _deadline(scene: Scene) -> tuple[str, str]:
     return (
         Reason.START_DEADLINE_EXCEEDED,
-        f"Not ready after {scene.elapsed.total_seconds():.0f}s ({scene.ready_pods} of {count_pods(len(scene.up))} ready"
-        f"{_after_an_end(scene)}).",
+        f"Not ready after {scene.start_elapsed.total_seconds():.0f}s ({scene.ready_pods} of {count_pods(len(scene.up))} "
+        f"ready{_after_an_end(scene)}); its start deadline is {scene.deadline.after.total_seconds():.0f}s ({scene.deadline.source}).",
+    )
+
+
+def _still_loading(scene: Scene) -> tuple[str, str]:
+    return (
+        Reason.STILL_LOADING,
+        f"It loads for longer than its start deadline of {scene.deadline.after.total_seconds():.0f}s "
+        f"({scene.deadline.source}). {scene.loading}",
     )
 
 
@@ -594,10 +617,17 @@ RULES: tuple[Rule, ...] = (
         lambda _: (Reason.WAKING, "A request is waking it from zero."),
     ),
     Rule(
+        "not ready, the start deadline passed, a pod is seen to load (for 4 deadlines at most)",
+        State.STARTING,
+        Reason.STILL_LOADING,
+        lambda s: s.start_elapsed > s.deadline.after and s.loading is not None,
+        _still_loading,
+    ),
+    Rule(
         "not ready, the start deadline passed",
         State.ERROR,
         Reason.START_DEADLINE_EXCEEDED,
-        lambda s: s.elapsed > s.limits.start_deadline,
+        lambda s: s.start_elapsed > s.deadline.after,
         _deadline,
     ),
     Rule(

@@ -144,7 +144,9 @@ class Pod:
     brought, where this look sent it. `restarts`: of its containers, by the kubelet's count. `deleting`: it is on its way out:
     terminating, or LEAVING since `left_at`. `ends_by`: when its grace ends, where it is terminating. `finalizers` keep it,
     also when its processes have ended. `revision` is Knative's. `gpus_exact` False: it has devices by ResourceClaims that
-    could not be counted.
+    could not be counted. `scheduled_at`: when it got its node. `startup_seconds`: what its startup probe allows, init
+    containers not counted; `loading` what of it shows that it still loads. `server_seconds`: for how long from its deletion
+    on its server goes on with requests in flight, whatever the grace, where the pod says so.
     """
 
     uid: str
@@ -175,6 +177,10 @@ class Pod:
     revision: str | None = None
     finalizers: tuple[str, ...] = ()
     gpus_exact: bool = True
+    scheduled_at: datetime | None = None
+    startup_seconds: float = 0
+    loading: str | None = None
+    server_seconds: int | None = None
     unusable: tuple[Unusable, ...] = ()
 
     @property
@@ -338,4 +344,6 @@ STOP_ANNOTATION = "serving.kserve.io/stop"
 DIGEST_ANNOTATION = "modelswitch.dev/artifact-digest"
 SMOKE_TEST_ANNOTATION = "modelswitch.dev/smoke-test"
 """Of a model's owner: a prediction that its pods must answer before it counts as running."""
+START_DEADLINE_ANNOTATION = "modelswitch.dev/start-deadline"
+"""Of a model's owner: how long a start of it may take, as a duration."""
 AUTOSCALER_ANNOTATION = "serving.kserve.io/autoscalerClass"

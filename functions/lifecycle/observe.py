@@ -20,6 +20,7 @@ from functions.lifecycle.record import Intent, Record, Run
 from functions.lifecycle.reload_seen import reload_in_progress
 from functions.lifecycle.saving import saved_by
 from functions.lifecycle.smoke_test import tried
+from functions.lifecycle.start_deadline import learnt
 from functions.lifecycle.verification import is_silent
 
 _PLAN_IS_FRESH = timedelta(seconds=60)
@@ -202,6 +203,9 @@ def observe(
             "since": now if moved or before.since is None else before.since,
             "available": verdict.state is State.RUNNING and verdict.reason != "Asleep" and bool(looked.endpoint),
             "start": None if verdict.state is State.RUNNING else looked.start,
+            "start_seconds": learnt(looked.start_seconds, looked.start, seen.pods, now)
+            if verdict.state is State.RUNNING
+            else looked.start_seconds,
             "saved": before.saved if verdict.state is State.STOPPED else saved_by(before, ended),
         }
     )

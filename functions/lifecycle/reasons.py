@@ -34,6 +34,7 @@ class Reason(StrEnum):
     QUOTA_EXCEEDED = "QuotaExceeded"
     WAKING = "Waking"
     START_DEADLINE_EXCEEDED = "StartDeadlineExceeded"
+    STILL_LOADING = "StillLoading"
     AWAITING_PODS = "AwaitingPods"
     AWAITING_ROUTE = "AwaitingRoute"
     PODS_STARTING = "PodsStarting"
@@ -46,7 +47,9 @@ ADVICE: dict[str, str] = {
     "Unreadable": "Correct that field, or remove it: kubectl edit. The model can be stopped all the same.",
     "StopIgnored": "Check the KServe controller's log; start the model to withdraw the stop.",
     "PodsNotGone": "Check the node (kubectl get nodes) and the pods' finalizers.",
-    "StartDeadlineExceeded": "Read the pods' logs; stop the model to free what it holds.",
+    "StartDeadlineExceeded": "Read the pods' logs (kubectl logs). Where it still loads, give it longer (annotation "
+    "modelswitch.dev/start-deadline, set while it is stopped); where it hangs, stop it to free what it holds.",
+    "StillLoading": "Wait, and follow the pod's log (kubectl logs -f); later starts may take as long.",
     "Unschedulable": "It starts by itself when another model is stopped or a node is added; stop it to leave the queue.",
     "SchedulingGated": "It starts by itself once the gate is removed, which whoever set it does; by Kueue: kubectl get workloads. "
     "Stop the model to leave the queue.",

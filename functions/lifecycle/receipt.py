@@ -24,6 +24,7 @@ def seen_pod(pod: Pod) -> SeenPod:
         gpus_exact=pod.gpus_exact or not pod.holds_resources,
         given=pod.deletion_grace or None,
         own=pod.grace if pod.node else 0,
+        server=pod.server_seconds,
     )
 
 
@@ -68,8 +69,19 @@ def merge(ledger: Mapping[str, SeenPod], seen: Observation) -> Ledger:
             (max(before.gpus, now.gpus), max(before.memory, now.memory)) if before else (now.gpus, now.memory)
         )
         exact = now.gpus_exact if before is None or now.gpus > before.gpus else before.gpus_exact or now.gpus_exact
-        merged[pod.uid] = SeenPod(name=now.name, gpus=gpus, memory=memory, gpus_exact=exact, given=given, own=now.own)
+        merged[pod.uid] = SeenPod(
+            name=now.name, gpus=gpus, memory=memory, gpus_exact=exact, given=given, own=now.own, server=now.server
+        )
     return merged
+
+
+def _grace(pod: SeenPod, run: Run) -> int | None:
+    return next((value for value in (pod.given, run.grace, pod.own) if value is not None), None)
+
+
+def _cut_short(pod: SeenPod, grace: int | None) -> int | None:
+    """What its server gave requests in flight, where that is less than its grace."""
+    return pod.server if pod.server is not None and grace is not None and pod.server < grace else None
 
 
 def write_receipt(ledger: Mapping[str, SeenPod], run: Run, now: datetime, *, complete: bool) -> Receipt:
@@ -86,7 +98,8 @@ def write_receipt(ledger: Mapping[str, SeenPod], run: Run, now: datetime, *, com
                 name=pod.name,
                 gpus=pod.gpus,
                 memory=format_memory(pod.memory),
-                grace_seconds=next((value for value in (pod.given, run.grace, pod.own) if value is not None), None),
+                grace_seconds=_grace(pod, run),
+                server_seconds=_cut_short(pod, _grace(pod, run)),
             )
             for pod in pods
         ),

@@ -22,6 +22,7 @@ class SeenPod(Frozen):
     """A pod that was seen, kept until the receipt counts it.
 
     `given` is the grace that Kubernetes was seen to give it, `own` that of its spec, which a plain stop gives.
+    `server` is for how long its server goes on with requests in flight, whatever the grace.
     """
 
     name: str
@@ -30,6 +31,7 @@ class SeenPod(Frozen):
     gpus_exact: bool = True
     given: int | None = None
     own: int | None = None
+    server: int | None = None
 
 
 class Run(Frozen):
@@ -183,6 +185,9 @@ class Record(Frozen):
         default=None, description="When the reload was accepted that makes later ones wait."
     )
     loaded: LoadedArtifact | None = None
+    start_seconds: tuple[float, ...] = Field(
+        default=(), description="What its latest starts took, the last one last; time without a node not counted."
+    )
     observed_at: Moment | None = None
 
     @property

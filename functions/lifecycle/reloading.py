@@ -25,6 +25,7 @@ from functions.lifecycle.record import Intent, QueuedReload, Record, Reload, Run
 from functions.lifecycle.refusals import refuse_reload
 from functions.lifecycle.reload_seen import digest_of, value_for
 from functions.lifecycle.request import Request
+from functions.lifecycle.start_deadline import start_clock, start_deadline, visibly_loading
 from functions.lifecycle.stop_note import QueuedStart
 from functions.lifecycle.stopping import Stopping, begin_stop, finish_grace, is_resumed
 from functions.lifecycle.verification import SETTLING
@@ -291,8 +292,9 @@ def _failure(
             return Reason.SMOKE_TEST_FAILED, tried.said
     if new and record.state is State.ERROR and record.reason:
         return record.reason, record.message or record.reason
-    elapsed = seen.observed_at - (reload.run.since or seen.observed_at)
-    if elapsed > limits.start_deadline:
+    elapsed = seen.observed_at - start_clock(reload.run.since or seen.observed_at, new)
+    deadline = start_deadline(seen, record, limits.start_deadline)
+    if elapsed > (deadline.while_loading if visibly_loading(new) else deadline.after):
         late = f"not loaded after {elapsed.total_seconds():.0f}s"
         if cause := next(((pod, pod.trouble) for pod in new if pod.trouble), None):
             return cause[1].reason, f"{late}; {cause[0].name}: {cause[1].message}"

@@ -41,7 +41,22 @@ def take_stop(known: Decision, seen: Observation, request: Request, command: Sto
     else:
         refuse_stop(seen, command)
     hold = _hold(request, command, seen)
-    return asked(begin_stop(known, seen, Stopping.asked_for(request, command, hold)), seen, request)
+    begun = begin_stop(known, seen, Stopping.asked_for(request, command, hold))
+    return asked(replace(begun, note=_gives_less(seen, command)), seen, request)
+
+
+def _gives_less(seen: Observation, command: StopRequested) -> str | None:
+    """What is to be said where a timeout is asked for and servers end requests before it."""
+    if not command.graceful or command.timeout is None:
+        return None
+    limits = [pod.server_seconds for pod in seen.pods if pod.server_seconds is not None]
+    shortest = min(limits, default=None)
+    if shortest is None or shortest >= command.timeout:
+        return None
+    return (
+        f"Its server ends requests in flight after {shortest} s, not {command.timeout:g} s: its own timeout was set when its "
+        "pods were made. Set a longer terminationGracePeriodSeconds in the model's template for more."
+    )
 
 
 def _noted(seen: Observation, request: Request) -> tuple[Effect, ...]:

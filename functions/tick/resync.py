@@ -2,7 +2,7 @@
 
 A pass lists all models of all kinds, 500 at a time, with the pods that belong to them, and asks those; where a tick's
 time ends, the next tick goes on from the cursor in Redis. A pass that took one tick is followed by the next tick's; a
-longer one by a pause of a minute, so that large clusters are not listed all the time.
+longer one by a pause that is half as long, a minute at most, so that large clusters are not listed all the time.
 """
 
 from collections.abc import Collection, Sequence
@@ -26,7 +26,9 @@ from functions.logs import logger
 from functions.object_errors import Stage, count, one_object
 from functions.tick.turns import in_turn
 
-REST_AFTER_A_LONG_PASS = timedelta(seconds=60)
+LONGEST_REST = timedelta(seconds=60)
+REST_PER_TICK = timedelta(seconds=2.5)
+"""Of a pass that took several: what no event told is then seen within 15 s where two ticks are enough."""
 MOST_CHARACTERS = 64 * 1024
 _KINDS = tuple(Kind)
 _KNOWN_AT_ONCE = 1000
@@ -77,12 +79,18 @@ async def _go_on(parts: Parts, taken: Pass, cursor: Cursor, until: datetime) -> 
         held, cursor = await _on_in_kind(parts, held, cursor, until)
         if held and cursor.kind >= len(_KINDS):
             await _end_left_pods(parts)
-            rest = REST_AFTER_A_LONG_PASS if cursor.ticks > 1 else timedelta()
-            return await parts.store.save_pass(held, Cursor(not_before=now() + rest).dump(), completed=True)
+            return await parts.store.save_pass(
+                held, Cursor(not_before=now() + rest_after(cursor.ticks)).dump(), completed=True
+            )
     if held is None:
         logger().warning("the pass was lost with Redis' data, or taken over", action="resync")
         return None
     return await parts.store.save_pass(held, cursor.model_copy(update={"ticks": cursor.ticks + 1}).dump())
+
+
+def rest_after(ticks: int) -> timedelta:
+    """How long the next pass waits after one that took so many ticks."""
+    return min(ticks * REST_PER_TICK, LONGEST_REST) if ticks > 1 else timedelta()
 
 
 async def _on_in_kind(parts: Parts, held: Pass, cursor: Cursor, until: datetime) -> tuple[Pass | None, Cursor]:

@@ -62,6 +62,7 @@ async def go_round(parts: Parts) -> None:
     await part(Stage.DUE_MODELS, _look_at_due(parts, _at_least(until)))
     await part(Stage.OUTBOX, _flush(parts, _at_least(until + BUDGET)))
     await part(Stage.HISTORY, _index(parts))
+    await parts.installations.say()
     if failed:
         raise failed[0]
 

@@ -12,11 +12,13 @@ from events.artifact import Artifact, Strategy
 from events.commands import ReloadRequested, StartRequested, StopRequested
 from events.model import Kind
 from events.status import State
+from functions.adapters.kserve.grace import Grace
 from functions.adapters.kserve.observer import Observer
+from functions.adapters.kserve.resources import PINNED
 from functions.adapters.probe import Probe, ProxyLine
 from functions.composition import now
 from functions.lifecycle.derive import derive
-from functions.lifecycle.effects import PinOwners
+from functions.lifecycle.effects import PinOwners, UnpinOwners
 from functions.lifecycle.errors import Code, PreconditionFailed, Refused
 from functions.lifecycle.observation import Answer, Mode
 from functions.lifecycle.patches import start_patch, stop_patch
@@ -91,6 +93,30 @@ async def test_a_pin_left_by_a_crash_is_found_and_taken_away(here, eyes):
     seen = await eyes.look(model)
 
     await eyes.grace.pin(PinOwners(model, (seen.pods[0].owner,)))
+    assert model in await eyes.grace.pinned_models()
+    await eyes.reconciler.notification(model, pinned=True)
+    assert model not in await eyes.grace.pinned_models()
+
+
+async def test_a_pin_of_another_installation_is_left_to_that_one(here, eyes):
+    await here.running(inference_service(here.namespace, "shared"))
+    model, other = ref(here, "shared"), Grace(eyes.cluster, "second")
+    (owner,) = [pod.owner for pod in (await eyes.look(model)).pods]
+    await other.pin(PinOwners(model, (owner,)))
+    assert model not in await eyes.grace.pinned_models()
+    assert (await eyes.look(model)).pins == ()
+    await eyes.reconciler.notification(model, pinned=True)
+    await eyes.grace.unpin(UnpinOwners(model, (owner,)))
+    assert model in await other.pinned_models()
+    await other.unpin(UnpinOwners(model, (owner,)))
+    assert model not in await other.pinned_models()
+
+
+async def test_a_pin_of_the_version_before_is_finished_by_this_one(here, eyes):
+    await here.running(inference_service(here.namespace, "older"))
+    model = ref(here, "older")
+    (owner,) = [pod.owner for pod in (await eyes.look(model)).pods]
+    await Grace(eyes.cluster, PINNED).pin(PinOwners(model, (owner,)))
     assert model in await eyes.grace.pinned_models()
     await eyes.reconciler.notification(model, pinned=True)
     assert model not in await eyes.grace.pinned_models()

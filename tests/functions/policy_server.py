@@ -19,11 +19,15 @@ _NOT_PASSED_ON = {"content-length", "transfer-encoding", "connection", "content-
 
 @dataclass
 class PolicyServer:
-    """`answers`: by plural, an object or the status of an error; as deployed at first. `asked`: the policy reads."""
+    """`answers`: by plural, an object or the status of an error; as deployed at first. `asked`: the policy reads.
+
+    `others`: bindings that are listed beside that one.
+    """
 
     upstream: httpx.Client
     url: str = ""
     asked: list = field(default_factory=list)
+    others: list = field(default_factory=list)
     answers: dict = field(
         default_factory=lambda: dict(
             zip(
@@ -40,6 +44,8 @@ class PolicyServer:
             answer = self.upstream.request(method, path, headers=kept, content=body)
             return answer.status_code, dict(answer.headers), answer.content
         self.asked.append(path)
+        if path.partition("?")[0].endswith("/validatingadmissionpolicybindings"):
+            return 200, {}, json.dumps({"items": [_MANIFESTS[1], *self.others]}).encode()
         plural, name = path.split("/")[-2:]
         found = self.answers[plural]
         if isinstance(found, int):

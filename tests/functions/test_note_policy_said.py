@@ -92,7 +92,9 @@ def test_with_the_policy_in_force_the_page_says_nothing_and_reads_it_once(world,
             assert "ValidatingAdmissionPolicy" not in page
             assert UNSIGNED not in page
         assert UNSIGNED in page_of(api, forged(world))
-    assert len(guarded.asked) == 2, "the policy and its binding, for four pages"
+    assert len([path for path in guarded.asked if "stop-annotation" in path]) == 2, (
+        "the policy and its binding, for four pages"
+    )
 
 
 @pytest.mark.parametrize(("status", "said"), [(403, "may not be read"), (500, "could not be read")])
@@ -204,4 +206,30 @@ def test_verify_says_where_a_policy_of_some_namespaces_holds(world, ours, guarde
 def test_verify_reads_no_policy_where_no_model_has_a_note(world, guarded):
     name = world.make("blue")
     assert told(world, name, KUBECONFIG=guarded.kubeconfig(world.folder)) == (None, None)
-    assert guarded.asked == []
+    assert [path for path in guarded.asked if "stop-annotation" in path] == []
+
+
+OTHER = {"metadata": {"name": "modelswitch-stop-annotation.blue"}, "spec": {"validationActions": ["Deny"]}}
+SECOND = "Another installation of modelswitch (namespace blue) may manage the same models"
+
+
+def test_a_second_installation_is_named_on_the_pages_and_where_there_is_none_nothing_is(world, guarded):
+    with behind(world, guarded) as api:
+        name = world.make("blue")
+        assert SECOND not in page_of(api, name)
+    guarded.others = [OTHER]
+    with behind(world, guarded) as api:
+        assert SECOND in page_of(api, name)
+        assert "make undeploy NAMESPACE=blue" in page_of(api, name)
+        world.synced()
+        assert SECOND in api.get("/", headers=OPERATOR).text
+
+
+def test_verify_names_a_second_installation_and_where_there_is_none_says_so_in_json(world, guarded):
+    name, settings = world.make("blue"), {"KUBECONFIG": guarded.kubeconfig(world.folder)}
+    assert json.loads(verify(world, name, "--json", **settings).stdout)["other_installations"] == []
+    guarded.others = [OTHER]
+    done = verify(world, name, **settings)
+    assert done.returncode == 0, done.stderr
+    assert SECOND in " ".join(done.stdout.split())
+    assert json.loads(verify(world, name, "--json", **settings).stdout)["other_installations"] == ["blue"]

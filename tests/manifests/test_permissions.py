@@ -6,7 +6,7 @@ import re
 import pytest
 from real_cluster import render as installation
 from rendered import KNATIVE, OVERLAYS, functions, of_kind, overlay, pod_specs, render
-from used_rights import MODELS, READ_POLICY, REQUESTS, RUNS, calls, used
+from used_rights import LIST_BINDINGS, MODELS, READ_POLICY, REQUESTS, RUNS, calls, used
 
 from functions.adapters.kserve.resources import STOP_ANNOTATION_POLICY
 
@@ -78,12 +78,13 @@ def test_of_admission_policies_only_the_one_of_this_installation_is_read(namespa
     manifests = installation(namespace, name)
     policy = f"{STOP_ANNOTATION_POLICY}.{namespace}"
     rules = [rule for role in of_kind(manifests, "ClusterRole").values() for rule in role["rules"]]
-    [rule] = [rule for rule in rules if "admissionregistration.k8s.io" in rule["apiGroups"]]
+    [rule] = [rule for rule in rules if "admissionregistration.k8s.io" in rule["apiGroups"] and "get" in rule["verbs"]]
     assert (rule["resourceNames"], rule["verbs"]) == ([policy], ["get"])
     for kind in ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"):
         assert policy in of_kind(manifests, kind)
     [api] = [spec for workload, spec in pod_specs(manifests) if workload == "Deployment/api"]
     [told] = [one for one in api["containers"][0]["env"] if one["name"] == "INSTALLATION"]
+    assert of_kind(manifests, "ConfigMap")["modelswitch"]["data"]["INSTALLATION"] == namespace
     assert told["valueFrom"] == {"fieldRef": {"fieldPath": "metadata.namespace"}}
 
 
@@ -141,6 +142,7 @@ def test_per_namespace_nothing_of_a_tenant_is_read_or_changed_without_its_opting
             ("authentication.k8s.io", "tokenreviews", "create"),
             ("authorization.k8s.io", "subjectaccessreviews", "create"),
             *READ_POLICY,
+            *LIST_BINDINGS,
         }, account
 
 

@@ -63,3 +63,31 @@ def test_a_docker_client_without_its_engine_is_no_builder(only_basics, tmp_path)
     (tmp_path / "docker").chmod(0o755)
     done = script("image.sh", only_basics)
     assert (done.returncode, "building" in done.stdout) == (1, False)
+
+
+KUBECTL = """
+kubectl() {
+    case "$*" in
+        "get crd inferencegraphs.serving.kserve.io") return 1 ;;
+        "get inferenceservices.serving.kserve.io -A "*) printf 'blue\\nred\\nblue\\n' ;;
+        "get llminferenceservices.serving.kserve.io -A "*) printf 'chat\\n' ;;
+        "get namespace red "*) printf 'false' ;;
+        "label "*) echo "$@" ;;
+    esac
+}
+"""
+
+
+@pytest.mark.parametrize(("selects", "labelled"), [("modelswitch.dev/watched", ["blue", "chat"]), ("other", [])])
+def test_deploy_labels_namespaces_that_have_models_and_leaves_one_that_says_otherwise(tmp_path, selects, labelled):
+    """Its function, with a kubectl that knows three namespaces of models; only where the sources select by that label."""
+    text = (KNATIVE / "deploy.sh").read_text()
+    function = text[text.index("label_namespaces() {") : text.index("console_link() {")]
+    (tmp_path / ".run/deploy").mkdir(parents=True)
+    (tmp_path / ".run/deploy/rendered.yaml").write_text(f'matchLabels:\n  {selects}: "true"\n')
+    command = f"set -euo pipefail\n{KUBECTL}{function}label_namespaces"
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=30
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [f"label namespace {name} modelswitch.dev/watched=true" for name in labelled]

@@ -120,7 +120,10 @@ def test_pods_are_watched_by_the_label_that_kserve_gives_each_kind_of_model():
     }  # fmt: skip
     for name, source in sources.items():
         assert source["spec"]["mode"] == "Resource", name
-        assert source["spec"]["namespaceSelector"] == {}, name
+        watched = {"matchLabels": {"modelswitch.dev/watched": "true"}}
+        assert source["spec"]["namespaceSelector"] == watched, (
+            f"{name} would be rolled when any namespace comes or goes"
+        )
         pods = [r for r in source["spec"]["resources"] if r["kind"] == "Pod"]
         assert len(pods) == 1 and "selector" in pods[0], f"{name} would watch every pod of the cluster"
 

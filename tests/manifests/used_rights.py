@@ -31,6 +31,7 @@ READ_POLICY = {
     ("admissionregistration.k8s.io", f"validatingadmission{resource}", "get")
     for resource in ("policies", "policybindings")
 }
+LIST_BINDINGS = {("admissionregistration.k8s.io", "validatingadmissionpolicybindings", "list")}
 OUTSIDE_ONLY = set()  # pods/proxy, where models are asked through the API server: not inside a cluster
 
 REQUESTS: dict[str, tuple[set[str], set[Right]]] = {
@@ -64,6 +65,7 @@ REQUESTS: dict[str, tuple[set[str], set[Right]]] = {
     f"{ADAPTERS}/kserve/kueue.py": ({"get"}, {("visibility.kueue.x-k8s.io", "localqueues/pendingworkloads", "get")}),
     f"{ADAPTERS}/kserve/pod_events.py": ({"get"}, {("", "events", "list")}),
     f"{ADAPTERS}/kserve/note_policy.py": ({"get"}, READ_POLICY),
+    f"{ADAPTERS}/kserve/installations.py": ({"list_all"}, LIST_BINDINGS),
     f"{ADAPTERS}/kserve/resources.py": ({"get"}, ALL_MAY),
     f"{ADAPTERS}/kserve/scaling.py": ({"list_all"}, {("apps", "deployments", "list")}),
     f"{ADAPTERS}/kserve/runtimes.py": (
@@ -80,6 +82,7 @@ REQUESTS: dict[str, tuple[set[str], set[Right]]] = {
     "functions/api/pages/kserve_word.py": ({"get"}, _models("get")),
     "functions/api/pages/pods.py": ({"get"}, LIST_PODS),
     "functions/api/pages/quota.py": ({"list_all"}, LIST_PODS | {("", "resourcequotas", "list")}),
+    "functions/api/pages/routing_groups.py": ({"list_all"}, {(KSERVE, "llminferenceservices", "list")}),
     "functions/api/pages/requests.py": ({"get"}, LIST_PODS),
 }
 
@@ -94,6 +97,7 @@ STEPS = {
             "handover",
             "kueue",
             "pod_events",
+            "installations",
             "observer",
             "resources",
             "runtimes",

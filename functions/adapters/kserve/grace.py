@@ -20,6 +20,7 @@ from functions.adapters.kserve.resources import (
     PIN_FINALIZER,
     PIN_LABEL,
     PIN_MODEL,
+    PINNED,
     WORKLOADS,
     named,
     pod_selector,
@@ -40,8 +41,11 @@ _TRIES = 5
 
 
 class Grace:
-    def __init__(self, cluster: Cluster) -> None:
+    """`installation`: whose pins are ours; another one's are not touched, since its stop may be about to be written."""
+
+    def __init__(self, cluster: Cluster, installation: str = "modelswitch") -> None:
         self._cluster = cluster
+        self._installation = installation
         self._later: set[asyncio.Task[None]] = set()
 
     async def pin(self, effect: PinOwners) -> None:
@@ -108,9 +112,15 @@ class Grace:
                 yield pin
 
     async def _pinned(self, namespace: str | None) -> AsyncIterator[Json]:
+        ours = f"{PIN_LABEL} in ({','.join(self._ours)})"
         for kind in WORKLOADS:
-            for item in await self._cluster.list_all(workloads(kind, namespace), labelSelector=PIN_LABEL):
+            for item in await self._cluster.list_all(workloads(kind, namespace), labelSelector=ours):
                 yield {"kind": kind, **item}
+
+    @property
+    def _ours(self) -> tuple[str, str]:
+        """What the label of our pins says; PINNED was written by the version before, whose pins are finished here too."""
+        return PINNED, self._installation
 
     async def _is_terminating(self, ref: ModelRef, owner: Owner) -> bool:
         try:
@@ -134,7 +144,10 @@ class Grace:
                 finalizers = set(metadata.get("finalizers") or [])
                 if metadata.get("uid") != owner.uid or (PIN_FINALIZER in finalizers) == pinned:
                     return
-                await self._cluster.merge_patch(path, {"metadata": _pin_patch(metadata, ref, pinned=pinned)})
+                if not pinned and (metadata.get("labels") or {}).get(PIN_LABEL, PINNED) not in self._ours:
+                    return
+                label = self._installation if pinned else None
+                await self._cluster.merge_patch(path, {"metadata": _pin_patch(metadata, ref, label)})
             except Missing:
                 return
             except Changed:
@@ -142,13 +155,15 @@ class Grace:
             return
 
 
-def _pin_patch(metadata: Json, ref: ModelRef, *, pinned: bool) -> Json:
+def _pin_patch(metadata: Json, ref: ModelRef, installation: str | None) -> Json:
+    """`installation` None: it is not to be pinned."""
+    pinned = installation is not None
     others = [name for name in metadata.get("finalizers") or [] if name != PIN_FINALIZER]
     return {
         "uid": metadata["uid"],
         "resourceVersion": metadata.get("resourceVersion"),
         "finalizers": [*others, PIN_FINALIZER] if pinned else others,
-        "labels": {PIN_LABEL: "true" if pinned else None},
+        "labels": {PIN_LABEL: installation},
         "annotations": {PIN_MODEL: ref.subject if pinned else None},
     }
 

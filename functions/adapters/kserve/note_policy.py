@@ -23,7 +23,7 @@ GROUP = "/apis/admissionregistration.k8s.io/v1"
 POLICIES, BINDINGS = f"{GROUP}/validatingadmissionpolicies", f"{GROUP}/validatingadmissionpolicybindings"
 KEPT_SECONDS = 60.0
 """How long it may take until a change of the policy is noticed."""
-_OPTED_IN = "modelswitch.dev/installation"
+OPTED_IN = "modelswitch.dev/installation"
 _SO = (
     f"so anyone who may patch a model may write its annotation {STOP_NOTE_ANNOTATION}; "
     "a note that this installation has not signed is a claim"
@@ -118,7 +118,7 @@ class NotePolicy:
 
     def _judged(self, policy: _PolicySpec, binding: _BindingSpec) -> PolicyStatus:
         match = binding.match_resources or _MatchResources()
-        opted_in = {"matchLabels": {_OPTED_IN: self._installation}}
+        opted_in = {"matchLabels": {OPTED_IN: self._installation}}
         if policy.failure_policy != "Fail":
             return self._not_enforced(f"its failurePolicy is {policy.failure_policy}, expected Fail")
         if binding.policy_name != self._name:
@@ -130,7 +130,7 @@ class NotePolicy:
             return self._not_enforced("the matchResources of its binding leave out models")
         if match.namespace_selector and match.namespace_selector != opted_in:
             return self._not_enforced("the namespaceSelector of its binding is not the one of this deployment")
-        only_in = f"{_OPTED_IN}={self._installation}" if match.namespace_selector else ""
+        only_in = f"{OPTED_IN}={self._installation}" if match.namespace_selector else ""
         return PolicyStatus(PolicyState.IN_FORCE, self._name, only_in=only_in)
 
     def _missing(self, kind: str) -> PolicyStatus:

@@ -9,10 +9,12 @@ from functions.adapters.cluster import Json
 from functions.adapters.kserve.accelerators import is_accelerator
 from functions.adapters.kserve.containers import container_trouble, crashed
 from functions.adapters.kserve.parsing import Parsed, Unreadable, parse
+from functions.adapters.kserve.pod_loading import loading, startup_seconds
 from functions.adapters.kserve.pod_requests import effective_requests
 from functions.adapters.kserve.resources import HANDOVER_LABEL, LEFT_ANNOTATION, REVISION_LABEL
 from functions.adapters.kserve.scheduling import gated, unschedulable
 from functions.adapters.kserve.schema import MOST_SECONDS, POD
+from functions.adapters.kserve.server_end import server_seconds
 from functions.lifecycle.moments import in_bounds
 from functions.lifecycle.observation import DIGEST_ANNOTATION, Handover, Owner, Pod, Trouble
 from functions.lifecycle.quantity import format_quantity
@@ -86,6 +88,10 @@ def read_pod(item: Json) -> Pod:
         ends_by=_moment(metadata.get("deletionTimestamp")),
         revision=labels.get(REVISION_LABEL),
         finalizers=tuple(metadata.get("finalizers") or ()),
+        scheduled_at=(_found(status, "PodScheduled") or {}).get("lastTransitionTime") if spec.get("nodeName") else None,
+        startup_seconds=startup_seconds(spec),
+        loading=loading(spec, status),
+        server_seconds=server_seconds(spec),
         unusable=(*item.unusable, *too_long),
     )
 

@@ -22,6 +22,8 @@ _LABELS = {
 LLM_PART_OF = "app.kubernetes.io/part-of=llminferenceservice"
 PIN_FINALIZER = "modelswitch.dev/grace"
 PIN_LABEL = "modelswitch.dev/pinned"
+"""Says which installation has pinned it."""
+PINNED = "true"
 PIN_MODEL = "modelswitch.dev/model"
 HANDOVER_POLICY = "modelswitch-handover"
 """How the name of that ValidatingAdmissionPolicy begins; after a dot follows the installation's namespace."""

@@ -124,6 +124,9 @@ class Check(TypedDict, total=False):
     httpGet: HttpGet | None
     exec: dict[str, Any] | None
     tcpSocket: dict[str, Any] | None
+    initialDelaySeconds: Count | None
+    periodSeconds: Count | None
+    failureThreshold: Count | None
 
 
 class Lifecycle(TypedDict, total=False):
@@ -147,6 +150,7 @@ class Container(TypedDict, total=False):
     ports: Annotated[list[Port], Field(max_length=100)] | None
     resources: Amounted | None
     readinessProbe: Check | None
+    startupProbe: Check | None
     lifecycle: Lifecycle | None
     restartPolicy: Word | None
 
@@ -174,6 +178,7 @@ class ContainerState(TypedDict, total=False):
 class ContainerStatus(TypedDict, total=False):
     name: Required[Word]
     ready: bool | None
+    started: bool | None
     restartCount: Count | None
     state: ContainerState | None
     lastState: ContainerState | None
@@ -314,6 +319,15 @@ class LLMScaling(TypedDict, total=False):
     keda: dict[str, Any] | None
 
 
+class Route(TypedDict, total=False):
+    group: Label | None
+    weight: Count | None
+
+
+class Router(TypedDict, total=False):
+    route: Route | None
+
+
 class LLMInferenceServiceSpec(TypedDict, total=False):
     baseRefs: Annotated[list[BaseRef], Field(max_length=1000)] | None
     model: ServedModel | None
@@ -321,6 +335,8 @@ class LLMInferenceServiceSpec(TypedDict, total=False):
     replicas: Number | None
     scaling: LLMScaling | None
     suspend: bool | None
+
+    router: Router | None
 
 
 class GraphStep(TypedDict, total=False):

@@ -9,6 +9,7 @@ from events.cli.names import parse_kind, seconds, targets, usage
 from events.cli.options import Selection
 from events.cli.terminal import say, say_json, stderr_console, stdout_console
 from functions.adapters.cluster import Cluster
+from functions.adapters.kserve.installations import Installations, OtherInstallations
 from functions.adapters.kserve.note_policy import NotePolicy, PolicyStatus
 from functions.adapters.probe import line_for
 from functions.adapters.signature import read_secrets
@@ -44,11 +45,11 @@ class Typed:
 def verify(typed: Typed) -> None:
     """CliError 1: something differs. CliError 5: with --wait, something still differs, starts, or is in error."""
     wanted = _wanted(typed)
-    rows, policy = run(_look(typed, wanted), interrupted=_INTERRUPTED, rights=_RIGHTS)
+    rows, policy, others = run(_look(typed, wanted), interrupted=_INTERRUPTED, rights=_RIGHTS)
     if typed.json:
-        say_json(table.as_json(rows, policy))
+        say_json(table.as_json(rows, policy, others))
     elif rows:
-        _show(rows, policy, every=typed.probes)
+        _show(rows, policy, others, every=typed.probes)
     else:
         stderr_console().print("No model fits.")
     _end(typed, rows)
@@ -66,8 +67,8 @@ def _wanted(typed: Typed) -> Wanted:
     return Wanted(names, namespace, parse_kind(typed.selection.kind))
 
 
-async def _look(typed: Typed, wanted: Wanted) -> tuple[Sequence[Row], PolicyStatus | None]:
-    """The rows, and the state of the policy that guards stop annotations, where a model has one."""
+async def _look(typed: Typed, wanted: Wanted) -> tuple[Sequence[Row], PolicyStatus | None, OtherInstallations]:
+    """The rows, the state of the policy that guards stop annotations, where a model has one, and other installations."""
     patience = seconds(typed.wait, "--wait") if typed.wait else 0.0
     bound = seconds(typed.predict_timeout, "--predict-timeout")
     cluster = await Cluster.connect()
@@ -83,18 +84,19 @@ async def _look(typed: Typed, wanted: Wanted) -> tuple[Sequence[Row], PolicyStat
         if reader.left_out:
             stderr_console().print(f"Left out, since they may not be read: {', '.join(sorted(reader.left_out))}.")
         noted = any(row.note for row in rows)
-        return rows, await NotePolicy(cluster, typed.installation).status() if noted else None
+        policy = await NotePolicy(cluster, typed.installation).status() if noted else None
+        return rows, policy, await Installations(cluster, typed.installation).others()
     finally:
         if line:
             await line.close()
         await cluster.close()
 
 
-def _show(rows: Sequence[Row], policy: PolicyStatus | None, *, every: bool) -> None:
+def _show(rows: Sequence[Row], policy: PolicyStatus | None, others: OtherInstallations, *, every: bool) -> None:
     stdout_console().print(table.table(rows))
     hooks = list(table.hooks(rows)) if every else []
     reasons, probes = list(table.reasons(rows)), list(table.probes(rows, every=every))
-    for lines in (reasons, list(table.notes(rows, policy)), probes, hooks):
+    for lines in (reasons, list(table.notes(rows, policy)), list(table.installations(others)), probes, hooks):
         if lines:
             say("")
         for line in lines:

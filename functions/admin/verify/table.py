@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 from rich.table import Table
 
 from events.model import Kind
+from functions.adapters.kserve.installations import OtherInstallations
 from functions.adapters.kserve.note_policy import PolicyStatus
 from functions.adapters.kserve.notes import UNSIGNED_NOTE, NoteState
 from functions.admin.verify.judging import Row, Standing
@@ -80,17 +81,27 @@ def notes(rows: Iterable[Row], policy: PolicyStatus | None) -> Iterator[str]:
         yield f"ValidatingAdmissionPolicy {policy.name} is in force only in namespaces with the label {policy.only_in}."
 
 
+def installations(others: OtherInstallations) -> Iterator[str]:
+    """What there is to say of other installations, where they are known to be there."""
+    if others.message:
+        yield others.message
+        yield f"  {others.next_action}"
+
+
 def _once(found: Iterable[_Advised]) -> list[_Advised]:
     return list(dict.fromkeys(found))
 
 
-def as_json(rows: Iterable[Row], policy: PolicyStatus | None = None) -> dict[str, Any]:
+def as_json(
+    rows: Iterable[Row], policy: PolicyStatus | None = None, others: OtherInstallations | None = None
+) -> dict[str, Any]:
     """`policy` None: no model has a stop annotation, and the policy was not read."""
     rows = list(rows)
     return {
         "items": [_row(row) for row in rows],
         "wrong": sum(row.wrong for row in rows),
         "stop_annotation_policy": _policy(policy) if policy else None,
+        "other_installations": list(others.names) if others and others.names is not None else None,
     }
 
 

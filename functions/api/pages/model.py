@@ -44,6 +44,8 @@ async def model(api: TheApi, request: Request, namespace: str, kind: str, name: 
         words: Words = request.app.state.words
         content = await _content(api, user, status, words)
         content["remarks"] = await _remarks(content.pop("note"), request.app.state.note_policy)
+        others = await api.parts.installations.others()
+        content["remarks"] += [f"{others.message} {others.next_action}"] if others.message else []
         return page(request, "model.html", 200, user, **content)
 
     return await shown(request, make)

@@ -49,6 +49,7 @@ async def _content(api: Api, user: User, view: View) -> dict[str, Any]:
         "namespaces": sorted({line.ref.namespace for line in scene.lines}),
         "kinds": [kind.value for kind in Kind],
         "sorts": SORTS,
+        "others": await api.parts.installations.others(),
         "tries": what_to_try(scene.lines, api.parts.settings) if api.parts.settings.auth == "none" else None,
     }
 

@@ -18,6 +18,7 @@ from functions.api.pages.frame import fragment
 from functions.api.pages.graphs import Users, graphs_using
 from functions.api.pages.history import read_histories, starts_of
 from functions.api.pages.requests import UNKNOWN, Counted, count_requests, together
+from functions.api.pages.routing_groups import Group, groups_of
 from functions.api.pages.rows import Button, Verb, button_of
 from functions.api.problems import invalid
 from functions.api.visibility import may_patch_each
@@ -41,7 +42,10 @@ class Asked(Frozen):
 
 @dataclass(frozen=True)
 class Item:
-    """One model of the plan. `off`: why nothing will be done with it. `grace`: the longest that one of its pods may take."""
+    """One model of the plan. `off`: why nothing will be done with it. `grace`: the longest that one of its pods may take.
+
+    `server`: after so many seconds its server ends requests in flight, whatever the grace.
+    """
 
     ref: ModelRef
     state: State
@@ -58,6 +62,8 @@ class Item:
     expected: float | None = None
     starts: int = 0
     requests: Counted = UNKNOWN
+    group: Group | None = None
+    server: int | None = None
 
     @property
     def key(self) -> str:
@@ -73,6 +79,7 @@ class _Known:
     graphs: Users | None
     history: tuple[float, ...]
     requests: Counted
+    group: Group | None = None
 
 
 @router.post("/plan")
@@ -81,7 +88,7 @@ async def plan(call: CallNow) -> HTMLResponse:
     if not 0 < len(asked.models) <= MOST_MODELS:
         raise invalid(f"{len(asked.models)} models; expected 1 to {MOST_MODELS}")
     refs = [make_ref(model.namespace or "", model.name, model.kind) for model in asked.models]
-    items, graphs_known = await _items(call, asked.verb, refs)
+    items, graphs_known, groups_known = await _items(call, asked.verb, refs)
     able = [item for item in items if item.off is None]
     return HTMLResponse(
         fragment(
@@ -89,6 +96,7 @@ async def plan(call: CallNow) -> HTMLResponse:
             items=items,
             able=able,
             graphs_known=graphs_known,
+            groups_known=groups_known,
             requests=together([item.requests for item in able]),
             looked=len(refs) <= LOOKED_AT,
             graces=_GRACES,
@@ -101,8 +109,8 @@ async def plan(call: CallNow) -> HTMLResponse:
     )
 
 
-async def _items(call: Calling, verb: Verb, refs: list[ModelRef]) -> tuple[list[Item], bool]:
-    """Those that the user may see. The second: whether all graphs could be looked at."""
+async def _items(call: Calling, verb: Verb, refs: list[ModelRef]) -> tuple[list[Item], bool, bool]:
+    """Those that the user may see. Then: whether all graphs could be looked at, and all members of routing groups."""
     api, user = call.api, call.user
     visible = [ref for ref in refs if await api.access.may(user, "list", ref.kind, ref.namespace)]
     records = {record.ref: record for record in await api.parts.store.records(visible) if record and record.state}
@@ -111,6 +119,7 @@ async def _items(call: Calling, verb: Verb, refs: list[ModelRef]) -> tuple[list[
         _looks(api, verb, looked), count_requests(api, looked if verb == "stop" else [])
     )
     graphs = await graphs_using(api, user, list(records)) if verb == "stop" else {}
+    groups = await groups_of(api, user, list(records)) if verb == "stop" else {}
     starts = verb == "start" and len(records) <= LOOKED_AT
     histories = await read_histories(api, records, _HISTORY) if starts else {}
     items = []
@@ -118,9 +127,11 @@ async def _items(call: Calling, verb: Verb, refs: list[ModelRef]) -> tuple[list[
     for (ref, record), (status, right) in zip(records.items(), rights, strict=True):
         history = starts_of(histories.get(ref, [])).seconds
         button = button_of(status, may_patch=right)
-        known = _Known(user, record, looks.get(ref), button, graphs, history, requests.get(ref, UNKNOWN))
+        known = _Known(
+            user, record, looks.get(ref), button, graphs, history, requests.get(ref, UNKNOWN), (groups or {}).get(ref)
+        )
         items.append(_stop_item(known) if verb == "stop" else _start_item(known))
-    return items, graphs is not None
+    return items, graphs is not None, groups is not None
 
 
 async def _looks(api: Api, verb: Verb, refs: list[ModelRef]) -> dict[ModelRef, Observation]:
@@ -164,6 +175,8 @@ def _stop_item(known: _Known) -> Item:
         canary=canary,
         split="; ".join(str(one) for one in seen.canaries) if seen and seen.canaries else None,
         requests=known.requests,
+        group=known.group,
+        server=min((pod.server_seconds for pod in pods if pod.server_seconds is not None), default=None),
     )
 
 

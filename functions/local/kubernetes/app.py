@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from functions.local.kubernetes import discovery, identities, model_servers, routing
+from functions.local.kubernetes import discovery, identities, model_servers, protobuf, routing
 from functions.local.kubernetes.errors import ApiError, bad_request
 from functions.local.kubernetes.faults import Audit, Fault, Faults, refuse
 from functions.local.kubernetes.identities import Identities
@@ -113,7 +113,8 @@ class Api:
         steps = request.url.path.strip("/").split("/")
         if request.method == "POST" and len(steps) == 4 and steps[1].startswith("auth"):
             sent = await _body(request)
-            body = json.loads(sent)
+            sent_as = request.headers.get("content-type", "")
+            body = protobuf.read(sent) if protobuf.MEDIA_TYPE in sent_as else json.loads(sent)
             self._note(request, 201, len(sent), self.objects.store.version)
             return JSONResponse(self.identities.review(steps[3], body, identity), 201)
         return Response(dump(discovery.answer(request.url.path)), media_type="application/json")

@@ -1,7 +1,16 @@
 """What `kubectl` and generated clients ask before they ask for objects: /version, /api, /apis and a small OpenAPI."""
 
 from functions.local.kubernetes.errors import no_such_path
-from functions.local.kubernetes.resources import ALL, VERBS, Resource
+from functions.local.kubernetes.resources import (
+    ALL,
+    DEPLOYMENTS,
+    PODS,
+    REPLICASETS,
+    SERVICES,
+    STATEFULSETS,
+    VERBS,
+    Resource,
+)
 from functions.local.kubernetes.store import Obj
 
 VERSION = {
@@ -15,6 +24,7 @@ VERSION = {
     "compiler": "",
     "platform": "linux/amd64",
 }
+SHOWN_BY_GET_ALL = (PODS, SERVICES, DEPLOYMENTS, REPLICASETS, STATEFULSETS)
 REVIEWS = {
     "authentication.k8s.io": {"tokenreviews": "TokenReview"},
     "authorization.k8s.io": {
@@ -85,6 +95,8 @@ def _entries(resource: Resource) -> list[Obj]:
         "kind": resource.kind,
         "verbs": list(VERBS),
     }
+    if resource in SHOWN_BY_GET_ALL:
+        entry["categories"] = ["all"]
     if resource.short:
         entry["shortNames"] = list(resource.short)
     entries = [entry]

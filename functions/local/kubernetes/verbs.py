@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from functions.local.kubernetes import lists, patches, selectors, tables
+from functions.local.kubernetes import lists, patches, protobuf, selectors, tables
 from functions.local.kubernetes.deletion import DeleteOptions, delete
 from functions.local.kubernetes.errors import ApiError, bad_request, invalid
 from functions.local.kubernetes.identities import Identity
@@ -209,9 +209,8 @@ def _scale_of(obj: Obj) -> Obj:
 
 
 def _body(call: Call) -> Obj:
-    if "protobuf" in call.content_type:
-        hint = "this API takes JSON and YAML only; with kubectl use `kubectl apply -f` instead of `kubectl create`"
-        raise ApiError(415, "UnsupportedMediaType", f"got {call.content_type}: {hint}", {})
+    if protobuf.MEDIA_TYPE in call.content_type:
+        return protobuf.read(call.body)
     try:
         body = yaml.safe_load(call.body) if "yaml" in call.content_type else json.loads(call.body)
     except (ValueError, RecursionError, yaml.YAMLError) as error:

@@ -40,6 +40,7 @@ def make(settings: Settings, given: Mapping[str, str], root: Path, ports: list[i
         **given,
         "AUTH": given.get("AUTH") or "none",
         "HOST": HOST,
+        "INSTALLATION": given.get("INSTALLATION") or "laptop",
         "K_SINK": broker_url,
         "KUBECONFIG": kubeconfig,
         "LOG_FORMAT": given.get("LOG_FORMAT") or "console",

@@ -112,9 +112,9 @@ def test_a_receipt_adds_up_and_lists_each_pod_by_name_with_the_grace_it_got():
         "memory": "12Gi",
         "seconds": 2.346,
         "grace": [
-            {"name": "a", "gpus": 1, "memory": "8Gi", "grace_seconds": 0},
-            {"name": "b", "gpus": 2, "memory": "4Gi", "grace_seconds": 45},
-            {"name": "c", "gpus": 0, "memory": "0Gi", "grace_seconds": None},
+            {"name": "a", "gpus": 1, "memory": "8Gi", "grace_seconds": 0, "server_seconds": None},
+            {"name": "b", "gpus": 2, "memory": "4Gi", "grace_seconds": 45, "server_seconds": None},
+            {"name": "c", "gpus": 0, "memory": "0Gi", "grace_seconds": None, "server_seconds": None},
         ],
         "stopped_at": "2026-03-01T12:00:02.345670Z",
         "actor": "oncall",

@@ -188,7 +188,9 @@ def test_what_a_model_that_is_stopped_or_stopping_says(seen, expected):
             (
                 "error",
                 "StartDeadlineExceeded",
-                "Not ready after 900s (0 of 1 pod ready). Read the pods' logs; stop the model to free what it holds.",
+                "Not ready after 900s (0 of 1 pod ready); its start deadline is 900s (START_DEADLINE of the installation). Read the "
+                "pods' logs (kubectl logs). Where it still loads, give it longer (annotation modelswitch.dev/start-deadline, "
+                "set while it is stopped); where it hangs, stop it to free what it holds.",
             ),
         ),
         (
