@@ -44,12 +44,12 @@ async def _take_in_order(parts: Parts, request: Request, sender: Sender, place: 
                 await parts.store.write_refusal(_refusal(request, refused))
             return refused.code
     await place.turn()
-    in_line = False
+    in_line = line_empty = False
     try:
         answer = await parts.reconciler.command(request, placed=place.leave)
-        in_line = answer.ahead is not None
+        in_line, line_empty = answer.ahead is not None, answer.last
     finally:
-        if not in_line:  # else the process that has the lease goes on with the line
+        if not (in_line or line_empty):  # in line: the process that has the lease goes on with it
             parts.line.go_on(request.ref)
     if in_line:
         return Handled.IN_LINE

@@ -114,7 +114,7 @@ def load_intent(text: str | None) -> Intent | None:
 
 
 def dump_answer(answer: StepAnswer) -> str:
-    return _compact({name: value for name, value in vars(answer).items() if value is not None})
+    return _compact({"status": answer.status, "body": answer.body, "changed": answer.changed})
 
 
 def load_answer(text: str) -> StepAnswer:

@@ -439,4 +439,4 @@ def _moved(entry: str, fields: dict[str, str]) -> Moved | None:
 def _committed(reply: str) -> Committed:
     if reply == "lost":
         raise StoreUnavailable("the claim on this command is gone; Redis lost it, or another delivery took it over")
-    return Committed(conflict=reply == "conflict", stale=reply == "stale")
+    return Committed(conflict=reply == "conflict", stale=reply == "stale", last=reply == "last")

@@ -43,16 +43,16 @@ async def run_command(
         traceparent=origin.traceparent,
         queue=queue,
     )
-    in_line = False
+    in_line = line_empty = False
     if origin.place:
         await origin.place.turn()
     try:
         placed = origin.place.leave if origin.place else None
         answer = await _measured(api, request.verb, api.parts.reconciler.command(request, looked, placed))
-        in_line = answer.ahead is not None
+        in_line, line_empty = answer.ahead is not None, answer.last
     finally:
         api.outbox.nudge()
-        if not in_line:
+        if not (in_line or line_empty):
             api.parts.line.go_on(ref)
     if in_line:
         return await _in_line(api, ref, answer)

@@ -159,10 +159,11 @@ class Handled(StrEnum):
 class StepAnswer:
     """What the caller gets: an HTTP status and, over REST, a body. Stored under the command's id.
 
-    `ahead`: it is in line, and so many commands of its model are before it.
+    `ahead`: it is in line, and so many commands of its model are before it. `last`: none of its model is behind it.
     """
 
     status: int
     body: Mapping[str, Any] = field(default_factory=dict)
     changed: bool = False
     ahead: int | None = None
+    last: bool = False

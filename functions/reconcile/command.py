@@ -1,7 +1,7 @@
 """A stop, a start or a reload, from its arrival to its answer: claim, observe, decide, save the intent, apply, commit."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -150,7 +150,7 @@ async def _attempt(ports: Ports, request: Request, lease: _Lease, limits: Limits
         if committed is None:
             return _answer(request, decision, changed=changed, recorded=False)
         if not (committed.conflict or committed.stale):
-            return answer
+            return replace(answer, last=committed.last)
         overtaken += 1
         loaded = await ports.load(request.ref)
         lease = _Lease(loaded.record, loaded.revision, lease.token, decision.intent or lease.intent)

@@ -75,10 +75,13 @@ class Commit:
 
 @dataclass(frozen=True)
 class Committed:
-    """`conflict`: the record changed; observe again. `stale`: a newer observation was committed already."""
+    """`conflict`: the record changed; observe again. `stale`: a newer observation was committed already. `last`: no
+    command is left in the model's line.
+    """
 
     conflict: bool = False
     stale: bool = False
+    last: bool = False
 
 
 class Ports(Protocol):

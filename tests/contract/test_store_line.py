@@ -35,7 +35,9 @@ def asked(identity, command=None, **changes):
 
 async def finish(store, claimed, request, **changes):
     values = {"record": None, "answer": DONE}
-    await store.commit(Commit(REF, claimed.revision, token=claimed.token, request=request, **{**values, **changes}))
+    return await store.commit(
+        Commit(REF, claimed.revision, token=claimed.token, request=request, **{**values, **changes})
+    )
 
 
 async def expire_leases(raw):
@@ -99,6 +101,16 @@ async def test_reloads_have_no_place_among_stops_and_starts_and_none_is_lost(sto
         await finish(store, claimed, claimed.request)
     assert order == ["5", "3", "2", "4"]
     assert await store.lines(10) == []
+
+
+async def test_a_commit_says_whether_a_command_is_left_in_line(store):
+    """Else each command would ask for the next one after it."""
+    first, start = asked("1"), asked("2", StartRequested())
+    at_work = await store.claim(first)
+    await store.claim(start)
+    assert not (await finish(store, at_work, first)).last
+    following = await store.claim_next(REF)
+    assert (await finish(store, following, start)).last
 
 
 async def test_a_command_whose_holder_died_is_still_in_line_and_done_once(store, raw):

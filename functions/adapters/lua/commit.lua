@@ -11,7 +11,7 @@
 --       19 quiet 0|1: open pages need not know, 20 schema number, 21 limits, then the audit entries, then the events
 -- Limits: all namespaces' entries of history, refusals, letters, events; entries of all indexes; namespaces; changes;
 --       how long what is left of a deleted model is kept, in s
--- Answers ok | conflict | stale | lost
+-- Answers ok | last: as ok, and no command is left in the model's line | conflict | stale | lost
 local token, doc, forget = ARGV[2], ARGV[4], ARGV[8] == '1'
 local subject, namespace = ARGV[10], ARGV[11]
 local kinds, events = ARGV[14], ARGV[17]
@@ -20,7 +20,7 @@ for number in string.gmatch(ARGV[21], '%d+') do limits[#limits + 1] = tonumber(n
 local model = redis.call('HMGET', KEYS[2], 'rev', 'ver', 'pver', 'cid', 'busy', 'uid', 'at', 'artifacts', 'shown')
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local recorded = model[7]
+local recorded, last = model[7], false
 if model[4] == ARGV[1] then return 'ok' end
 if token ~= '' then
   local seen = redis.call('HMGET', KEYS[1], 'token', 'state')
@@ -80,7 +80,8 @@ if token ~= '' then
   if model[5] == token then redis.call('HDEL', KEYS[2], 'busy', 'busy_until') end
   local line, place = '{modelswitch}:line:' .. subject, redis.call('HGET', KEYS[1], 'seq')
   redis.call('ZREMRANGEBYSCORE', line, place, place)
-  if redis.call('ZCARD', line) == 0 then redis.call('ZREM', '{modelswitch}:lines', subject) end
+  last = redis.call('ZCARD', line) == 0
+  if last then redis.call('ZREM', '{modelswitch}:lines', subject) end
   -- Of a model that is not there, only long enough to tell this commit if it comes again.
   if doc == '' and not recorded and redis.call('HEXISTS', KEYS[2], 'plan') == 0 and redis.call('EXISTS', line) == 0 then
     redis.call('EXPIRE', KEYS[2], 60)
@@ -160,4 +161,4 @@ if #kinds > 0 and now % 8 == 0 then
   end
   if other and left == 0 then redis.call('ZREM', KEYS[7], other) end
 end
-return 'ok'
+return last and 'last' or 'ok'

@@ -10,8 +10,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from kubernetes.aio.config.config_exception import ConfigException
-
+from functions.lifecycle.errors import ClusterUnavailable
 from functions.local.broker.manifests import ManifestError
 from functions.local.source.api import KubernetesApi
 from functions.local.source.manifests import Ping, Watched, load
@@ -79,7 +78,9 @@ def main() -> int:
         asyncio.run(_main(given.sink, watched, pings))
     except ManifestError as error:
         return _refuse(str(error))
-    except (ConfigException, OSError) as error:
+    except ClusterUnavailable as error:
+        return _refuse(error.message)
+    except OSError as error:
         return _refuse(f"no cluster is configured ({error}); set KUBECONFIG")
     return 0
 

@@ -28,7 +28,7 @@ ALL = (
     "functions_framework._http.gunicorn",
     "gunicorn.arbiter",
     "uvicorn_worker",
-    "kubernetes.aio",
+    "functions.adapters.kubeconfig",
     "redis.asyncio",
     "functions.commands",
     "functions.handler",

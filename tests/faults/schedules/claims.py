@@ -136,7 +136,7 @@ class Claims:
     def _committed(self, call: _Call, reply: str) -> None:
         if call.noted:
             call.noted.more["reply"] = reply
-        if reply in {"ok", "lost"}:
+        if reply in {"ok", "last", "lost"}:
             self.give_back(call.arguments[1])
 
     def give_back(self, token: str) -> None:

@@ -56,7 +56,7 @@ class Command:
         """Where no reply was seen: unless a later claim was told that it is still to be done."""
         if commit.more["reply"] is None:
             return not any(claim.number > commit.number for claim in self.claims)
-        return bool(commit.more["reply"] == "ok")
+        return bool(commit.more["reply"] in {"ok", "last"})
 
     @property
     def done(self) -> list[Entry]:
