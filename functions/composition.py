@@ -22,7 +22,7 @@ from functions.adapters.signature import Signer
 from functions.adapters.sink import Sink
 from functions.adapters.store import Store
 from functions.command_order import Queues
-from functions.lifecycle.derive import Limits
+from functions.lifecycle.scene import Limits
 from functions.line import Line
 from functions.logs import logger
 from functions.reconciler import Reconciler

@@ -15,7 +15,6 @@ from functions.adapters.kserve.notes import Notes
 from functions.adapters.kserve.observer import Observer
 from functions.adapters.kserve.resources import Resources, as_number, named, pods
 from functions.adapters.store import Store
-from functions.lifecycle.derive import Limits
 from functions.lifecycle.effects import (
     DeletePod,
     Effect,
@@ -30,6 +29,7 @@ from functions.lifecycle.errors import Code, PreconditionFailed, StepError, Temp
 from functions.lifecycle.observation import Observation
 from functions.lifecycle.record import Intent
 from functions.lifecycle.request import Request
+from functions.lifecycle.scene import Limits
 from functions.reconcile.command import reconcile_command, reconcile_next
 from functions.reconcile.notification import reconcile_notification
 from functions.reconcile.ports import Claimed, Commit, Committed, InLine, Loaded, Ports

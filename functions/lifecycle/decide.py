@@ -9,7 +9,7 @@ from dataclasses import replace
 from events.commands import ReloadRequested, StartRequested, StopRequested
 from events.location import Location
 from functions.lifecycle.decision import Decision, audited_once
-from functions.lifecycle.derive import Limits, next_look
+from functions.lifecycle.derive import next_look
 from functions.lifecycle.effects import PinOwners
 from functions.lifecycle.errors import Superseded
 from functions.lifecycle.handover import hand_over, next_handover
@@ -19,6 +19,7 @@ from functions.lifecycle.observe import observe
 from functions.lifecycle.record import Intent, Record
 from functions.lifecycle.reloading import follow_reload, take_reload
 from functions.lifecycle.request import Request
+from functions.lifecycle.scene import Limits
 from functions.lifecycle.smoke_test import to_ask
 from functions.lifecycle.starting import take_start
 from functions.lifecycle.stopping import is_resumed, take_stop

@@ -3,13 +3,13 @@
 import sys
 from pathlib import Path
 
-from functions.lifecycle.derive import RULES
 from functions.lifecycle.reasons import ADVICE
+from functions.lifecycle.rules import RULES
 
 TARGET = Path("docs/states.md")
 _HEAD = """# States
 
-Generated from `functions/lifecycle/derive.py`; change the rules there and run `make generate`.
+Generated from `functions/lifecycle/rules.py`; change the rules there and run `make generate`.
 
 A state is never stored as the truth: each observation derives it from the model's object and its pods. The first line
 that holds decides. So every state can follow every other, and an error heals when its cause goes.

@@ -11,7 +11,7 @@ from events.facts import ModelFact, ModelFailed, ModelStarted, ModelStarting, Mo
 from events.model import ModelRef
 from events.status import Hold, HoldKind, State
 from functions.lifecycle.command_key import split_key
-from functions.lifecycle.derive import Limits, Verdict, derive
+from functions.lifecycle.derive import Verdict, derive
 from functions.lifecycle.effects import Action, AuditEntry, Published
 from functions.lifecycle.heard import heard_of_members, heard_of_pods
 from functions.lifecycle.observation import Observation
@@ -19,6 +19,7 @@ from functions.lifecycle.receipt import merge, seen_pod, write_receipt
 from functions.lifecycle.record import Intent, Record, Run
 from functions.lifecycle.reload_seen import reload_in_progress
 from functions.lifecycle.saving import saved_by
+from functions.lifecycle.scene import Limits
 from functions.lifecycle.smoke_test import tried
 from functions.lifecycle.start_deadline import learnt
 from functions.lifecycle.verification import is_silent

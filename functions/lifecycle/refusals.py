@@ -6,11 +6,11 @@ from events.artifact import Strategy
 from events.commands import ReloadRequested, StartRequested, StopRequested
 from events.location import Location
 from events.model import Kind
-from functions.lifecycle.derive import count_pods
 from functions.lifecycle.errors import Code, NotFound, Refused
 from functions.lifecycle.observation import Mode, Observation
 from functions.lifecycle.record import Record
 from functions.lifecycle.request import Request
+from functions.lifecycle.state_messages import count_pods
 from functions.lifecycle.verification import by_role
 
 _BESIDE_A_CANARY = (

@@ -14,7 +14,6 @@ from events.model import Kind
 from events.status import Hold, HoldKind, LoadedArtifact, State
 from functions.lifecycle.command_key import split_key
 from functions.lifecycle.decision import Decision, asked, run_entry, to_be_audited
-from functions.lifecycle.derive import Limits, count_pods
 from functions.lifecycle.effects import Action, DeletePod, Effect
 from functions.lifecycle.handover import answers, keep_old_pods, settled
 from functions.lifecycle.observation import DIGEST_ANNOTATION, Answer, Answered, Mode, Observation, Pod
@@ -25,7 +24,9 @@ from functions.lifecycle.record import Intent, QueuedReload, Record, Reload, Run
 from functions.lifecycle.refusals import refuse_reload
 from functions.lifecycle.reload_seen import digest_of, value_for
 from functions.lifecycle.request import Request
+from functions.lifecycle.scene import Limits
 from functions.lifecycle.start_deadline import start_clock, start_deadline, visibly_loading
+from functions.lifecycle.state_messages import count_pods
 from functions.lifecycle.stop_note import QueuedStart
 from functions.lifecycle.stopping import Stopping, begin_stop, finish_grace, is_resumed
 from functions.lifecycle.verification import SETTLING

@@ -8,7 +8,6 @@ from events.commands import StopRequested
 from events.facts import ModelStopping
 from events.status import Hold, HoldKind, State
 from functions.lifecycle.decision import Decision, already, asked, was_done
-from functions.lifecycle.derive import DEFAULT_GRACE_SECONDS
 from functions.lifecycle.effects import Effect, EndPods, PinOwners, UnpinOwners
 from functions.lifecycle.observation import AUTOSCALER_ANNOTATION, Observation, Owner
 from functions.lifecycle.observe import UNRECORDED_KEPT, publish
@@ -18,6 +17,7 @@ from functions.lifecycle.receipt import last_run_pods
 from functions.lifecycle.record import Intent, Record, Run
 from functions.lifecycle.refusals import refuse_stop
 from functions.lifecycle.request import Request
+from functions.lifecycle.scene import DEFAULT_GRACE_SECONDS
 from functions.lifecycle.stop_note import QueuedStart, StopNote
 
 FORCED_GRACE_SECONDS = 1

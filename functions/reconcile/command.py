@@ -8,7 +8,6 @@ from typing import Any
 from events.model import ModelRef
 from functions.lifecycle.decide import decide
 from functions.lifecycle.decision import Decision
-from functions.lifecycle.derive import Limits
 from functions.lifecycle.effects import StepAnswer
 from functions.lifecycle.errors import (
     ClusterRefused,
@@ -25,6 +24,7 @@ from functions.lifecycle.errors import (
 from functions.lifecycle.record import Intent, Record
 from functions.lifecycle.refusals import refuse_unless_there
 from functions.lifecycle.request import Request
+from functions.lifecycle.scene import Limits
 from functions.reconcile.apply import ATTEMPTS, apply, commit_of
 from functions.reconcile.ports import Claimed, Commit, Committed, InLine, Ports
 from functions.reconcile.refused import drop, refuse

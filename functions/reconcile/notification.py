@@ -5,13 +5,13 @@ from dataclasses import replace
 
 from events.model import ModelRef
 from functions.lifecycle.decide import decide
-from functions.lifecycle.derive import Limits
 from functions.lifecycle.effects import Action, AuditEntry, StepAnswer, UnpinOwners
 from functions.lifecycle.errors import PreconditionFailed
 from functions.lifecycle.handover import end_left
 from functions.lifecycle.observation import Observation
 from functions.lifecycle.prediction import Prediction
 from functions.lifecycle.record import Record
+from functions.lifecycle.scene import Limits
 from functions.lifecycle.smoke_test import being_asked, brought, with_brought
 from functions.reconcile.apply import ATTEMPTS, apply, commit_of
 from functions.reconcile.ports import Commit, Ports

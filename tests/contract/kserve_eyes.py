@@ -10,9 +10,9 @@ from functions.adapters.kserve.resources import Resources
 from functions.adapters.probe import Probe, ProxyLine
 from functions.adapters.store import Store
 from functions.composition import now
-from functions.lifecycle.derive import Limits
 from functions.lifecycle.effects import PatchModel
 from functions.lifecycle.request import Request
+from functions.lifecycle.scene import Limits
 from functions.reconciler import Reconciler
 
 LIMITS = Limits()

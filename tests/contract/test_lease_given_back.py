@@ -14,10 +14,10 @@ from functions.adapters.kserve.observer import Observer
 from functions.adapters.kserve.resources import Resources
 from functions.adapters.probe import Probe, ProxyLine
 from functions.composition import now
-from functions.lifecycle.derive import Limits
 from functions.lifecycle.errors import Code, Temporary
 from functions.lifecycle.observation import Observation, Owner, Pin
 from functions.lifecycle.request import Request
+from functions.lifecycle.scene import Limits
 from functions.local.kubernetes.server import write_kubeconfig
 from functions.reconciler import Reconciler
 

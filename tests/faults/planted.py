@@ -77,9 +77,9 @@ PLANTED = (
     ),
     Planted(
         "KServe's Stopped condition is taken for no pod left",
-        f"{LIFECYCLE}/derive.py",
-        "lambda s: s.seen.stop_wanted and bool(s.seen.pods),\n        _draining,",
-        "lambda s: s.seen.stop_wanted and bool(s.seen.pods) and not s.seen.kserve_says_stopped,\n        _draining,",
+        f"{LIFECYCLE}/rules.py",
+        "lambda s: s.seen.stop_wanted and bool(s.seen.pods),\n        state_messages.draining,",
+        "lambda s: s.seen.stop_wanted and bool(s.seen.pods) and not s.seen.kserve_says_stopped,\n        state_messages.draining,",
         SEARCH,
     ),
     Planted(

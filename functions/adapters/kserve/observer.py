@@ -32,11 +32,12 @@ from functions.adapters.kserve.served import Server
 from functions.adapters.kserve.smoke_tests import SmokeTests
 from functions.adapters.kserve.volume_claims import narrow_claims
 from functions.adapters.probe import Probe
-from functions.lifecycle.derive import Limits, derive, is_late
+from functions.lifecycle.derive import derive
 from functions.lifecycle.errors import StepError
 from functions.lifecycle.observation import Blocker, Member, NarrowClaim, Observation, Pin, QuotaShortage
 from functions.lifecycle.reasons import Reason
 from functions.lifecycle.record import Record
+from functions.lifecycle.scene import Limits, is_late
 from functions.lifecycle.smoke_test import takes_smoke_test, without_smoke_test
 from functions.lifecycle.stop_note import STOP_NOTE_ANNOTATION
 from functions.object_errors import Stage, count, one_object

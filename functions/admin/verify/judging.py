@@ -11,12 +11,13 @@ from functions.adapters.kserve.notes import NoteState
 from functions.admin.verify.leaving import Leaving, leaving
 from functions.admin.verify.readiness import Advice, advice
 from functions.admin.verify.sighting import Sighting
-from functions.lifecycle.derive import Limits, Verdict, derive
+from functions.lifecycle.derive import Verdict, derive
 from functions.lifecycle.observation import Answer, Answered, Observation, Pod, PodAnswer
 from functions.lifecycle.prediction import Outcome, Prediction
 from functions.lifecycle.reasons import Reason
 from functions.lifecycle.reasons import advice as what_next
 from functions.lifecycle.record import Record
+from functions.lifecycle.scene import Limits
 from functions.lifecycle.smoke_test import without_smoke_test
 from functions.lifecycle.verification import SETTLING
 

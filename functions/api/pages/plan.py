@@ -22,10 +22,10 @@ from functions.api.pages.routing_groups import Group, groups_of
 from functions.api.pages.rows import Button, Verb, button_of
 from functions.api.problems import invalid
 from functions.api.visibility import may_patch_each
-from functions.lifecycle.derive import DEFAULT_GRACE_SECONDS
 from functions.lifecycle.errors import Code, StepError
 from functions.lifecycle.observation import Observation
 from functions.lifecycle.record import Record
+from functions.lifecycle.scene import DEFAULT_GRACE_SECONDS
 from functions.lifecycle.stopping import FORCED_GRACE_SECONDS
 
 router = APIRouter(include_in_schema=False)

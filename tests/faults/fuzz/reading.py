@@ -16,7 +16,7 @@ from functions.adapters.kserve.model import Model
 from functions.adapters.kserve.observations import PodList, observe_object, servers_of
 from functions.adapters.kserve.quota import Quota, find_shortages
 from functions.lifecycle.decide import decide
-from functions.lifecycle.derive import Limits
+from functions.lifecycle.scene import Limits
 from functions.reconcile.ports import Commit
 from fuzz.judge import Findings
 from fuzz.objects import TENANT, Placed, hostile, to_json

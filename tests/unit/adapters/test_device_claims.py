@@ -12,10 +12,10 @@ from functions.adapters.kserve.observer import Observer
 from functions.adapters.kserve.pods import read_pod
 from functions.adapters.kserve.resources import Resources
 from functions.adapters.probe import Probe, ProxyLine
-from functions.lifecycle.derive import Limits
 from functions.lifecycle.observe import observe
 from functions.lifecycle.receipt import last_run_pods, merge, write_receipt
 from functions.lifecycle.record import Run
+from functions.lifecycle.scene import Limits
 
 REF = ModelRef(namespace="ml", name="llama", kind=Kind.LLM_INFERENCE_SERVICE)
 MODEL = {"metadata": {"name": "llama", "namespace": "ml", "uid": "m"}, "spec": {}, "status": {}}

@@ -12,8 +12,9 @@ from functions.adapters.kserve.observer import Observer
 from functions.adapters.kserve.pods import read_pod
 from functions.adapters.kserve.resources import Resources
 from functions.adapters.probe import Probe, ProxyLine
-from functions.lifecycle.derive import Limits, derive
+from functions.lifecycle.derive import derive
 from functions.lifecycle.record import Record
+from functions.lifecycle.scene import Limits
 
 REF = ModelRef(namespace="ml", name="scorer")
 GATED = {

@@ -14,8 +14,9 @@ from functions.adapters.kserve.parsing import Unreadable
 from functions.adapters.kserve.pods import read_pod
 from functions.adapters.kserve.quota import Quota
 from functions.adapters.kserve.schema import MOST_PODS, MOST_SECONDS
-from functions.lifecycle.derive import Limits, derive
+from functions.lifecycle.derive import derive
 from functions.lifecycle.record import Record
+from functions.lifecycle.scene import Limits
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 REF = ModelRef(namespace="tenant", name="scorer")

@@ -11,9 +11,10 @@ from functions.adapters.kserve.grace import Grace
 from functions.adapters.kserve.observer import Observer
 from functions.adapters.kserve.resources import Resources
 from functions.adapters.probe import Probe, ProxyLine
-from functions.lifecycle.derive import Limits, derive
+from functions.lifecycle.derive import derive
 from functions.lifecycle.reasons import ADVICE
 from functions.lifecycle.record import Record
+from functions.lifecycle.scene import Limits
 
 REF = ModelRef(namespace="ml", name="scorer")
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

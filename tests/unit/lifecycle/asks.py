@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from events.model import ModelRef
-from functions.lifecycle.derive import Limits
 from functions.lifecycle.effects import (
     AuditEntry,
     DeletePod,
@@ -24,6 +23,7 @@ from functions.lifecycle.effects import (
 from functions.lifecycle.observation import Observation
 from functions.lifecycle.record import Intent
 from functions.lifecycle.request import Request
+from functions.lifecycle.scene import Limits
 from functions.reconcile.command import reconcile_command, reconcile_next
 from functions.reconcile.notification import reconcile_notification
 from functions.reconcile.ports import Claimed, Commit, Committed, InLine, Loaded, Ports

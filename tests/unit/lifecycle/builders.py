@@ -10,10 +10,10 @@ from asks import Ask, Step, begin
 from events.commands import StartRequested, StopRequested
 from events.model import ModelRef
 from events.status import Hold, HoldKind
-from functions.lifecycle.derive import Limits
 from functions.lifecycle.errors import StepError
 from functions.lifecycle.observation import STOP_ANNOTATION, Answer, Answered, Mode, Observation, Owner, Pod, PodAnswer
 from functions.lifecycle.request import Request
+from functions.lifecycle.scene import Limits
 from functions.lifecycle.stop_note import STOP_NOTE_ANNOTATION, LastRunPod, StopNote
 
 REF = ModelRef(namespace="fraud", name="scorer")

@@ -7,11 +7,12 @@ import pytest
 from builders import LIMITS, NOW, REF, a_pod, a_stop_note, later, running, stop_set, terminating
 
 from events.status import State
-from functions.lifecycle.derive import RULES, derive
+from functions.lifecycle.derive import derive
 from functions.lifecycle.errors import Code
 from functions.lifecycle.observation import Answer, Answered, Blocker, Canary, Mode, PodAnswer, Trouble
 from functions.lifecycle.reasons import ADVICE
 from functions.lifecycle.record import Record, Run
+from functions.lifecycle.rules import RULES
 
 EMPTY = Record(ref=REF)
 STOPPING = Record(ref=REF, stop=Run(since=NOW, actor="oncall", key="k"))

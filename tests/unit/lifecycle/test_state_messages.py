@@ -6,10 +6,11 @@ import pytest
 from builders import LIMITS, NOW, REF, a_pod, a_stop_note, later, running, stop_set, terminating
 
 from events.status import Hold, HoldKind, State
-from functions.lifecycle.derive import Limits, derive, next_look
+from functions.lifecycle.derive import derive, next_look
 from functions.lifecycle.observation import Answer, Mode, ScaledDown, Trouble
 from functions.lifecycle.reasons import advice
 from functions.lifecycle.record import Record, Run
+from functions.lifecycle.scene import Limits
 
 EMPTY = Record(ref=REF)
 STOPPING = Record(ref=REF, stop=Run(since=NOW, actor="oncall", key="k"))

@@ -5,8 +5,8 @@ import sys
 import pytest
 
 from functions.lifecycle import document
-from functions.lifecycle.derive import RULES
 from functions.lifecycle.reasons import ADVICE, Reason
+from functions.lifecycle.rules import RULES
 
 
 @pytest.fixture
