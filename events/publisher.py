@@ -20,12 +20,14 @@ from cloudevents.http import CloudEvent
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_before_delay, wait_exponential_jitter
 
 from events.errors import ModelswitchError, PublishFailed
-from events.sink_answers import LATER
 from events.wire import to_binary
 
 OIDC_TOKEN = Path("/oidc/token")
 DEADLINE_SECONDS = 30.0
 ATTEMPT_SECONDS = 10.0
+# Knative's delivery contract: these may work later, every other 4xx never will. A right may be granted, too.
+_LATER = frozenset({404, 408, 409, 429})
+_RIGHTS = frozenset({401, 403})
 
 
 class _TryAgainError(ModelswitchError):
@@ -106,7 +108,7 @@ class Publisher:
         if response.is_success:
             return
         answer = f"{response.status_code} {response.reason_phrase}: {_short(response.text)}".rstrip(": ")
-        if response.status_code >= 500 or response.status_code in LATER:
+        if response.status_code >= 500 or response.status_code in _LATER:
             raise _TryAgainError(answer, status=response.status_code, after=retry_after(response.headers))
         raise _RefusedError(answer, _next_action(response.status_code), response.status_code)
 
@@ -140,6 +142,11 @@ class Publisher:
     ) -> PublishFailed:
         message = f"{event['type']} {event['id']} to {self.sink_url}: {what}"
         return PublishFailed(message, next_action, status=status, may_take_effect=may_take_effect)
+
+
+def later(status: int) -> bool:
+    """Whether a sink that answers so may take the same event another time; a sender that can wait then keeps it."""
+    return not 400 <= status < 500 or status in _LATER or status in _RIGHTS
 
 
 @lru_cache(maxsize=4)

@@ -1,7 +1,7 @@
-"""The Kubernetes API as raw JSON.
+"""The Kubernetes API as raw JSON over the official client's connection. credentials.py and quantities.py import it too.
 
-Raw, because every object that matters here is a custom resource or is read for three of its fields; the official
-client's models cost a second to import and more to fill, and its package alone a quarter of a second.
+Raw, because every object that matters here is a custom resource or is read for three of its fields; the client's
+models cost a second to import and more to fill.
 """
 
 import json
@@ -10,10 +10,11 @@ from typing import Any, Self
 from urllib.parse import urlencode
 
 import aiohttp
+from kubernetes.aio.client.api_client import ApiClient
+from kubernetes.aio.client.configuration import Configuration
 
 from events.errors import ModelswitchError
 from functions.adapters import bounded_http, bounded_json
-from functions.adapters.access import Access, open_session
 from functions.adapters.credentials import Credentials
 from functions.adapters.segments import leads_elsewhere
 from functions.lifecycle.errors import ClusterRefused, ClusterUnavailable, PolicyRefused, PreconditionFailed
@@ -22,7 +23,6 @@ from functions.object_errors import Stage, count
 Json = dict[str, Any]
 FIELD_MANAGER = "modelswitch"
 REQUEST_SECONDS = 5.0
-CONNECTIONS = 16
 PAGE = 500
 LARGEST = 16 * 1024 * 1024
 """Bytes of an answer, decompressed. A page of a list that is larger is asked for again in smaller ones."""
@@ -52,25 +52,25 @@ class Changed(ModelswitchError):
 class Cluster:
     """One API server. Raises ClusterUnavailable, ClusterRefused, Missing, Changed or PreconditionFailed, nothing else."""
 
-    def __init__(self, access: Access, credentials: Credentials | None = None) -> None:
-        """Without `credentials`, what `access` holds is used as it is."""
-        self.access = access
-        self._credentials = credentials
-        self._certificate = access.cert_file
-        self._tls = access.tls()
-        self._session: aiohttp.ClientSession | None = None
+    def __init__(self, configuration: Configuration, credentials: Credentials | None = None) -> None:
+        """Without `credentials`, what `configuration` holds is used as it is."""
+        self._client = ApiClient(configuration)
         self._raw: aiohttp.ClientSession | None = None
+        self._host: str = configuration.host
+        self._credentials = credentials
+        self._certificate = configuration.cert_file
 
     @classmethod
     async def connect(cls) -> Self:
         """From KUBECONFIG or ~/.kube/config, or the pod's own ServiceAccount."""
         credentials = await Credentials.connect()
-        return cls(credentials.access, credentials)
+        credentials.configuration.connection_pool_maxsize = 16
+        return cls(credentials.configuration, credentials)
 
     async def close(self) -> None:
-        for session in (self._raw, self._session):
-            if session:
-                await session.close()
+        if self._raw:
+            await self._raw.close()
+        await self._client.close()
 
     async def get(self, path: str, **query: str) -> Json:
         return await self._request("GET", path, query)
@@ -82,19 +82,26 @@ class Cluster:
         """
         _refuse_steps(path)
         headers = {"Accept": "*/*", "User-Agent": FIELD_MANAGER}
+        rest = self._client.rest_client
         if self._raw is None:
-            self._raw = bounded_http.session(aiohttp.TCPConnector(limit=0, ssl=self._tls or True))
+            self._raw = bounded_http.session(aiohttp.TCPConnector(limit=0, ssl=rest.ssl_context))
+        more = {
+            "proxy": rest.proxy,
+            "proxy_headers": rest.proxy_headers,
+            "server_hostname": rest.configuration.tls_server_name,
+        }
+        given = {name: value for name, value in more.items() if value}
         try:
-            await self._authorize(headers)
+            await self._authorize(headers, path, method)
             return await bounded_http.exchange(
                 self._raw,
                 method,
-                f"{self.access.host}{path}",
+                f"{self._host}{path}",
                 seconds=seconds,
                 most=most,
                 headers=headers,
                 body=body,
-                **self.access.route(),
+                **given,
             )
         except (aiohttp.ClientError, OSError, ValueError) as error:
             if isinstance(error, TimeoutError):
@@ -153,39 +160,30 @@ class Cluster:
         content_type: str = "application/json",
     ) -> Json:
         _refuse_steps(path)
-        url = f"{self.access.host}{path}" + (f"?{urlencode(query)}" if query else "")
+        url = f"{self._host}{path}" + (f"?{urlencode(query)}" if query else "")
         headers = {"Accept": "application/json", "Content-Type": content_type, "User-Agent": FIELD_MANAGER}
         what = f"{method} {path}"
         try:
-            response = await self._send(method, url, headers, body)
+            response = await self._send(method, path, url, headers, body)
             if response.status == 401 and await self._renewed(headers):
-                response.release()
-                response = await self._send(method, url, headers, body)
+                response.response.release()
+                response = await self._send(method, path, url, headers, body)
             text = await _read(response, what)
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise ClusterUnavailable(f"{what}: {type(error).__name__} {error}".strip()) from error
         if response.status < 400:
             return _decode(text, what) if text else {}
-        raise _translate(response.status, text, response.headers, what)
+        raise _translate(response.status, text, dict(response.getheaders() or {}), what)
 
-    async def _send(self, method: str, url: str, headers: dict[str, str], body: Any) -> aiohttp.ClientResponse:
-        await self._authorize(headers)
-        data = None if body is None else json.dumps(body)
-        limit = aiohttp.ClientTimeout(total=REQUEST_SECONDS)
-        return await self._requests().request(
-            method, url, headers=headers, data=data, timeout=limit, **self.access.route()
-        )
+    async def _send(self, method: str, path: str, url: str, headers: dict[str, str], body: Any) -> Any:
+        await self._authorize(headers, path, method)
+        return await self._client.call_api(method, url, headers, body, _request_timeout=REQUEST_SECONDS)
 
-    def _requests(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            self._session = open_session(self._tls, CONNECTIONS)
-        return self._session
-
-    async def _authorize(self, headers: dict[str, str]) -> None:
+    async def _authorize(self, headers: dict[str, str], path: str, method: str) -> None:
         if self._credentials:
             await self._credentials.renew_if_due()
             self._use_certificate()
-        headers.update(self.access.authorization())
+        await self._client.update_params_for_auth(headers, [], ["BearerToken"], path, method, None)
 
     async def _renewed(self, headers: Mapping[str, str]) -> bool:
         """Whether there are other credentials now than those that were refused."""
@@ -194,19 +192,20 @@ class Cluster:
 
     def _use_certificate(self) -> None:
         """A client certificate that a program gave counts from the next connection on."""
-        if self._tls and self.access.cert_file and self.access.cert_file != self._certificate:
-            self._certificate = self.access.cert_file
-            self._tls.load_cert_chain(self.access.cert_file, self.access.key_file)
+        settings = self._client.configuration
+        if settings.cert_file and settings.cert_file != self._certificate:
+            self._certificate = settings.cert_file
+            self._client.rest_client.ssl_context.load_cert_chain(settings.cert_file, settings.key_file)
 
 
-async def _read(response: aiohttp.ClientResponse, what: str) -> bytes:
+async def _read(response: Any, what: str) -> bytes:
     """Raises TooLarge."""
     chunks: list[bytes] = []
     size = 0
-    async for chunk in response.content.iter_any():
+    async for chunk in response.response.content.iter_any():
         size += len(chunk)
         if size > LARGEST:
-            response.close()
+            response.response.close()
             raise TooLarge(f"{what}: the answer is larger than {LARGEST} bytes")
         chunks.append(chunk)
     return b"".join(chunks)

@@ -1,17 +1,15 @@
-"""Kubernetes quantities (`500m`, `8Gi`, `1E`) as numbers, within Kubernetes' own bounds."""
+"""Kubernetes quantities (`500m`, `8Gi`, `1E`) as numbers, by the official client's parser and within Kubernetes' own
+bounds.
+"""
 
-import re
 from decimal import ROUND_UP, Context, Decimal
+
+from kubernetes.utils.quantity import parse_quantity as parse_by_client
 
 LARGEST = Decimal(2**63 - 1)
 """Kubernetes caps what is larger, and rounds up what is finer than a billionth (apimachinery's resource.Quantity)."""
 _FINEST = Decimal("1e-9")
 _LONGEST = 64
-_FORM = re.compile(r"([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)([KMGTPE]i|[numkKMGTPE]|)")
-_FACTORS = {
-    unit: Decimal(1000) ** power for power, unit in enumerate(("n", "u", "m", "", "k", "M", "G", "T", "P", "E"), -3)
-}
-_FACTORS |= {f"{unit}i": Decimal(1024) ** power for power, unit in enumerate("KMGTPE", 1)} | {"K": Decimal(1000)}
 _EXACT = Context(prec=40)
 
 
@@ -33,14 +31,15 @@ def parse_quantity(value: object) -> Decimal:
 
 
 def _parse(text: str, value: object) -> Decimal:
-    form = _FORM.fullmatch(text) if len(text) <= _LONGEST else None
-    if not form:
+    if not text.isascii() or len(text) > _LONGEST or any(sign in text for sign in "_ \t\r\n"):
         raise _no_quantity(value)
-    number, suffix = form.groups()
     try:
-        return _bounded(Decimal(number) * _FACTORS[suffix] if suffix else Decimal(number))
-    except ArithmeticError as error:
+        number: Decimal = parse_by_client(text)
+    except (ValueError, ArithmeticError) as error:
         raise _no_quantity(value) from error
+    if not number.is_finite():
+        raise _no_quantity(value)
+    return _bounded(number)
 
 
 def _bounded(number: Decimal) -> Decimal:

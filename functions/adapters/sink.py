@@ -17,7 +17,7 @@ import aiohttp
 from cloudevents.http import CloudEvent
 
 from events.envelope import DEFAULT_EXPIRY, build_known
-from events.sink_answers import later
+from events.publisher import later, trust
 from events.wire import to_binary
 from functions.adapters.outbox import Outbox, Waiting, new_token
 from functions.adapters.signature import Signer
@@ -198,8 +198,7 @@ class Sink:
     def _connected(self) -> aiohttp.ClientSession:
         """Raises OSError (ssl.SSLError) where K_CA_CERTS holds no certificates."""
         if self._session is None:
-            named = self._ca_certificates
-            trusted: ssl.SSLContext | bool = ssl.create_default_context(cadata=named) if named else True
+            trusted: ssl.SSLContext | bool = trust(self._ca_certificates) if self._ca_certificates else True
             self._session = aiohttp.ClientSession(
                 timeout=aiohttp.ClientTimeout(total=SEND_SECONDS), connector=aiohttp.TCPConnector(ssl=trusted)
             )

@@ -19,9 +19,7 @@ from functions.settings import Settings
 
 @dataclass(frozen=True)
 class Place:
-    """`server` None where no cluster was named. `sink` takes events and answers 202. `stand_in` is a kubeconfig,
-    `stand_in_tls` the port of the same API server with TLS, whose ServiceAccount is in `folder`.
-    """
+    """`server` None where no cluster was named. `sink` takes events and answers 202."""
 
     folder: Path
     rounds: int
@@ -29,7 +27,6 @@ class Place:
     server: ApiServer | None
     sink: str
     stand_in: str
-    stand_in_tls: int
 
     @property
     def cluster(self) -> ApiServer:
@@ -44,12 +41,6 @@ class Place:
         """Of functions and API on the real cluster."""
         settings = {"REDIS_URL": redis_url, "K_SINK": self.sink, "LOG_FORMAT": "json", "WORKERS": "1"}
         return {**settings, "KUBECONFIG": self.kubeconfig or self.stand_in}
-
-    def pod(self, redis_url: str) -> dict[str, str]:
-        """Of a function in a pod, with a ServiceAccount in place of a kubeconfig."""
-        server = {"KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": str(self.stand_in_tls)}
-        account = {"KUBECONFIG": "", "BENCH_SERVICE_ACCOUNT": str(self.folder), "PYTHONPATH": "."}
-        return {**self.environment(redis_url), **server, **account}
 
 
 @contextlib.contextmanager

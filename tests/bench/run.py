@@ -61,14 +61,12 @@ async def _place(rounds: int) -> AsyncIterator[Place]:
     if kubeconfig:
         os.environ["KUBECONFIG"] = kubeconfig
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
-        folder, port, tls_port = Path(name), free_port(), free_port()
-        words = ["tests/bench/stand_in.py", str(port), str(tls_port), name]
+        folder, port = Path(name), free_port()
+        words = ["tests/bench/stand_in.py", str(port), str(folder / "stand-in.yaml")]
         with serving(words, "/livez", folder / "stand-in.log", port, {}) as stand_in:
             namespace = f"bench-{uuid.uuid4().hex[:6]}"
             server = await ApiServer.connect(kubeconfig, namespace) if kubeconfig else None
-            place = Place(
-                folder, rounds, kubeconfig, server, f"{stand_in.url}/sink", str(folder / "stand-in.yaml"), tls_port
-            )
+            place = Place(folder, rounds, kubeconfig, server, f"{stand_in.url}/sink", str(folder / "stand-in.yaml"))
             os.environ.setdefault("KUBECONFIG", place.stand_in)
             try:
                 if server:

@@ -1,12 +1,8 @@
-"""A broker that takes everything, and an API server that answers at once, in one process of its own; with TLS too, as a
-pod asks it.
+"""A broker that takes everything, and an API server that answers at once, in one process of its own.
 
 The API server knows every InferenceService by name: running, without pods, in a namespace that takes events.
 """
 
-import asyncio
-import ssl
-import subprocess
 import sys
 from pathlib import Path
 
@@ -38,21 +34,9 @@ async def _taken(request: web.Request) -> web.Response:
     return web.Response(status=202)
 
 
-def _certificate(folder: Path) -> ssl.SSLContext:
-    """Beside it a token: the folder is a pod's ServiceAccount."""
-    words = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=stand-in"]
-    words += ["-addext", "subjectAltName=IP:127.0.0.1"]
-    files = ["-keyout", str(folder / "ca.key"), "-out", str(folder / "ca.crt")]
-    subprocess.run([*words, *files], check=True, capture_output=True)
-    (folder / "token").write_text("none")
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(folder / "ca.crt", folder / "ca.key")
-    return context
-
-
-async def _serve(port: int, tls_port: int, folder: Path) -> None:
-    (folder / "stand-in.yaml").write_text(_KUBECONFIG.format(port=port))
-    certificate = _certificate(folder)
+def main() -> None:
+    port, kubeconfig = int(sys.argv[1]), Path(sys.argv[2])
+    kubeconfig.write_text(_KUBECONFIG.format(port=port))
     app = web.Application()
     model = "/apis/serving.kserve.io/v1beta1/namespaces/bench/inferenceservices/{name}"
     app.router.add_get(model, _model)
@@ -61,12 +45,8 @@ async def _serve(port: int, tls_port: int, folder: Path) -> None:
     app.router.add_get("/api/v1/namespaces/bench", lambda _: _answer(_NAMESPACE))
     app.router.add_get("/livez", lambda _: _answer({}))
     app.router.add_post("/sink", _taken)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", tls_port, ssl_context=certificate).start()
-    await web.TCPSite(runner, "127.0.0.1", port).start()
-    await asyncio.Event().wait()
+    web.run_app(app, host="127.0.0.1", port=port, print=None, access_log=None)
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])))
+    main()

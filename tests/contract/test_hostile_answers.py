@@ -19,8 +19,8 @@ from hostile_server import (
     serving,
     silence,
 )
+from kubernetes.aio.client.configuration import Configuration
 
-from functions.adapters.access import Access
 from functions.adapters.cluster import Cluster
 from functions.adapters.kserve.served import Protocol, Server
 from functions.adapters.probe import DirectLine, Probe, ProxyLine
@@ -122,7 +122,7 @@ async def test_an_answer_that_can_not_be_read_is_no_answer_and_harms_no_other_po
 
 @pytest.mark.parametrize("case", RAW)
 async def test_it_is_the_same_through_the_api_servers_proxy(case):
-    settings = Access()
+    settings = Configuration()
     async with serving(otherwise=RAW[case]) as (port, _):
         settings.host = f"http://127.0.0.1:{port}"
         cluster = Cluster(settings)
@@ -137,7 +137,7 @@ async def test_a_redirect_is_followed_nowhere(proxied):
     async with serving(otherwise=READY) as (elsewhere, tally):
         moved = answer(302, Location=f"http://127.0.0.1:{elsewhere}/latest/meta-data")
         async with serving(otherwise=moved) as (port, first):
-            settings = Access()
+            settings = Configuration()
             settings.host = f"http://127.0.0.1:{port}"
             cluster = Cluster(settings)
             probe = Probe(ProxyLine(cluster) if proxied else DirectLine())
@@ -161,7 +161,7 @@ async def test_a_bomb_is_not_expanded_in_memory():
 
 
 async def test_cookies_of_a_pod_never_go_to_the_api_server():
-    settings = Access()
+    settings = Configuration()
     baked = answer(404, {"detail": "Not Found"}, Set_Cookie="a=" + "x" * 3000)
     async with serving(otherwise=baked) as (port, tally):
         settings.host = f"http://127.0.0.1:{port}"

@@ -2,10 +2,10 @@
 
 import pytest
 from hostile_server import NOT_FOUND, answer, serving
+from kubernetes.aio.client.configuration import Configuration
 
 from events.location import Location
 from events.model import ModelRef
-from functions.adapters.access import Access
 from functions.adapters.cluster import Cluster
 from functions.adapters.kserve.grace import Grace
 from functions.adapters.kserve.runtimes import Runtimes
@@ -21,7 +21,7 @@ NAMES = ["../../../other/replicasets/x", "x/scale", "x?fieldManager=y", "x#y", "
 @pytest.fixture
 async def asked():
     """An API server that finds nothing but the tenant's model; what it was asked for, and a Cluster for it."""
-    settings = Access()
+    settings = Configuration()
     async with serving(paths := {}, otherwise=NOT_FOUND) as (port, tally):
         settings.host = f"http://127.0.0.1:{port}"
         cluster = Cluster(settings)

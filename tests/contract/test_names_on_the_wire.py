@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 from hostile_server import MISSING, NOT_FOUND, serving
+from kubernetes.aio.client.configuration import Configuration
 
-from functions.adapters.access import Access
 from functions.adapters.cluster import Cluster, Forbidden
 from functions.adapters.kserve.served import Protocol, Server
 from functions.adapters.listings import LISTINGS
@@ -47,7 +47,7 @@ async def probe_for(request):
         if request.param == "direct":
             clusters.append(DirectLine())
             return Probe(clusters[0]), ""
-        settings = Access()
+        settings = Configuration()
         settings.host = f"http://127.0.0.1:{port}"
         clusters.append(Cluster(settings))
         return Probe(ProxyLine(clusters[0])), PROXIED.format(port=port)
@@ -92,7 +92,7 @@ async def test_what_is_said_to_be_unusable_is_not_asked(probe_for):
 
 @pytest.mark.parametrize("pod", ["../../secrets/x", "a/b?c", "..", ""])
 async def test_the_name_of_a_pod_stays_within_its_own_segment_too(pod):
-    settings = Access()
+    settings = Configuration()
     async with serving(otherwise=MISSING) as (port, tally):
         settings.host = f"http://127.0.0.1:{port}"
         cluster = Cluster(settings)
@@ -105,7 +105,7 @@ async def test_the_name_of_a_pod_stays_within_its_own_segment_too(pod):
 @pytest.mark.parametrize("step", ["..", ".", "%2e%2e", "%252e%252e", "..%2f..", "..\\..", ""])
 @pytest.mark.parametrize("verb", ["get", "create", "merge_patch", "delete", "raw"])
 async def test_the_api_server_is_asked_for_no_path_with_a_step_in_it(step, verb):
-    settings = Access()
+    settings = Configuration()
     async with serving(otherwise=NOT_FOUND) as (port, tally):
         settings.host = f"http://127.0.0.1:{port}"
         cluster = Cluster(settings)

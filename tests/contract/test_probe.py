@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
+from kubernetes.aio.client.configuration import Configuration
 
-from functions.adapters.access import Access
 from functions.adapters.cluster import Cluster
 from functions.adapters.conversation import ANSWER_SECONDS
 from functions.adapters.kserve.served import Protocol, Server
@@ -68,7 +68,7 @@ async def asked_one(probe, server):
 async def proxied_by(reply):
     """A probe through an API server that gives every request this answer, and the server's port."""
     async with serving({}, otherwise=reply) as (port, _):
-        settings = Access()
+        settings = Configuration()
         settings.host = f"http://127.0.0.1:{port}"
         cluster = Cluster(settings)
         probe = Probe(ProxyLine(cluster))
@@ -80,7 +80,7 @@ async def proxied_by(reply):
 @pytest.mark.parametrize("through_the_api_server", [False, True])
 async def test_a_pod_without_an_address_is_not_asked_for(through_the_api_server):
     async with serving({}) as (port, asked):
-        settings = Access()
+        settings = Configuration()
         settings.host = f"http://127.0.0.1:{port}"
         cluster = Cluster(settings)
         probe = Probe(ProxyLine(cluster) if through_the_api_server else DirectLine())

@@ -403,7 +403,7 @@ def test_a_loader_of_an_interrupted_run_that_has_done_its_work_goes(cluster):
 
 def test_without_the_extra_it_says_how_to_get_it():
     """`None` in sys.modules is how Python itself says that a module is not to be found."""
-    program = "import sys; sys.modules['aiohttp'] = None; from events.cli.main import run; run()"
+    program = "import sys; sys.modules['kubernetes'] = None; from events.cli.main import run; run()"
     words = ["pvc", "plan", "team/any", "--claim", "m", "--in-place"]
     done = subprocess.run(
         [sys.executable, "-c", program, *words], cwd=ROOT, capture_output=True, text=True, check=False

@@ -13,9 +13,8 @@ from pathlib import Path
 import httpx
 import pytest
 import yaml
+from kubernetes.aio.client.configuration import Configuration
 from rendered import KNATIVE, parsed
-
-from functions.adapters.access import Access
 
 KUBECONFIG = os.environ.get("MODELSWITCH_TEST_KUBECONFIG")
 RIGHTS = {
@@ -131,7 +130,7 @@ def configuration_of(http, rights, account, folder):
     server = yaml.safe_load(Path(KUBECONFIG).read_text())["clusters"][0]["cluster"]
     (folder / "ca.crt").write_bytes(base64.b64decode(server["certificate-authority-data"]))
     token = f"Bearer {done.json()['status']['token']}"
-    configuration = Access(host=server["server"], api_key={"BearerToken": token})
+    configuration = Configuration(host=server["server"], api_key={"BearerToken": token})
     configuration.ssl_ca_cert = str(folder / "ca.crt")
     return configuration
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 import yaml
+from kubernetes.aio.client.configuration import Configuration
 from model_objects import LABELS, model, pod, replica_set, stateful_set
 from real_cluster import KUBECONFIG, Caller, needs_a_cluster, wait_until
 
 from events.model import ModelRef
-from functions.adapters.access import Access
 from functions.adapters.cluster import Cluster
 from functions.adapters.kserve.grace import Grace
 from functions.adapters.kserve.handover import Handovers
@@ -83,7 +83,7 @@ async def cluster(account, tokens, tmp_path):
     """The product's own client, as this account."""
     server = yaml.safe_load(Path(KUBECONFIG).read_text())["clusters"][0]["cluster"]
     (tmp_path / "ca.crt").write_bytes(base64.b64decode(server["certificate-authority-data"]))
-    configuration = Access(host=server["server"], api_key={"BearerToken": f"Bearer {tokens(account)}"})
+    configuration = Configuration(host=server["server"], api_key={"BearerToken": f"Bearer {tokens(account)}"})
     configuration.ssl_ca_cert = str(tmp_path / "ca.crt")
     client = Cluster(configuration)
     yield client

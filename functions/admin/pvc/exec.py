@@ -1,7 +1,7 @@
 """A command in a pod's container, over the exec subresource: a WebSocket with numbered channels in it.
 
 Why not in adapters/cluster.py: only this part of the project runs commands in pods, and what serves events must not be
-able to. It uses the Cluster's own connection (its certificates, its credentials), and knows aiohttp.
+able to. It uses the Cluster's own connection (its certificates, its credentials), and knows aiohttp, not kubernetes.
 Protocol: v5.channel.k8s.io (Kubernetes 1.30) and v4; neither is relied on for the end of input, see scripts.RECEIVE.
 """
 
@@ -72,16 +72,20 @@ class Container:
             ) from error
 
     async def _open(self, path: str, query: str) -> aiohttp.ClientWebSocketResponse:
+        client = self.cluster._client  # noqa: SLF001 - its connection is the point; see above
+        configuration = client.configuration
         headers = {"User-Agent": FIELD_MANAGER}
-        await self.cluster._authorize(headers)  # noqa: SLF001 - its connection is the point; see above
-        session = self.cluster._requests()  # noqa: SLF001
+        await client.update_params_for_auth(headers, [], ["BearerToken"], path, "GET", None)
+        rest = client.rest_client
+        rest.pool_manager = rest.pool_manager or rest._create_pool_manager()  # noqa: SLF001 - made at the first request
+        session: aiohttp.ClientSession = rest.pool_manager
         return await session.ws_connect(
-            f"{self.cluster.access.host}{path}?{query}",
+            f"{configuration.host}{path}?{query}",
             headers=headers,
             protocols=PROTOCOLS,
             heartbeat=HEARTBEAT_SECONDS,
+            proxy=configuration.proxy,
             max_msg_size=0,
-            **self.cluster.access.route(),
         )
 
 

@@ -10,7 +10,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from functions.lifecycle.errors import ClusterUnavailable
+from kubernetes.aio.config.config_exception import ConfigException
+
 from functions.local.broker.manifests import ManifestError
 from functions.local.source.api import KubernetesApi
 from functions.local.source.manifests import Ping, Watched, load
@@ -78,9 +79,7 @@ def main() -> int:
         asyncio.run(_main(given.sink, watched, pings))
     except ManifestError as error:
         return _refuse(str(error))
-    except ClusterUnavailable as error:
-        return _refuse(error.message)
-    except OSError as error:
+    except (ConfigException, OSError) as error:
         return _refuse(f"no cluster is configured ({error}); set KUBECONFIG")
     return 0
 

@@ -6,8 +6,8 @@ from typing import Any, Self
 from urllib.parse import urlencode
 
 import aiohttp
+from kubernetes.aio.client.api_client import ApiClient
 
-from functions.adapters.access import open_session
 from functions.adapters.credentials import Credentials
 from functions.lifecycle.errors import ClusterUnavailable
 from functions.local.source.manifests import Watched
@@ -34,8 +34,8 @@ class KubernetesApi:
 
     def __init__(self, credentials: Credentials) -> None:
         self._credentials = credentials
-        self._session = open_session(credentials.access.tls(), connections=0)
-        self.host = credentials.access.host
+        self._client = ApiClient(credentials.configuration)
+        self.host = str(credentials.configuration.host)
 
     @classmethod
     async def connect(cls) -> Self:
@@ -43,7 +43,7 @@ class KubernetesApi:
         return cls(await Credentials.connect())
 
     async def close(self) -> None:
-        await self._session.close()
+        await self._client.close()
 
     async def version(self, watched: Watched) -> str:
         """The resourceVersion to watch from: now."""
@@ -72,10 +72,8 @@ class KubernetesApi:
         headers = {"Accept": "application/json", "User-Agent": "modelswitch-source"}
         try:
             await self._credentials.renew_if_due()
-            access = self._credentials.access
-            headers.update(access.authorization())
-            limit = aiohttp.ClientTimeout(total=seconds)
-            answer = await self._session.get(url, headers=headers, timeout=limit, **access.route())
+            await self._client.update_params_for_auth(headers, [], ["BearerToken"], watched.path, "GET", None)
+            answer = await self._client.rest_client.request("GET", url, headers=headers, _request_timeout=seconds)
             if answer.status == 401:
                 await self._credentials.renew_refused(
                     headers.get("authorization", "")
@@ -84,7 +82,8 @@ class KubernetesApi:
             raise Unavailable(f"{self.host} does not answer ({error or type(error).__name__})") from error
         except ClusterUnavailable as error:
             raise Unavailable(error.message) from error
-        return answer
+        response: aiohttp.ClientResponse = answer.response
+        return response
 
 
 async def _lines(answer: aiohttp.ClientResponse) -> AsyncIterator[tuple[str, Json]]:

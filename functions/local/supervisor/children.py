@@ -28,7 +28,7 @@ ALL = (
     "functions_framework._http.gunicorn",
     "gunicorn.arbiter",
     "uvicorn_worker",
-    "functions.adapters.kubeconfig",
+    "kubernetes.aio",
     "redis.asyncio",
     "functions.commands",
     "functions.handler",

@@ -2,8 +2,8 @@
 
 import pytest
 from aiohttp import web
+from kubernetes.aio.client.configuration import Configuration
 
-from functions.adapters.access import Access
 from functions.adapters.cluster import Cluster
 
 
@@ -35,8 +35,9 @@ async def api_server():
 
 @pytest.fixture
 async def cluster(api_server):
-    configuration = Access()
+    configuration = Configuration()
     configuration.host = api_server.url
+    configuration.client_session_kwargs = {"trust_env": False}
     made = Cluster(configuration)
     yield made
     await made.close()

@@ -97,7 +97,7 @@ class Laptop:
 
     async def connect(self):
         credentials = await Credentials.connect(str(self.path), clock=lambda: self.now)
-        self._made.append(Cluster(credentials.access, credentials))
+        self._made.append(Cluster(credentials.configuration, credentials))
         return self._made[-1]
 
     async def close(self):
