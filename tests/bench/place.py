@@ -30,6 +30,7 @@ class Place:
     sink: str
     stand_in: str
     stand_in_tls: int
+    idle_seconds: float
 
     @property
     def cluster(self) -> ApiServer:

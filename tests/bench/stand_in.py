@@ -60,6 +60,7 @@ async def _serve(port: int, tls_port: int, folder: Path) -> None:
     app.router.add_get("/api/v1/namespaces/bench/pods", lambda _: _answer(_PODS))
     app.router.add_get("/api/v1/namespaces/bench", lambda _: _answer(_NAMESPACE))
     app.router.add_get("/livez", lambda _: _answer({}))
+    app.router.add_post("/api/v1/namespaces/bench/events", lambda _: _answer({}))
     app.router.add_post("/sink", _taken)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
