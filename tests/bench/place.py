@@ -27,6 +27,7 @@ class Place:
     server: ApiServer | None
     sink: str
     stand_in: str
+    idle_seconds: float
 
     @property
     def cluster(self) -> ApiServer:

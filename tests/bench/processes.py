@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,10 +45,12 @@ def _resident(pid: str) -> float:
 
 
 @contextlib.contextmanager
-def process(words: list[str], log: Path, environment: Mapping[str, str]) -> Iterator[subprocess.Popen]:
+def process(
+    words: list[str], log: Path, environment: Mapping[str, str], program: Sequence[str] = (sys.executable,)
+) -> Iterator[subprocess.Popen]:
     with log.open("wb") as output:
         running = subprocess.Popen(
-            [sys.executable, *words],
+            [*program, *words],
             cwd=ROOT,
             env={**os.environ, **environment},
             stdout=output,
@@ -90,11 +92,17 @@ def function_words(source: str, target: str, port: int) -> list[str]:
 
 @contextlib.contextmanager
 def stop_function(folder: Path, environment: Mapping[str, str]) -> Iterator[Served]:
-    port = free_port()
-    words = function_words("functions/command/main.py", "command", port)
-    known = {"DELIVERY_SECRETS": DELIVERY_SECRET, **environment}
-    with serving(words, "/healthz", folder / f"stop-{port}.log", port, known) as served:
+    with function("command", folder, environment) as served:
         yield Served(f"{served.url}/?delivery={DELIVERY_SECRET}", served.pid)
+
+
+@contextlib.contextmanager
+def function(name: str, folder: Path, environment: Mapping[str, str]) -> Iterator[Served]:
+    port = free_port()
+    words = function_words(f"functions/{name}/main.py", name, port)
+    known = {"DELIVERY_SECRETS": DELIVERY_SECRET, **environment}
+    with serving(words, "/healthz", folder / f"{name}-{port}.log", port, known) as served:
+        yield served
 
 
 @contextlib.contextmanager

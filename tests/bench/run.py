@@ -21,6 +21,7 @@ from cold_start import cold_start
 from dashboards import dashboards
 from figures import Row
 from growth import growth
+from idle import idle
 from one_stop import duplicate, one_stop
 from place import Place
 from processes import free_port, serving
@@ -50,13 +51,14 @@ PARTS = {
     "reading": Part(reading, True, "GET status, list, API memory"),
     "memory": Part(redis_memory, False, "Redis memory"),
     "dashboards": Part(dashboards, False, "200 open dashboards"),
+    "idle": Part(idle, False, "500 running models, nothing happens"),
     "growth": Part(growth, True, "growth"),
     "real": Part(real_pods, True, "real pods"),
 }
 
 
 @contextlib.asynccontextmanager
-async def _place(rounds: int) -> AsyncIterator[Place]:
+async def _place(rounds: int, idle_seconds: float) -> AsyncIterator[Place]:
     kubeconfig = os.environ.pop("KUBECONFIG", "") or None
     if kubeconfig:
         os.environ["KUBECONFIG"] = kubeconfig
@@ -66,7 +68,8 @@ async def _place(rounds: int) -> AsyncIterator[Place]:
         with serving(words, "/livez", folder / "stand-in.log", port, {}) as stand_in:
             namespace = f"bench-{uuid.uuid4().hex[:6]}"
             server = await ApiServer.connect(kubeconfig, namespace) if kubeconfig else None
-            place = Place(folder, rounds, kubeconfig, server, f"{stand_in.url}/sink", str(folder / "stand-in.yaml"))
+            rest = (str(folder / "stand-in.yaml"), idle_seconds)
+            place = Place(folder, rounds, kubeconfig, server, f"{stand_in.url}/sink", *rest)
             os.environ.setdefault("KUBECONFIG", place.stand_in)
             try:
                 if server:
@@ -78,11 +81,11 @@ async def _place(rounds: int) -> AsyncIterator[Place]:
                     await server.close()
 
 
-async def _run(chosen: list[str], rounds: int) -> int:
+async def _run(chosen: list[str], rounds: int, idle_seconds: float) -> int:
     rows: list[Row] = []
     left_out: list[str] = []
     whole = list(chosen) == list(PARTS)
-    async with _place(rounds) as place:
+    async with _place(rounds, idle_seconds) as place:
         if place.server is None:
             left_out += [PARTS[name].what for name in chosen if PARTS[name].needs_cluster]
             chosen = [name for name in chosen if not PARTS[name].needs_cluster]
@@ -102,8 +105,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("parts", nargs="*", choices=[[], *PARTS], default=[], help="only these; default: all")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--idle-seconds", type=float, default=600, help="how long nothing happens; default: 600")
     options = parser.parse_args()
-    return asyncio.run(_run(options.parts or list(PARTS), options.rounds))
+    return asyncio.run(_run(options.parts or list(PARTS), options.rounds, options.idle_seconds))
 
 
 if __name__ == "__main__":

@@ -44,6 +44,7 @@ def main() -> None:
     app.router.add_get("/api/v1/namespaces/bench/pods", lambda _: _answer(_PODS))
     app.router.add_get("/api/v1/namespaces/bench", lambda _: _answer(_NAMESPACE))
     app.router.add_get("/livez", lambda _: _answer({}))
+    app.router.add_post("/api/v1/namespaces/bench/events", lambda _: _answer({}))
     app.router.add_post("/sink", _taken)
     web.run_app(app, host="127.0.0.1", port=port, print=None, access_log=None)
 

@@ -31,7 +31,7 @@ async def throughput(place: Place) -> list[Row]:
             hello.append(await _rate(peer))
     how = (
         f"{EVENTS} events per round, {AT_ONCE} at a time, each on another model; one worker each. Ours makes 3 calls to "
-        "Redis and 4 to the (stand-in) API server per event, and publishes an event"
+        "Redis and 4 to the (stand-in) API server per event, writes a Kubernetes Event and publishes an event"
     )
     return [
         Row(
