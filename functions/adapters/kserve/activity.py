@@ -3,6 +3,7 @@
 KServe reconciles one object after the other, at 20 requests a second.
 """
 
+import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -24,13 +25,15 @@ class Activity:
         self._resources = resources
         self._clock = clock
         self._known: dict[Kind, tuple[datetime, _Moves]] = {}
+        self._reading = asyncio.Lock()
 
     async def beside(self, ref: ModelRef) -> datetime | None:
         """The newest change of another model's conditions; None: there is none. Raises as a list of models does."""
-        read_at, moves = self._known.get(ref.kind, (None, {}))
-        if read_at is None or self._clock() - read_at >= KEPT:
-            moves = await self._read(ref.kind)
-            self._known[ref.kind] = self._clock(), moves
+        async with self._reading:
+            read_at, moves = self._known.get(ref.kind, (None, {}))
+            if read_at is None or self._clock() - read_at >= KEPT:
+                moves = await self._read(ref.kind)
+                self._known[ref.kind] = self._clock(), moves
         own = (ref.namespace, ref.name)
         return max((changed for model, changed in moves.items() if model != own), default=None)
 

@@ -33,7 +33,7 @@ from functions.adapters.kserve.smoke_tests import SmokeTests
 from functions.adapters.kserve.volume_claims import narrow_claims
 from functions.adapters.probe import Probe
 from functions.lifecycle.derive import derive
-from functions.lifecycle.errors import StepError
+from functions.lifecycle.errors import ClusterUnavailable, StepError
 from functions.lifecycle.observation import Blocker, Member, NarrowClaim, Observation, Pin, QuotaShortage
 from functions.lifecycle.reasons import Reason
 from functions.lifecycle.record import Record
@@ -139,8 +139,16 @@ class Observer:
         late = await self._activity.beside(seen.ref) if is_late(seen) else None
         return replace(seen, others_moved=late, scaled_down=await self._scaling.scaled_down(seen, model))
 
-    async def _whole(self, seen: Observation, found: PodList) -> Observation:
-        return await self._explained(await self._claims.with_devices(seen, found.readable), found)
+    async def _beside(self, seen: Observation, model: Model, found: PodList) -> Observation:
+        """With what other objects than the model and its pods tell; without it where one of them can't be read."""
+        try:
+            whole = await self._explained(await self._claims.with_devices(seen, found.readable), found)
+            return await self._with_movements(whole, model)
+        except Exception as error:
+            if isinstance(error, ClusterUnavailable) and not isinstance(error, NotAnObject):
+                raise
+            count(Stage.MODEL, seen.ref.subject, error)
+            return seen
 
     async def leaving(self) -> list[ModelRef]:
         """Models with a pod that is out of its Service: if the model is gone too, nothing else deletes the pod."""
@@ -287,8 +295,7 @@ class Observer:
                 seen = self._read(ref, model, found, now)
                 servers += servers_of(model, seen, found)
                 models[ref], looks[ref], lists[ref] = model, seen, found
-        whole = await asyncio.gather(*(self._whole(seen, lists[ref]) for ref, seen in looks.items()))
-        explained = await asyncio.gather(*(self._with_movements(seen, models[seen.ref]) for seen in whole))
+        explained = await asyncio.gather(*(self._beside(looks[ref], models[ref], lists[ref]) for ref in looks))
         answers = await self._probe.ask(servers, within=_PAGE_SECONDS)
         members = await self._members(*models.values(), within=_PAGE_SECONDS)
         return [
