@@ -74,7 +74,9 @@ async def test_one_tenants_pods_that_hang_keep_nobody_elses_from_telling(line):
         silent = [a_pod(f"silent-{n}", hangs, "hog") for n in range(192)]
         others = [a_pod(f"tells-{n}", tells, f"tenant-{n % 20}") for n in range(100)]
         found, later = await asyncio.gather(
-            ask_in_flight(line, [*silent, *others], turns=turns),
+            ask_in_flight(
+                line, [*silent, *others], turns=turns, within=5
+            ),  # a busy machine may take longer than one second
             ask_in_flight(line, [a_pod("later", tells, "another")], turns=turns),
         )
     assert found.keys() == {f"tells-{n}" for n in range(100)}
