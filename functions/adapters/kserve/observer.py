@@ -106,14 +106,12 @@ class Observer:
             listed = await self._cluster.get(pods(ref.namespace), labelSelector=pod_selector(ref))
             found = PodList.read(ref, listed)
             seen = self._read(ref, model, found, self._clock())
-        seen = await self._claims.with_devices(seen, found.readable)
+        seen = await self._beside(seen, model, found, causes=verb != "stop")
         if verb != "stop":
-            seen = await self._explained(seen, found)
             answers = await self._probe.ask(list(servers_of(model, seen, found)))
             seen = replace(with_answers(seen, answers), members=(await self._members(model))[0] or ())
         if predict:
             seen = await self._with_predictions(seen, model, found, predict)
-        seen = await self._with_movements(seen, model)
         return replace(
             seen,
             pins=await self._pins(seen, pinned=pinned),
@@ -139,10 +137,15 @@ class Observer:
         late = await self._activity.beside(seen.ref) if is_late(seen) else None
         return replace(seen, others_moved=late, scaled_down=await self._scaling.scaled_down(seen, model))
 
-    async def _beside(self, seen: Observation, model: Model, found: PodList) -> Observation:
-        """With what other objects than the model and its pods tell; without it where one of them can't be read."""
+    async def _beside(self, seen: Observation, model: Model, found: PodList, *, causes: bool = True) -> Observation:
+        """With what other objects than the model and its pods tell; without it where one of them can't be read.
+
+        `causes` False: why its pods do not come up is not asked, which a stop need not know.
+        """
         try:
-            whole = await self._explained(await self._claims.with_devices(seen, found.readable), found)
+            whole = await self._claims.with_devices(seen, found.readable)
+            if causes:
+                whole = await self._explained(whole, found)
             return await self._with_movements(whole, model)
         except Exception as error:
             if isinstance(error, ClusterUnavailable) and not isinstance(error, NotAnObject):

@@ -66,6 +66,21 @@ async def test_a_deployment_list_that_is_none_costs_no_other_model_of_the_page(o
     assert found["last"].workload == "last-predictor"
 
 
+@pytest.mark.parametrize("verb", ["stop", "start", None])
+@pytest.mark.parametrize("answer", [{"status": 400}, {"text": '{"items": 3}'}], ids=["refused", "no-list"])
+async def test_a_command_needs_no_list_of_deployments(observer, api_server, verb, answer):
+    def answers(request):
+        if request.path.endswith("/deployments"):
+            return web.Response(content_type="application/json", **answer)
+        if request.path.endswith("/last"):
+            metadata = {"name": "last", "namespace": "ml", "uid": "1"}
+            return web.json_response({"metadata": metadata, "status": {"deploymentMode": "Standard"}})
+        return answering({})(request)
+
+    api_server.answers = answers
+    assert (await observer.observe(ModelRef(namespace="ml", name="last"), verb=verb)).scaled_down is None
+
+
 async def test_however_many_stops_wait_the_models_are_listed_once(cluster, api_server):
     listed = []
 
