@@ -78,11 +78,13 @@ REQUESTS: dict[str, tuple[set[str], set[Right]]] = {
         {("", "persistentvolumeclaims", "get"), (KSERVE, "inferenceservices", "list")},
     ),
     "functions/api/health.py": ({"get"}, ALL_MAY),
-    "functions/api/pages/graphs.py": ({"list_all"}, {(KSERVE, "inferencegraphs", "list")}),
     "functions/api/pages/kserve_word.py": ({"get"}, _models("get")),
     "functions/api/pages/pods.py": ({"get"}, LIST_PODS),
     "functions/api/pages/quota.py": ({"list_all"}, LIST_PODS | {("", "resourcequotas", "list")}),
-    "functions/api/pages/routing_groups.py": ({"list_all"}, {(KSERVE, "llminferenceservices", "list")}),
+    "functions/api/pages/models_of_kind.py": (
+        {"list_all"},
+        {(KSERVE, "inferencegraphs", "list"), (KSERVE, "llminferenceservices", "list")},
+    ),
     "functions/api/pages/requests.py": ({"get"}, LIST_PODS),
 }
 

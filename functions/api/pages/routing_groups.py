@@ -4,13 +4,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from events.model import Kind, ModelRef
-from functions.adapters.cluster import Missing
 from functions.adapters.identity import User
 from functions.adapters.kserve.model import Model
 from functions.adapters.kserve.pods import name_of
-from functions.adapters.kserve.resources import Resources
 from functions.api.context import Api
-from functions.lifecycle.errors import StepError
+from functions.api.pages.models_of_kind import models_of_kind
 from functions.lifecycle.observation import STOP_ANNOTATION
 from functions.object_errors import Stage, one_object
 
@@ -35,21 +33,14 @@ class _Member:
 async def groups_of(api: Api, user: User, refs: Iterable[ModelRef]) -> dict[ModelRef, Group] | None:
     """By model, those that are in a group. None: not everything could be read, so the answer is unknown."""
     llms = [ref for ref in refs if ref.kind is Kind.LLM_INFERENCE_SERVICE]
-    resources = Resources(api.parts.cluster)
+    models = await models_of_kind(api, user, Kind.LLM_INFERENCE_SERVICE, (ref.namespace for ref in llms))
+    if models is None:
+        return None
     members: list[_Member] = []
-    for namespace in sorted({ref.namespace for ref in llms}):
-        if not await api.access.may(user, "list", Kind.LLM_INFERENCE_SERVICE, namespace):
-            return None
-        try:
-            items = await api.parts.cluster.list_all(await resources.collection(Kind.LLM_INFERENCE_SERVICE, namespace))
-        except Missing:
-            continue
-        except StepError:
-            return None
-        for item in items:
-            with one_object(Stage.MODEL, name_of(item)):
-                if member := _member(Model(Kind.LLM_INFERENCE_SERVICE, item)):
-                    members.append(member)
+    for model in models:
+        with one_object(Stage.MODEL, name_of(model.object)):
+            if member := _member(model):
+                members.append(member)
     return _takers(llms, members)
 
 
