@@ -42,7 +42,7 @@ def parse_duration(text: object) -> float:
     seconds = _seconds(text)
     if seconds is None or not abs(seconds) < _TOO_LONG:
         raise ValueError(
-            f"{str(text)[:80]!r} is no duration; write it like 30s, 1m30s or 2h (also 1d, 1w, 90 s, PT30S)"
+            f"{str(text)[:80]!r} is not a duration; write it like 30s, 1m30s or 2h (also 1d, 1w, 90 s, PT30S)"
         )
     return seconds
 

@@ -1,4 +1,4 @@
-"""What a `ce-` header says: the attribute's value, whoever wrote the header.
+"""What a `ce-` header says: the attribute's value, in every form that brokers and SDKs write.
 
 The HTTP binding asks senders to percent-encode spaces, `"`, `%` and non-ASCII characters. Our publisher and the SDKs for
 C# and Python (2.2) do; the one for Python 2.0 encodes every character that is not unreserved; those for Go, Java,

@@ -28,7 +28,7 @@ URGENCY = {
     State.RUNNING: 3,
     State.STOPPED: 4,
 }
-"""What needs somebody first, first."""
+"""Most urgent first."""
 
 
 class HoldKind(StrEnum):

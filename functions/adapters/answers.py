@@ -1,7 +1,7 @@
 """What an HTTP answer of a model server says about a model. Pure; the servers' own words decide, not their status alone.
 
 Seen on KServe's Python servers, Triton, MLServer, TensorFlow Serving and vLLM, or read in their sources:
-A status alone is no answer: a metrics port, a web server and a login page answer 200 to any path.
+A status alone proves nothing: a metrics port, a web server and a login page answer 200 to any path.
 - V1 `GET /v1/models/{m}`: 200 {"name", "ready"}; 404 {"error": "Model with name … does not exist."}; 503 not ready yet.
   TensorFlow Serving: 200 {"model_version_status": [{"state": "AVAILABLE"}]}.
 - V2 `GET /v2/models/{m}/ready`: 200, of KServe with {"name", "ready"}, else empty: then `GET /v2/models/{m}` {"name"} proves it.
@@ -187,7 +187,7 @@ def may_want_tls(reply: Reply) -> bool:
 
 
 def wants_credentials(reply: Reply) -> bool:
-    """Whether the server, or a proxy before it, answers nobody who does not prove who he is."""
+    """Whether the server, or a proxy before it, requires credentials."""
     return reply.status in {
         HTTPStatus.UNAUTHORIZED,
         HTTPStatus.FORBIDDEN,

@@ -1,4 +1,4 @@
-"""What no function could take: written into the audit, with its data, so that somebody finds it and can send it again.
+"""What no function could take: written into the audit, with its data, so that an operator can find it and send it again.
 
 It refuses nothing that the broker delivers: where a dead-letter sink refuses, one broker drops the event without a trace,
 another answers 500 to its publisher. Events of types that no function takes come here too, by a Trigger of their own.

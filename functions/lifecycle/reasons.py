@@ -51,7 +51,7 @@ ADVICE: dict[str, str] = {
     "modelswitch.dev/start-deadline, set while it is stopped); where it hangs, stop it to free what it holds.",
     "StillLoading": "Wait, and follow the pod's log (kubectl logs -f); later starts may take as long.",
     "Unschedulable": "It starts by itself when another model is stopped or a node is added; stop it to leave the queue.",
-    "SchedulingGated": "It starts by itself once the gate is removed, which whoever set it does; by Kueue: kubectl get workloads. "
+    "SchedulingGated": "It starts by itself once the controller that set the gate removes it; for Kueue: kubectl get workloads. "
     "Stop the model to leave the queue.",
     "Suspended": "Set spec.suspend to false, or wait until its queue does; stop the model to leave the queue.",
     "UnschedulableUnknown": "Read the scheduler's message; modelswitch does not know its cause: kubectl describe pod.",

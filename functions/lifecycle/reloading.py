@@ -257,7 +257,7 @@ def _judged(known: Decision, seen: Observation, reload: Reload, limits: Limits) 
 
 
 def _replace_one(seen: Observation, old: list[Pod], up: list[Pod]) -> tuple[DeletePod, ...]:
-    """The next old pod to go: one that serves nobody, else one whose role keeps another that serves."""
+    """The next old pod to go: one that serves no request, else one whose role keeps another that serves."""
 
     def serves(pod: Pod) -> bool:
         asleep = pod.answer is not None and pod.answer.what is Answered.ASLEEP

@@ -44,7 +44,7 @@ def start_deadline(seen: Observation, record: Record, default: timedelta) -> Sta
     elif longest == probe and probe > default:
         source = "its startup probe"
     if text is not None:
-        source += f"; the annotation {START_DEADLINE_ANNOTATION} is no duration such as 45m, up to 7d: {text[:40]!r}"
+        source += f"; the annotation {START_DEADLINE_ANNOTATION} is not a duration such as 45m, up to 7d: {text[:40]!r}"
     return StartDeadline(longest, source)
 
 

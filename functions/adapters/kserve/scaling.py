@@ -1,6 +1,6 @@
 """Whether a model that is to run has no pods because its workload is scaled to zero, and who scaled it.
 
-In Standard mode KServe leaves the replicas of a Deployment to whoever scales it: KEDA, an autoscaler of one's own, a
+In Standard mode KServe leaves the replicas of a Deployment to its scaler: KEDA, an autoscaler of one's own, a
 downscaler, kubectl. Only in Knative mode a request wakes such a model.
 """
 

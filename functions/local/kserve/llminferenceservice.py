@@ -72,7 +72,7 @@ class LLMInferenceServices:
         status["workloads"] = {"primary": primary, "service": {"kind": "Service", "name": host.partition(".")[0]}}
 
     async def _schedule(self, llm: Json, conditions: ConditionSet) -> None:
-        """A scheduler of its own, unless the model is in somebody else's pool."""
+        """A scheduler of its own, unless the model uses an existing pool."""
         meta = llm["metadata"]
         if scheduler := scheduler_of(llm):
             deployment, _ = await self._deployments.ensure(scheduler)

@@ -40,9 +40,9 @@ def verdict(seen, record=STARTING):
         ({"startup_seconds": 60}, STARTING, 900, "(START_DEADLINE of the installation)"),
         ({}, STARTING.model_copy(update={"start_seconds": (1300.0, 40.0)}), 2600, "(twice its slowest recent start)"),
         ({}, STARTING.model_copy(update={"start_seconds": (40.0,)}), 900, "(START_DEADLINE of the installation)"),
-        ({"annotation": "soon"}, STARTING, 900, "is no duration such as 45m, up to 7d: 'soon')"),
-        ({"annotation": "0s"}, STARTING, 900, "is no duration such as 45m, up to 7d: '0s')"),
-        ({"annotation": "9w"}, STARTING, 900, "is no duration such as 45m, up to 7d: '9w')"),
+        ({"annotation": "soon"}, STARTING, 900, "is not a duration such as 45m, up to 7d: 'soon')"),
+        ({"annotation": "0s"}, STARTING, 900, "is not a duration such as 45m, up to 7d: '0s')"),
+        ({"annotation": "9w"}, STARTING, 900, "is not a duration such as 45m, up to 7d: '9w')"),
     ],
 )
 def test_a_model_has_its_own_time_to_start(seen, record, seconds, source):
